@@ -1,0 +1,118 @@
+namespace RepNoise.Host.Training;
+
+/// <summary>Learning-rate schedules, named as in transformers' <c>lr_scheduler_type</c>.</summary>
+public enum SchedulerType
+{
+    Cosine,
+    Linear,
+    Constant,
+    ConstantWithWarmup,
+}
+
+/// <summary>Optimizers, named as in transformers' <c>optim</c>: decoupled decay (AdamW) or decay added to the gradient (Adam, L2).</summary>
+public enum OptimizerType
+{
+    AdamW,
+    Adam,
+}
+
+/// <summary>What becomes of logits that predict a counted target from a position outside the difference mask.</summary>
+public enum FirstToken
+{
+    /// <summary>The reference implementation: they count as zeros and cost ln V without a gradient.</summary>
+    Published,
+
+    /// <summary>They count as they are, so the first answer token is trained too.</summary>
+    Kept,
+}
+
+/// <summary>What the runs of <c>defend</c> and <c>finetune</c> share: transformers' TrainingArguments, in its names and units.</summary>
+public record TrainingArguments
+{
+    /// <summary>B, pairs (or texts) in a micro-batch.</summary>
+    public int PerDeviceTrainBatchSize { get; init; } = 8;
+
+    /// <summary>Micro-batches per step; each is a complete loss, gradients are averaged.</summary>
+    public int GradientAccumulationSteps { get; init; } = 1;
+
+    public double LearningRate { get; init; } = 2e-5;
+
+    public double WeightDecay { get; init; }
+
+    public double AdamBeta1 { get; init; } = 0.9;
+
+    public double AdamBeta2 { get; init; } = 0.999;
+
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Largest global gradient norm; 0 turns clipping off.</summary>
+    public double MaxGradNorm { get; init; } = 1.0;
+
+    public double NumTrainEpochs { get; init; } = 1;
+
+    /// <summary>Optimizer steps; overrides <see cref="NumTrainEpochs"/> where positive.</summary>
+    public int MaxSteps { get; init; } = -1;
+
+    public SchedulerType LrSchedulerType { get; init; } = SchedulerType.Cosine;
+
+    /// <summary>Share of all steps spent warming up; used where <see cref="WarmupSteps"/> is 0.</summary>
+    public double WarmupRatio { get; init; } = 0.1;
+
+    public int WarmupSteps { get; init; }
+
+    public OptimizerType Optim { get; init; } = OptimizerType.AdamW;
+
+    /// <summary>Seed of the noise, of random weights and of sampling.</summary>
+    public ulong Seed { get; init; } = 42;
+
+    /// <summary>Seed of the data's order; <see cref="Seed"/> where null.</summary>
+    public ulong? DataSeed { get; init; }
+
+    /// <summary>T, the longest sequence in tokens; longer ones are truncated.</summary>
+    public int MaxLength { get; init; } = 256;
+
+    /// <summary>Threads of the CPU device; 0 takes every core.</summary>
+    public int Threads { get; init; }
+
+    public string Device { get; init; } = "cpu";
+}
+
+/// <summary>Arguments of <c>defend</c>.</summary>
+public sealed record RepNoiseArguments : TrainingArguments
+{
+    /// <summary>Weight of the ascent term's logarithm.</summary>
+    public double Alpha { get; init; } = 1;
+
+    /// <summary>Weight of the noise term.</summary>
+    public double Beta { get; init; } = 0.001;
+
+    /// <summary>First and last layer (inclusive, from 0) whose MLP outputs enter the noise term; null takes all.</summary>
+    public (int First, int Last)? NoiseLayers { get; init; }
+
+    /// <summary>False drops the noise term (ablation).</summary>
+    public bool Noise { get; init; } = true;
+
+    /// <summary>False drops the ascent term (ablation).</summary>
+    public bool Ascent { get; init; } = true;
+
+    /// <summary>False keeps only the final logits in the ascent: log(CE), no division, no +1 (ablation).</summary>
+    public bool Lens { get; init; } = true;
+
+    /// <summary>False takes the MMD over all T rows and the final cross-entropies over all tokens, pads too (ablation).</summary>
+    public bool Mask { get; init; } = true;
+
+    public FirstToken FirstToken { get; init; } = FirstToken.Published;
+
+    /// <summary>Weight of the cross-entropy on retain examples; used only where a retain file is given.</summary>
+    public double RetainWeight { get; init; } = 1;
+
+    /// <summary>Retain examples in each micro-batch; 0 takes twice the pairs of the micro-batch.</summary>
+    public int RetainRows { get; init; }
+}
+
+/// <summary>Arguments of <c>finetune</c>.</summary>
+public sealed record FinetuneArguments : TrainingArguments
+{
+    /// <summary>True trains on the answer's tokens alone (TRL's name); false on every token after the first.</summary>
+    public bool CompletionOnlyLoss { get; init; }
+}
