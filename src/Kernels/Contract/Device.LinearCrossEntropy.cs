@@ -1,0 +1,49 @@
+namespace RepNoise.Kernels;
+
+/// <summary>
+/// Family linear_cross_entropy: rows through the vocabulary head and into a cross-entropy, loss and gradients in one go, in
+/// chunks of rows against the full vocabulary, so that logits of all rows never exist at once.
+/// <para>For a row x with target y: z = W x, loss = logsumexp(z) - z[y], p = softmax(z), dz = p - onehot(y).</para>
+/// </summary>
+public abstract partial class Device
+{
+    /// <summary>Largest logits workspace in bytes.</summary>
+    public const long LogitsWorkspaceBytes = 64L << 20;
+
+    /// <summary>Losses of R entries and, where asked for, gradients.</summary>
+    /// <param name="losses">(1, R), state, written: logsumexp(z) - z[target] of each entry.</param>
+    /// <param name="x">(R, C), normed hidden rows.</param>
+    /// <param name="weight">(V, C), the head.</param>
+    /// <param name="targets">R token ids below V.</param>
+    /// <param name="gradientFactor">Scales both gradients; 1 / count makes the mean.</param>
+    /// <param name="dX">(R, C), written: factor * dz W; none asks for losses alone.</param>
+    /// <param name="dWeight">(V, C), state, accumulated: factor * dz^T x; none exactly where dX is none.</param>
+    /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="LogitsChunkRows"/>.</param>
+    public void LinearCrossEntropy(
+        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
+    {
+        Check.That(x.Columns == weight.Columns, nameof(LinearCrossEntropy), $"x is {x} with weight {weight}", "equal columns");
+        Check.Count(nameof(LinearCrossEntropy), targets, x.Rows);
+        Check.Shape(nameof(LinearCrossEntropy), losses, 1, x.Rows);
+        Check.OptionalShape(nameof(LinearCrossEntropy), dX, x.Rows, x.Columns);
+        Check.OptionalShape(nameof(LinearCrossEntropy), dWeight, weight.Rows, weight.Columns);
+        Check.That(dX.IsEmpty == dWeight.IsEmpty, nameof(LinearCrossEntropy), "only one gradient is asked for", "both or none");
+        Check.That(!workspace.IsEmpty && workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
+            $"workspace is {workspace}", $"(chunk, {weight.Rows})");
+        if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, gradientFactor, dX, dWeight, workspace);
+    }
+
+    /// <summary>Rows of logits that a workspace should hold: 256, fewer where that passes <see cref="LogitsWorkspaceBytes"/>.</summary>
+    public int LogitsChunkRows(int vocabulary)
+    {
+        long rowBytes = (long)vocabulary * FormatOf(BufferKind.Compute).Size();
+        return (int)Math.Clamp(LogitsWorkspaceBytes / rowBytes, 1, 256);
+    }
+
+    public static OpCost LinearCrossEntropyCost(long rows, long columns, long vocabulary, bool gradients, int size) => new(
+        (gradients ? 6.0 : 2.0) * rows * columns * vocabulary + 5.0 * rows * vocabulary,
+        ((gradients ? 3.0 : 1.0) * vocabulary * columns + (gradients ? 2.0 : 1.0) * rows * columns) * size);
+
+    protected abstract void LinearCrossEntropyCore(
+        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace);
+}

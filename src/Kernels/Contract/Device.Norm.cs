@@ -1,0 +1,59 @@
+namespace RepNoise.Kernels;
+
+/// <summary>
+/// Family norm: RMSNorm (Zhang and Sennrich, arXiv 1910.07467), <c>y = x * rstd * weight</c> with
+/// <c>rstd = 1 / sqrt(mean(x^2) + eps)</c>, over the hidden dimension or over each head (Qwen3's q and k).
+/// </summary>
+public abstract partial class Device
+{
+    /// <summary>Normalises each group of C columns of each row.</summary>
+    /// <param name="output">(N, G * C), written; may be <paramref name="x"/> itself.</param>
+    /// <param name="rstd">(N, G), state: the reciprocal root mean squares, saved for the backward.</param>
+    /// <param name="x">(N, G * C).</param>
+    /// <param name="weight">(1, C).</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    public void RmsNormForward(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon)
+    {
+        int groups = Groups(nameof(RmsNormForward), x, weight);
+        Check.Shape(nameof(RmsNormForward), output, x.Rows, x.Columns);
+        Check.Shape(nameof(RmsNormForward), rstd, x.Rows, groups);
+        RmsNormForwardCore(output, rstd, x, weight, epsilon);
+    }
+
+    /// <summary>
+    /// With <c>g = dOutput * weight</c> and per-group mean <c>m = mean(g * x) * rstd^2</c>: dX = rstd * (g - x * m),
+    /// dWeight += sum over rows and groups of dOutput * x * rstd.
+    /// </summary>
+    /// <param name="dX">(N, G * C), written, or accumulated with <paramref name="accumulate"/>; may be <paramref name="dOutput"/> itself.</param>
+    /// <param name="dWeight">(1, C), state, accumulated.</param>
+    /// <param name="dOutput">(N, G * C).</param>
+    /// <param name="x">(N, G * C), the forward's input.</param>
+    /// <param name="weight">(1, C).</param>
+    /// <param name="rstd">(N, G), from the forward.</param>
+    /// <param name="accumulate">True adds to dX: the residual stream's form.</param>
+    public void RmsNormBackward(Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
+    {
+        int groups = Groups(nameof(RmsNormBackward), x, weight);
+        Check.Shape(nameof(RmsNormBackward), dX, x.Rows, x.Columns);
+        Check.Shape(nameof(RmsNormBackward), dOutput, x.Rows, x.Columns);
+        Check.Shape(nameof(RmsNormBackward), dWeight, 1, weight.Columns);
+        Check.Shape(nameof(RmsNormBackward), rstd, x.Rows, groups);
+        RmsNormBackwardCore(dX, dWeight, dOutput, x, weight, rstd, accumulate);
+    }
+
+    public static OpCost RmsNormForwardCost(int rows, int columns, int size) => new(4.0 * rows * columns, 2.0 * rows * columns * size);
+
+    public static OpCost RmsNormBackwardCost(int rows, int columns, int size) => new(10.0 * rows * columns, 3.0 * rows * columns * size);
+
+    protected abstract void RmsNormForwardCore(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon);
+
+    protected abstract void RmsNormBackwardCore(
+        Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate);
+
+    private static int Groups(string operation, Tensor x, Tensor weight)
+    {
+        Check.That(weight.Rows == 1 && weight.Columns > 0 && x.Columns % weight.Columns == 0, operation,
+            $"x is {x} with weight {weight}", "a weight of one row whose length divides x's columns");
+        return x.Columns / weight.Columns;
+    }
+}
