@@ -1,0 +1,186 @@
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Model;
+
+/// <summary>Fills <paramref name="target"/> with a tensor's values from element <paramref name="offset"/> on.</summary>
+public delegate void TensorReader(string name, long offset, Span<float> target);
+
+/// <summary>Weights of one decoder layer.</summary>
+public sealed class LayerWeights
+{
+    /// <summary>(1, C), before the attention.</summary>
+    public required WeightBlock InputNorm { get; init; }
+
+    /// <summary>((NH + 2 NKV) HS, C): q, k and v below each other.</summary>
+    public required WeightBlock Qkv { get; init; }
+
+    /// <summary>(1, (NH + 2 NKV) HS), or null.</summary>
+    public WeightBlock? QkvBias { get; init; }
+
+    /// <summary>(1, HS), RMSNorm of each query head, or null.</summary>
+    public WeightBlock? QueryNorm { get; init; }
+
+    /// <summary>(1, HS), RMSNorm of each key head, or null.</summary>
+    public WeightBlock? KeyNorm { get; init; }
+
+    /// <summary>(C, NH HS).</summary>
+    public required WeightBlock Output { get; init; }
+
+    /// <summary>(1, C), or null.</summary>
+    public WeightBlock? OutputBias { get; init; }
+
+    /// <summary>(1, C), before the feed-forward.</summary>
+    public required WeightBlock PostAttentionNorm { get; init; }
+
+    /// <summary>(2F, C): gate above up.</summary>
+    public required WeightBlock GateUp { get; init; }
+
+    /// <summary>(1, 2F), or null.</summary>
+    public WeightBlock? GateUpBias { get; init; }
+
+    /// <summary>(C, F).</summary>
+    public required WeightBlock Down { get; init; }
+
+    /// <summary>(1, C), or null.</summary>
+    public WeightBlock? DownBias { get; init; }
+}
+
+/// <summary>
+/// All weights of a decoder on one device: blocks for the engine, and the checkpoint's tensors by name for reading and saving.
+/// Each role (values, gradients, moments) is one buffer.
+/// </summary>
+public sealed class ModelParameters : IDisposable
+{
+    private const int ChunkElements = 1 << 20;
+    private readonly List<DeviceBuffer> buffers = [];
+
+    /// <summary>Zeroed weights of the right shapes; <see cref="Load"/> or <see cref="RandomInitialization"/> fills them.</summary>
+    public ModelParameters(ModelConfig config, Device device, ParameterUse use)
+    {
+        Config = config;
+        Device = device;
+        var layout = new ParameterLayout(config);
+        (Embedding, Layers, FinalNorm, Head) = (layout.Embedding, layout.Layers, layout.FinalNorm, layout.Head);
+        (Blocks, Parameters) = (layout.Blocks, layout.Parameters);
+        Allocate(use);
+    }
+
+    public ModelConfig Config { get; }
+
+    public Device Device { get; }
+
+    /// <summary>(V, C).</summary>
+    public WeightBlock Embedding { get; }
+
+    public IReadOnlyList<LayerWeights> Layers { get; }
+
+    /// <summary>(1, C).</summary>
+    public WeightBlock FinalNorm { get; }
+
+    /// <summary>(V, C); the embedding itself where they are tied.</summary>
+    public WeightBlock Head { get; }
+
+    /// <summary>Every block once, in the checkpoint's order.</summary>
+    public IReadOnlyList<WeightBlock> Blocks { get; }
+
+    /// <summary>Every tensor of the checkpoint, in its order.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>Number of trainable values.</summary>
+    public long Count => Blocks.Sum(b => b.Length);
+
+    /// <summary>Reads every tensor into the masters, in chunks, and makes the compute copies.</summary>
+    public void Load(TensorReader read)
+    {
+        var chunk = new float[Math.Min(ChunkElements, Blocks.Max(b => b.Length))];
+        foreach (var parameter in Parameters)
+        {
+            long offset = 0;
+            while (offset < parameter.Length)
+            {
+                var view = Piece(parameter.Master, offset, chunk.Length);
+                var values = chunk.AsSpan(0, (int)view.Length);
+                read(parameter.Name, offset, values);
+                Device.Upload(values, view);
+                offset += view.Length;
+            }
+        }
+
+        RefreshValues();
+    }
+
+    /// <summary>Copies values of a master from element <paramref name="offset"/> on; the inverse of <see cref="TensorReader"/>.</summary>
+    public void Read(string name, long offset, Span<float> target)
+    {
+        var master = this[name].Master;
+        while (target.Length > 0)
+        {
+            var view = Piece(master, offset, target.Length);
+            Device.Download(view, target[..(int)view.Length]);
+            target = target[(int)view.Length..];
+            offset += view.Length;
+        }
+    }
+
+    public Parameter this[string name] =>
+        Parameters.FirstOrDefault(p => p.Name == name) ?? throw new KeyNotFoundException($"the model has no tensor {name}");
+
+    /// <summary>Rounds the masters into the compute copies where the device keeps both.</summary>
+    public void RefreshValues()
+    {
+        if (Device.SharesMasterWeights) return;
+        foreach (var block in Blocks) Device.Copy(block.Value, block.Master);
+    }
+
+    /// <summary>Sets every gradient to zero.</summary>
+    public void ZeroGradients()
+    {
+        foreach (var block in Blocks) Device.Fill(block.Gradient, 0);
+    }
+
+    public void Dispose()
+    {
+        foreach (var buffer in buffers) buffer.Dispose();
+    }
+
+    private void Allocate(ParameterUse use)
+    {
+        Place(BufferKind.State, "weights", (block, tensor) => block.Master = tensor);
+        if (Device.SharesMasterWeights)
+        {
+            foreach (var block in Blocks) block.Value = block.Master;
+        }
+        else
+        {
+            Place(BufferKind.Compute, "weights", (block, tensor) => block.Value = tensor);
+        }
+
+        if (use == ParameterUse.Inference) return;
+        Place(BufferKind.State, "gradients", (block, tensor) => block.Gradient = tensor);
+        Place(BufferKind.State, "optimizer", (block, tensor) => block.Moment1 = tensor);
+        Place(BufferKind.State, "optimizer", (block, tensor) => block.Moment2 = tensor);
+    }
+
+    private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign)
+    {
+        var buffer = Device.Allocate(kind, Blocks.Sum(b => Aligned(b.Length)), category);
+        buffers.Add(buffer);
+        long offset = 0;
+        foreach (var block in Blocks)
+        {
+            assign(block, Tensor.Of(buffer, block.Rows, block.Columns, offset));
+            offset += Aligned(block.Length);
+        }
+    }
+
+    /// <summary>Blocks start at multiples of 64 elements, so that vector loads of a row stay within cache lines.</summary>
+    private static long Aligned(long length) => (length + 63) / 64 * 64;
+
+    /// <summary>The longest view of at most <paramref name="limit"/> values from an element on: whole rows, or part of one.</summary>
+    private static Tensor Piece(Tensor tensor, long offset, int limit)
+    {
+        int row = (int)(offset / tensor.Columns), column = (int)(offset % tensor.Columns);
+        if (column == 0 && limit >= tensor.Columns) return tensor.RowRange(row, Math.Min(limit / tensor.Columns, tensor.Rows - row));
+        return tensor.RowRange(row, 1).ColumnRange(column, Math.Min(limit, tensor.Columns - column));
+    }
+}

@@ -1,0 +1,178 @@
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Model;
+
+/// <summary>What a loss wants to see or add while the transformer runs; every method has a no-op default.</summary>
+public interface IPassObserver
+{
+    /// <summary>After a layer's MLP ran: its output (N, C), before it is added to the residual stream.</summary>
+    void OnMlpOutput(int layer, Tensor mlp)
+    {
+    }
+
+    /// <summary>True where <see cref="AddMlpGradient"/> wants this layer.</summary>
+    bool WantsMlpGradient(int layer) => false;
+
+    /// <summary>Adds to the gradient (N, C) of a layer's MLP output.</summary>
+    void AddMlpGradient(int layer, Tensor dMlp)
+    {
+    }
+
+    /// <summary>Adds to the gradient (N, C) of the residual stream before a layer (0: the embeddings).</summary>
+    void AddHiddenGradient(int layer, Tensor dHidden)
+    {
+    }
+}
+
+/// <summary>Where a batch's keys and values lie: in the batch itself, or in a cache that holds earlier tokens too.</summary>
+public interface IKeyValueStore
+{
+    /// <summary>Takes the batch's rows of one layer, k and v (N, NKV HS), and returns the tensors that the attention reads.</summary>
+    (Tensor Keys, Tensor Values) Store(int layer, Tensor keys, Tensor values);
+}
+
+/// <summary>
+/// A Llama-style decoder, layer by layer, as a fixed order of operations that one can read; no graph, no autograd. The forward
+/// is here, the backward in Transformer.Backward.cs.
+/// <code>
+/// hidden[0] = embedding[ids]
+/// middle    = hidden[l] + output(attention(rotary(qkv(norm(hidden[l])))))
+/// hidden[l+1] = middle + down(silu(gate(norm(middle))) * up(norm(middle)))
+/// final     = norm(hidden[L])
+/// </code>
+/// </summary>
+public sealed partial class Transformer : IDisposable
+{
+    private readonly ModelParameters weights;
+    private readonly Device device;
+    private readonly Activations memory;
+    private readonly Tensor cos;
+    private readonly Tensor sin;
+
+    /// <param name="weights">Weights on their device.</param>
+    /// <param name="maxRows">Most rows of any batch.</param>
+    /// <param name="maxPositions">One past the largest position of any batch.</param>
+    /// <param name="use">Training keeps every layer's activations.</param>
+    public Transformer(ModelParameters weights, int maxRows, int maxPositions, ParameterUse use)
+    {
+        this.weights = weights;
+        device = weights.Device;
+        memory = new Activations(Config, device, maxRows, use);
+        var (c, s) = RotaryTables.Build(RotaryFrequencies(Config), maxPositions);
+        cos = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, "tables");
+        sin = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, "tables");
+        device.Upload(c, cos);
+        device.Upload(s, sin);
+    }
+
+    public ModelConfig Config => weights.Config;
+
+    public ModelParameters Weights => weights;
+
+    /// <summary>Rows of the batch that ran last.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>(N, C): norm(hidden[L]) of the last forward.</summary>
+    public Tensor FinalNormed => memory.FinalNormed.RowRange(0, Rows);
+
+    /// <summary>(N, C): gradient of <see cref="FinalNormed"/>; a loss adds to it before <see cref="Backward"/>.</summary>
+    public Tensor DFinalNormed => memory.DFinalNormed.RowRange(0, Rows);
+
+    /// <summary>(N, C): the residual stream before layer l, or after the last for l = L. For training passes only.</summary>
+    public Tensor Hidden(int layer) => memory.Hidden[layer].RowRange(0, Rows);
+
+    /// <summary>Runs a batch.</summary>
+    /// <param name="ids">N token ids.</param>
+    /// <param name="plan">Segments and positions of the N rows.</param>
+    /// <param name="observer">Sees every MLP output; null sees nothing.</param>
+    /// <param name="store">Where keys and values go; null keeps them in the batch.</param>
+    public void Forward(Indices ids, AttentionPlan plan, IPassObserver? observer = null, IKeyValueStore? store = null)
+    {
+        Rows = ids.Count;
+        device.GatherRows(Hidden(0), weights.Embedding.Value, ids);
+        for (int l = 0; l < Config.NumHiddenLayers; l++)
+        {
+            AttentionBlock(l, plan, store);
+            FeedForwardBlock(l, observer);
+        }
+
+        device.RmsNormForward(FinalNormed, View(memory.FinalRstd), Hidden(Config.NumHiddenLayers), weights.FinalNorm.Value, Config.RmsNormEps);
+    }
+
+    /// <summary>logits (R, V) = rows (R, C) of <see cref="FinalNormed"/> times the head.</summary>
+    public void Logits(Tensor logits, Tensor rows) => device.Matmul(logits, rows, weights.Head.Value, MatmulForm.NT);
+
+    public void Dispose()
+    {
+        memory.Dispose();
+        cos.Buffer.Dispose();
+        sin.Buffer.Dispose();
+    }
+
+    private static double[] RotaryFrequencies(ModelConfig config) => config.Rope.Llama3 is { } scaling
+        ? RotaryTables.Llama3Frequencies(config.HeadDim, config.Rope.Theta, scaling.Factor, scaling.LowFreqFactor,
+            scaling.HighFreqFactor, scaling.OriginalMaxPositionEmbeddings)
+        : RotaryTables.Frequencies(config.HeadDim, config.Rope.Theta);
+
+    private void AttentionBlock(int l, AttentionPlan plan, IKeyValueStore? store)
+    {
+        var (w, a) = (weights.Layers[l], memory.Layers[l]);
+        var x = Hidden(l);
+        device.RmsNormForward(View(a.Normed1), View(a.Rstd1), x, w.InputNorm.Value, Config.RmsNormEps);
+        device.Matmul(View(a.Qkv), View(a.Normed1), w.Qkv.Value, MatmulForm.NT, bias: Optional(w.QkvBias));
+        var (q, k, v) = Split(View(a.Qkv));
+        if (w.QueryNorm is { } queryNorm && w.KeyNorm is { } keyNorm)
+        {
+            var (rawQuery, rawKey) = SplitRaw(a);
+            device.Copy(rawQuery, q);
+            device.Copy(rawKey, k);
+            device.RmsNormForward(q, View(a.RstdQuery), rawQuery, queryNorm.Value, Config.RmsNormEps);
+            device.RmsNormForward(k, View(a.RstdKey), rawKey, keyNorm.Value, Config.RmsNormEps);
+        }
+
+        device.Rotary(QueriesAndKeys(View(a.Qkv)), cos, sin, plan.DevicePositions, inverse: false);
+        var (keys, values) = store?.Store(l, k, v) ?? (k, v);
+        device.AttentionForward(View(a.Attention), View(a.Lse), q, keys, values, plan, Shape(l));
+        device.Copy(View(a.Middle), x);
+        device.Matmul(View(a.Middle), View(a.Attention), w.Output.Value, MatmulForm.NT, accumulate: true, Optional(w.OutputBias));
+    }
+
+    private void FeedForwardBlock(int l, IPassObserver? observer)
+    {
+        var (w, a) = (weights.Layers[l], memory.Layers[l]);
+        device.RmsNormForward(View(a.Normed2), View(a.Rstd2), View(a.Middle), w.PostAttentionNorm.Value, Config.RmsNormEps);
+        device.Matmul(View(a.GateUp), View(a.Normed2), w.GateUp.Value, MatmulForm.NT, bias: Optional(w.GateUpBias));
+        var (gate, up) = SplitGateUp(View(a.GateUp));
+        device.SwigluForward(View(a.Activated), gate, up);
+        var mlp = View(memory.Mlp);
+        device.Matmul(mlp, View(a.Activated), w.Down.Value, MatmulForm.NT, bias: Optional(w.DownBias));
+        observer?.OnMlpOutput(l, mlp);
+        device.Copy(Hidden(l + 1), View(a.Middle));
+        device.AddScaled(Hidden(l + 1), mlp);
+    }
+
+    private AttentionShape Shape(int layer) =>
+        new(Config.NumAttentionHeads, Config.NumKeyValueHeads, Config.HeadDim, Config.SlidingWindows[layer]);
+
+    private Tensor View(Tensor capacity) => capacity.RowRange(0, Rows);
+
+    private static Tensor Optional(WeightBlock? block) => block?.Value ?? default;
+
+    private (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv)
+    {
+        int q = Config.NumAttentionHeads * Config.HeadDim, kv = Config.NumKeyValueHeads * Config.HeadDim;
+        return (qkv.ColumnRange(0, q), qkv.ColumnRange(q, kv), qkv.ColumnRange(q + kv, kv));
+    }
+
+    private Tensor QueriesAndKeys(Tensor qkv) =>
+        qkv.ColumnRange(0, (Config.NumAttentionHeads + Config.NumKeyValueHeads) * Config.HeadDim);
+
+    private (Tensor Query, Tensor Key) SplitRaw(LayerActivations a)
+    {
+        int q = Config.NumAttentionHeads * Config.HeadDim, kv = Config.NumKeyValueHeads * Config.HeadDim;
+        return (View(a.RawQk).ColumnRange(0, q), View(a.RawQk).ColumnRange(q, kv));
+    }
+
+    private (Tensor Gate, Tensor Up) SplitGateUp(Tensor gateUp) =>
+        (gateUp.ColumnRange(0, Config.IntermediateSize), gateUp.ColumnRange(Config.IntermediateSize, Config.IntermediateSize));
+}

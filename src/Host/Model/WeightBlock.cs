@@ -1,0 +1,67 @@
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Model;
+
+/// <summary>What a set of weights is held for; decides which buffers exist beside the values.</summary>
+public enum ParameterUse
+{
+    /// <summary>Forward passes only.</summary>
+    Inference,
+
+    /// <summary>Forward and backward: gradients, and the optimizer's two moments.</summary>
+    Training,
+}
+
+/// <summary>
+/// A matrix that the engine multiplies by or updates as one: a single tensor of the checkpoint, or several that lie below each
+/// other (q, k and v; gate and up), so that one product serves them.
+/// </summary>
+public sealed class WeightBlock
+{
+    /// <summary>Rows and columns of the stacked matrix; vectors are one row.</summary>
+    public required int Rows { get; init; }
+
+    public required int Columns { get; init; }
+
+    /// <summary>True for matrices: weight decay leaves norms and biases alone, as transformers' Trainer does.</summary>
+    public required bool Decays { get; init; }
+
+    /// <summary>State: what the optimizer updates.</summary>
+    public Tensor Master { get; internal set; }
+
+    /// <summary>Compute: what forward and backward read. The master itself where the device has one format.</summary>
+    public Tensor Value { get; internal set; }
+
+    /// <summary>State; none under <see cref="ParameterUse.Inference"/>.</summary>
+    public Tensor Gradient { get; internal set; }
+
+    /// <summary>State, first moment; none under <see cref="ParameterUse.Inference"/>.</summary>
+    public Tensor Moment1 { get; internal set; }
+
+    /// <summary>State, second moment; none under <see cref="ParameterUse.Inference"/>.</summary>
+    public Tensor Moment2 { get; internal set; }
+
+    public long Length => (long)Rows * Columns;
+}
+
+/// <summary>A tensor of the checkpoint as a part of a block.</summary>
+/// <param name="Name">Its name in the model folder.</param>
+/// <param name="Block">The block that holds it.</param>
+/// <param name="FirstRow">Its first row there.</param>
+/// <param name="FirstColumn">Its first column there.</param>
+/// <param name="Rows">Its rows; a vector is one row.</param>
+/// <param name="Columns">Its columns.</param>
+/// <param name="IsVector">True where the checkpoint's shape has one dimension.</param>
+public sealed record Parameter(string Name, WeightBlock Block, int FirstRow, int FirstColumn, int Rows, int Columns, bool IsVector)
+{
+    public long Length => (long)Rows * Columns;
+
+    public Tensor Master => Part(Block.Master);
+
+    public Tensor Gradient => Part(Block.Gradient);
+
+    /// <summary>The checkpoint's shape.</summary>
+    public IReadOnlyList<long> Shape => IsVector ? [Columns] : [Rows, Columns];
+
+    private Tensor Part(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
+}

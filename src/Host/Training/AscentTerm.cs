@@ -1,0 +1,173 @@
+using RepNoise.Host.Model;
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Training;
+
+/// <summary>
+/// The ascent term <c>-alpha log(a)</c> of the harmful pass, <c>a = (CE(final) + sum over l = 0..L of CE(head(norm(x_l)))) /
+/// (L + 1) + 1</c>, where x_L is taken after the final norm, so that the norm is applied to it twice. Without the lens:
+/// a = CE(final).
+/// <para>The factor of every gradient, <c>-alpha / a / (L + 1)</c>, is known only after the whole forward. So gradients are
+/// computed unscaled beside the losses, while logits exist: those of head and norm into a workspace, those of the rows into a
+/// matrix that each depth adds to the residual stream's gradient when the backward passes it.</para>
+/// </summary>
+public sealed class AscentTerm : IDisposable
+{
+    private readonly Transformer model;
+    private readonly Device device;
+    private readonly LossScalars scalars;
+    private readonly Tensor logits;
+    private readonly int depths;
+    private readonly int firstTerm;
+    private readonly int valueSlot;
+    private readonly double alpha;
+    private readonly LossRows final;
+    private readonly LossRows lens;
+    private readonly Tensor finalRows;
+    private readonly Tensor dFinalRows;
+    private readonly Tensor raw;
+    private readonly Tensor rstd;
+    private readonly Tensor normed;
+    private readonly Tensor dNormed;
+    private readonly Tensor losses;
+    private readonly Tensor dHead;
+    private readonly Tensor dNorm;
+    private readonly List<DeviceBuffer> buffers = [];
+
+    /// <param name="model">The decoder, for training.</param>
+    /// <param name="scalars">Takes L + 2 terms, the ascent and its reciprocal.</param>
+    /// <param name="logits">Workspace (chunk, V).</param>
+    /// <param name="maxFinal">Most entries of the final cross-entropy.</param>
+    /// <param name="maxLens">Most entries of one depth; 0 turns the lens off.</param>
+    /// <param name="alpha">Weight of the term.</param>
+    public AscentTerm(Transformer model, LossScalars scalars, Tensor logits, int maxFinal, int maxLens, double alpha)
+    {
+        (this.model, this.scalars, this.logits, this.alpha) = (model, scalars, logits, alpha);
+        device = model.Weights.Device;
+        var (c, v) = (model.Config.HiddenSize, model.Config.VocabSize);
+        depths = maxLens > 0 ? model.Config.NumHiddenLayers + 1 : 0;
+        firstTerm = scalars.Reserve(depths + 1);
+        valueSlot = scalars.Reserve(2);
+        final = new LossRows(device, maxFinal);
+        lens = new LossRows(device, maxLens, Math.Max(1, depths));
+        finalRows = Allocate(BufferKind.Compute, maxFinal, c, "activations");
+        dFinalRows = Allocate(BufferKind.Compute, maxFinal, c, "workspace");
+        raw = Allocate(BufferKind.Compute, depths * maxLens, c, "activations");
+        rstd = Allocate(BufferKind.State, depths * maxLens, 1, "activations");
+        normed = Allocate(BufferKind.Compute, depths * maxLens, c, "activations");
+        dNormed = Allocate(BufferKind.Compute, depths * maxLens, c, "workspace");
+        losses = Allocate(BufferKind.State, 1, Math.Max(maxFinal, depths * maxLens), "workspace");
+        dHead = Allocate(BufferKind.State, v, c, "workspace");
+        dNorm = Allocate(BufferKind.State, 1, c, "workspace");
+    }
+
+    /// <summary>The ascent at the last download.</summary>
+    public double Value => scalars[valueSlot];
+
+    /// <summary>Cross-entropy of the final logits at the last download.</summary>
+    public double FinalLoss => scalars[firstTerm];
+
+    /// <summary>Lens cross-entropy of each depth 0..L at the last download; empty without the lens.</summary>
+    public void LensLosses(Span<double> target)
+    {
+        for (int h = 0; h < Math.Min(depths, target.Length); h++) target[h] = scalars[firstTerm + 1 + h];
+    }
+
+    /// <summary>Number of lens depths, L + 1, or 0.</summary>
+    public int Depths => depths;
+
+    private double Divisor => depths > 0 ? depths : 1;
+
+    private double GradientFactor => -alpha / Divisor;
+
+    private Tensor Reciprocal => scalars.Slots(valueSlot, 2).Element(1);
+
+    /// <summary>Takes a batch's entries.</summary>
+    public void Load(in LossList finalList, in LossList lensList)
+    {
+        final.Load(finalList);
+        if (depths > 0) lens.Load(lensList);
+    }
+
+    /// <summary>
+    /// After the forward: all losses, the ascent, and the gradients of head, norm and final hidden state; depths below add theirs
+    /// in <see cref="AddHiddenGradient"/>.
+    /// </summary>
+    public void Accumulate()
+    {
+        device.Fill(dHead, 0);
+        FinalLosses();
+        if (depths > 0) LensLosses();
+        device.AscentValue(scalars.Slots(valueSlot, 2), scalars.Slots(firstTerm, depths + 1), Divisor, depths > 0 ? 1 : 0);
+        device.AddScaled(model.Weights.Head.Gradient, dHead, GradientFactor, Reciprocal);
+        device.ScatterAddRows(model.DFinalNormed, dFinalRows.RowRange(0, final.Length), final.Rows, GradientFactor, Reciprocal);
+        if (depths > 0) LensBackward();
+    }
+
+    /// <summary>Adds the lens gradient of hidden[<paramref name="layer"/>], layer below L.</summary>
+    public void AddHiddenGradient(int layer, Tensor dHidden)
+    {
+        if (depths > 0) device.ScatterAddRows(dHidden, Depth(dNormed, layer), lens.Rows, GradientFactor, Reciprocal);
+    }
+
+    public void Dispose()
+    {
+        foreach (var buffer in buffers) buffer.Dispose();
+        final.Dispose();
+        lens.Dispose();
+    }
+
+    private void FinalLosses()
+    {
+        var loss = losses.ColumnRange(0, final.Length);
+        if (final.Length > 0)
+        {
+            var x = finalRows.RowRange(0, final.Length);
+            device.GatherRows(x, model.FinalNormed, final.Rows);
+            device.LinearCrossEntropy(loss, x, model.Weights.Head.Value, final.Targets, 1.0 / final.Count,
+                dFinalRows.RowRange(0, final.Length), dHead, logits);
+        }
+
+        final.Mean(scalars.Slots(firstTerm, 1), loss, model.Config.VocabSize);
+    }
+
+    /// <summary>All depths in one pass through norm and head.</summary>
+    private void LensLosses()
+    {
+        int rows = depths * lens.Length;
+        var loss = losses.ColumnRange(0, rows);
+        if (rows > 0)
+        {
+            for (int h = 0; h < depths; h++)
+                device.GatherRows(Depth(raw, h), h < depths - 1 ? model.Hidden(h) : model.FinalNormed, lens.Rows);
+            var x = normed.RowRange(0, rows);
+            device.RmsNormForward(x, rstd.RowRange(0, rows), raw.RowRange(0, rows), model.Weights.FinalNorm.Value, model.Config.RmsNormEps);
+            device.LinearCrossEntropy(loss, x, model.Weights.Head.Value, lens.Targets, 1.0 / lens.Count,
+                dNormed.RowRange(0, rows), dHead, logits);
+        }
+
+        for (int h = 0; h < depths; h++)
+            lens.Mean(scalars.Slots(firstTerm + 1 + h, 1), loss.ColumnRange(h * lens.Length, lens.Length), model.Config.VocabSize);
+    }
+
+    private void LensBackward()
+    {
+        int rows = depths * lens.Length;
+        if (rows == 0) return;
+        var norm = model.Weights.FinalNorm;
+        var d = dNormed.RowRange(0, rows);
+        device.Fill(dNorm, 0);
+        device.RmsNormBackward(d, dNorm, d, raw.RowRange(0, rows), norm.Value, rstd.RowRange(0, rows), accumulate: false);
+        device.AddScaled(norm.Gradient, dNorm, GradientFactor, Reciprocal);
+        device.ScatterAddRows(model.DFinalNormed, Depth(dNormed, depths - 1), lens.Rows, GradientFactor, Reciprocal);
+    }
+
+    private Tensor Depth(Tensor all, int depth) => all.RowRange(depth * lens.Length, lens.Length);
+
+    private Tensor Allocate(BufferKind kind, int rows, int columns, string category)
+    {
+        var tensor = device.AllocateTensor(kind, rows, columns, category);
+        buffers.Add(tensor.Buffer);
+        return tensor;
+    }
+}

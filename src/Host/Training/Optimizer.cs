@@ -1,0 +1,54 @@
+using RepNoise.Host.Model;
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Training;
+
+/// <summary>Global norm, clip and the AdamW or Adam update of all weights. Weight decay leaves norms and biases alone.</summary>
+public sealed class Optimizer : IDisposable
+{
+    private readonly ModelParameters parameters;
+    private readonly Device device;
+    private readonly TrainingArguments arguments;
+    private readonly LossScalars scalars;
+    private readonly int squaredNorm;
+    private readonly int clip;
+
+    public Optimizer(ModelParameters parameters, TrainingArguments arguments)
+    {
+        (this.parameters, this.arguments) = (parameters, arguments);
+        device = parameters.Device;
+        scalars = new LossScalars(device, 3);
+        squaredNorm = scalars.Reserve(1);
+        clip = scalars.Reserve(2);
+    }
+
+    /// <summary>Steps applied so far.</summary>
+    public int Steps { get; private set; }
+
+    /// <summary>Norm of the mean gradient over the micro-batches of this step, before clipping.</summary>
+    /// <param name="microBatches">How many micro-batches were summed into the gradients.</param>
+    public double GradientNorm(int microBatches)
+    {
+        scalars.Clear();
+        foreach (var block in parameters.Blocks) device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
+        device.ClipFactor(scalars.Slots(clip, 2), scalars.Slots(squaredNorm, 1), arguments.MaxGradNorm, 1.0 / microBatches);
+        scalars.Download();
+        return scalars[clip];
+    }
+
+    /// <summary>Updates all weights; follows <see cref="GradientNorm"/>, whose clip factor it applies.</summary>
+    public void Apply(double learningRate)
+    {
+        Steps++;
+        var factor = scalars.Slots(clip, 2).Element(1);
+        foreach (var block in parameters.Blocks)
+        {
+            var step = new AdamWStep(learningRate, arguments.AdamBeta1, arguments.AdamBeta2, arguments.AdamEpsilon,
+                block.Decays ? arguments.WeightDecay : 0, arguments.Optim == OptimizerType.AdamW, Steps);
+            var copy = device.SharesMasterWeights ? default : block.Value;
+            device.AdamW(block.Master, copy, block.Gradient, block.Moment1, block.Moment2, step, factor);
+        }
+    }
+
+    public void Dispose() => scalars.Dispose();
+}
