@@ -9,8 +9,8 @@ namespace RepNoise.Host.Model;
 public sealed class KeyValueCache : IKeyValueStore, IDisposable
 {
     private readonly Device device;
-    private readonly Tensor[] keys;
-    private readonly Tensor[] values;
+    private readonly Tensor[] keyCache;
+    private readonly Tensor[] valueCache;
     private readonly int capacity;
     private readonly int[] lengths;
     private readonly int[] incoming;
@@ -23,9 +23,9 @@ public sealed class KeyValueCache : IKeyValueStore, IDisposable
     {
         (this.device, this.capacity) = (device, capacity);
         int width = config.NumKeyValueHeads * config.HeadDim;
-        keys = [.. Enumerable.Range(0, config.NumHiddenLayers)
+        keyCache = [.. Enumerable.Range(0, config.NumHiddenLayers)
             .Select(_ => device.AllocateTensor(BufferKind.Compute, sequences * capacity, width, "cache"))];
-        values = [.. Enumerable.Range(0, config.NumHiddenLayers)
+        valueCache = [.. Enumerable.Range(0, config.NumHiddenLayers)
             .Select(_ => device.AllocateTensor(BufferKind.Compute, sequences * capacity, width, "cache"))];
         lengths = new int[sequences];
         incoming = new int[sequences];
@@ -74,21 +74,21 @@ public sealed class KeyValueCache : IKeyValueStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public (Tensor Keys, Tensor Values) Store(int layer, Tensor newKeys, Tensor newValues)
+    public (Tensor Keys, Tensor Values) Store(int layer, Tensor keys, Tensor values)
     {
         for (int b = 0, row = 0; b < incoming.Length; row += incoming[b++])
         {
             if (incoming[b] == 0) continue;
             int at = b * capacity + lengths[b];
-            device.Copy(keys[layer].RowRange(at, incoming[b]), newKeys.RowRange(row, incoming[b]));
-            device.Copy(values[layer].RowRange(at, incoming[b]), newValues.RowRange(row, incoming[b]));
+            device.Copy(keyCache[layer].RowRange(at, incoming[b]), keys.RowRange(row, incoming[b]));
+            device.Copy(valueCache[layer].RowRange(at, incoming[b]), values.RowRange(row, incoming[b]));
         }
 
-        return (keys[layer], values[layer]);
+        return (keyCache[layer], valueCache[layer]);
     }
 
     public void Dispose()
     {
-        foreach (var tensor in keys.Concat(values)) tensor.Buffer.Dispose();
+        foreach (var tensor in keyCache.Concat(valueCache)) tensor.Buffer.Dispose();
     }
 }
