@@ -1,0 +1,43 @@
+namespace RepNoise.Host.Data;
+
+/// <summary>A sliding view of a stream that grows only as far as one item needs it to, up to a limit.</summary>
+internal sealed class ByteWindow(Stream stream, int limit)
+{
+    // Small to begin with, so that growth runs on every ordinary file and not only on hostile ones.
+    private byte[] _buffer = new byte[16 << 10];
+    private int _start;
+    private int _end;
+
+    /// <summary>What came of an attempt to see more of the stream.</summary>
+    public enum Progress
+    {
+        More,
+        EndOfStream,
+        LimitReached,
+    }
+
+    /// <summary>The bytes at hand; valid until the next <see cref="Fill"/>.</summary>
+    public ReadOnlyMemory<byte> Data => _buffer.AsMemory(_start, _end - _start);
+
+    public void Skip(int count) => _start += count;
+
+    /// <summary>Extends <see cref="Data"/> by at least one byte unless the stream or the limit is reached.</summary>
+    public Progress Fill()
+    {
+        int length = _end - _start;
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, length).CopyTo(_buffer);
+            (_start, _end) = (0, length);
+        }
+        if (length == _buffer.Length)
+        {
+            if (length >= limit)
+                return Progress.LimitReached;
+            Array.Resize(ref _buffer, (int)Math.Min(limit, 2L * length));
+        }
+        int read = stream.Read(_buffer, _end, _buffer.Length - _end);
+        _end += read;
+        return read > 0 ? Progress.More : Progress.EndOfStream;
+    }
+}

@@ -1,0 +1,40 @@
+namespace RepNoise.Host.Data;
+
+/// <summary>
+/// One row of a data file. Fields are named by their path: <c>prompt</c>, or <c>prompt.text</c> for a field inside a field.
+/// A row is valid until the next one is read.
+/// </summary>
+public abstract class DataRow
+{
+    /// <summary><c>file:line</c>, for messages.</summary>
+    public abstract string Place { get; }
+
+    /// <summary>Paths of the fields that exist, for messages.</summary>
+    public abstract IEnumerable<string> Names { get; }
+
+    /// <summary>True where the field exists and is neither null nor an object: text can be asked for.</summary>
+    public abstract bool Has(string path);
+
+    /// <summary>The text of a field.</summary>
+    /// <exception cref="DataException">The field is missing, null or no text.</exception>
+    public abstract string Text(string path);
+
+    /// <summary>The value of a true/false field.</summary>
+    /// <exception cref="DataException">The field is missing, null or no boolean.</exception>
+    public abstract bool Flag(string path);
+
+    protected DataException Missing(string path, string kind)
+    {
+        const int shown = 20;
+        var names = Names.Take(shown + 1).Select(Shorten).ToList();
+        string list = names.Count == 0 ? "no fields" : string.Join(", ", names.Take(shown)) + (names.Count > shown ? ", ..." : "");
+        string? near = Nearest.Of(path, names);
+        return new DataException(DataFault.MissingField, Place, $"no field \"{path}\"; the row has {list}", $"a field with {kind}",
+            near is null ? "name the fields that this file has (--help lists the options)" : $"did you mean \"{near}\"?");
+    }
+
+    protected DataException WrongType(string path, string found, string kind) =>
+        new(DataFault.WrongType, Place, $"field \"{path}\" is {found}", kind, "correct or remove the row, or name another field");
+
+    private static string Shorten(string name) => name.Length <= 80 ? name : name[..77] + "...";
+}

@@ -1,0 +1,104 @@
+using System.Text.Json;
+
+namespace RepNoise.Host.Data;
+
+/// <summary>A row of a JSON array or of JSON lines.</summary>
+internal sealed class JsonRow(JsonElement root, string place) : DataRow
+{
+    public override string Place => place;
+
+    public override IEnumerable<string> Names => Paths(root, "");
+
+    public override bool Has(string path) =>
+        Find(path) is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Object or JsonValueKind.Undefined) };
+
+    public override string Text(string path)
+    {
+        var value = Require(path, "text", JsonValueKind.String, JsonValueKind.String);
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new DataException(DataFault.Encoding, place, $"field \"{path}\" holds half of a surrogate pair (\\ud800 to \\udfff)",
+                "complete characters", "correct or remove the row", e);
+        }
+    }
+
+    public override bool Flag(string path) => Require(path, "true or false", JsonValueKind.True, JsonValueKind.False).GetBoolean();
+
+    private JsonElement Require(string path, string kind, JsonValueKind one, JsonValueKind other)
+    {
+        var value = Find(path) ?? throw Missing(path, kind);
+        return value.ValueKind == one || value.ValueKind == other ? value : throw WrongType(path, Describe(value), kind);
+    }
+
+    /// <summary>A field whose own name holds dots goes before a path through nested objects.</summary>
+    private JsonElement? Find(string path)
+    {
+        if (root.TryGetProperty(path, out var whole))
+            return whole;
+        var value = root;
+        foreach (string name in path.Split('.'))
+        {
+            if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty(name, out value))
+                return null;
+        }
+        return value;
+    }
+
+    private static IEnumerable<string> Paths(JsonElement parent, string prefix) => parent.EnumerateObject().SelectMany(p =>
+        p.Value.ValueKind == JsonValueKind.Object ? Paths(p.Value, $"{prefix}{p.Name}.") : [prefix + p.Name]);
+
+    private static string Describe(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "an array",
+        JsonValueKind.String => "text",
+        JsonValueKind.Number => "a number",
+        JsonValueKind.Null => "null",
+        _ => value.GetRawText(),
+    };
+}
+
+/// <summary>Parses the rows of a JSON file one by one.</summary>
+internal static class JsonRows
+{
+    private static readonly JsonDocumentOptions s_options = new() { AllowDuplicateProperties = false };
+
+    public static IEnumerable<DataRow> Read(IEnumerable<JsonItem> items, string path)
+    {
+        foreach (var item in items)
+        {
+            using var document = Parse(item, path);
+            string place = $"{path}:{item.Line}";
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw new DataException(DataFault.Syntax, place, "the row is no JSON object", "an object in braces",
+                    "write one JSON object a line, or a JSON array of objects");
+            yield return new JsonRow(document.RootElement, place);
+        }
+    }
+
+    private static JsonDocument Parse(JsonItem item, string path)
+    {
+        try
+        {
+            return JsonDocument.Parse(item.Bytes, s_options);
+        }
+        catch (JsonException e)
+        {
+            int line = item.Line + (int)(e.LineNumber ?? 0);
+            string column = e.BytePositionInLine is { } at ? $":{at + (e.LineNumber is > 0 ? 1 : item.Column)}" : "";
+            throw new DataException(DataFault.Syntax, $"{path}:{line}{column}", $"malformed JSON ({Reason(e)})", "one complete JSON object a row",
+                "write one JSON object a line, or a JSON array of objects", e);
+        }
+    }
+
+    /// <summary>The parser's sentence without the position that it counts from the row's start.</summary>
+    private static string Reason(JsonException e)
+    {
+        int end = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        return (end < 0 ? e.Message : e.Message[..end]).TrimEnd('.');
+    }
+}

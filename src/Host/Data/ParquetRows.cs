@@ -1,0 +1,106 @@
+using Parquet;
+using Parquet.Schema;
+
+namespace RepNoise.Host.Data;
+
+/// <summary>The rows of a Parquet file, one row group in memory at a time; only the columns that are asked for are read.</summary>
+internal static class ParquetRows
+{
+    // A damaged or hostile file may claim any number of rows; memory for a column is allocated from it.
+    private const long MaxGroupRows = 16 << 20;
+
+    private static readonly ParquetOptions s_options = new() { TreatByteArrayAsString = true };
+
+    public static IEnumerable<DataRow> Read(Stream stream, string path)
+    {
+        var reader = Guard(path, () => ParquetReader.CreateAsync(stream, s_options, leaveStreamOpen: true).GetAwaiter().GetResult());
+        try
+        {
+            var fields = Guard(path, () => reader.Schema.DataFields.ToDictionary(f => string.Join('.', f.Path.ToList())));
+            long before = 0;
+            for (int g = 0; g < reader.RowGroupCount; g++)
+            {
+                int index = g;
+                using var rows = Guard(path, () => reader.OpenRowGroupReader(index));
+                if (rows.RowCount is < 0 or > MaxGroupRows)
+                    throw Broken(path, $"row group {g} claims {rows.RowCount} rows", $"0 to {MaxGroupRows} rows a group", null);
+                var group = new ParquetGroup(rows, fields, path);
+                for (int r = 0; r < rows.RowCount; r++)
+                    yield return new ParquetRow(group, r, $"{path}, row {before + r + 1}");
+                before += rows.RowCount;
+            }
+        }
+        finally
+        {
+            reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    /// <summary>Runs the library on untrusted bytes: whatever it stumbles over is the file's fault.</summary>
+    internal static T Guard<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is not DataException)
+        {
+            throw Broken(path, $"malformed Parquet ({e.Message.ReplaceLineEndings(" ").TrimEnd('.')})", "a complete Parquet file", e);
+        }
+    }
+
+    private static DataException Broken(string path, string problem, string expected, Exception? inner) =>
+        new(DataFault.Syntax, path, problem, expected, "check that it was written completely, or convert it to JSON lines", inner);
+}
+
+/// <summary>One row group and the columns of it that were asked for.</summary>
+internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string, DataField> fields, string path)
+{
+    private readonly Dictionary<string, Array> _columns = [];
+
+    public IEnumerable<string> Names => fields.Keys;
+
+    public DataField? Field(string name) => fields.GetValueOrDefault(name);
+
+    public string?[] Texts(DataField field) => Column<string?>(field, values => rows.ReadAsync(field, values.AsMemory()!));
+
+    public bool?[] Flags(DataField field) => Column<bool?>(field, values => rows.ReadAsync<bool>(field, values.AsMemory()));
+
+    private T[] Column<T>(DataField field, Func<T[], ValueTask> read)
+    {
+        string key = field.Path.ToString();
+        if (_columns.TryGetValue(key, out var known))
+            return (T[])known;
+        var values = new T[rows.RowCount];
+        ParquetRows.Guard(path, () =>
+        {
+            read(values).AsTask().GetAwaiter().GetResult();
+            return true;
+        });
+        _columns.Add(key, values);
+        return values;
+    }
+}
+
+/// <summary>A row of a Parquet file.</summary>
+internal sealed class ParquetRow(ParquetGroup group, int index, string place) : DataRow
+{
+    public override string Place => place;
+
+    public override IEnumerable<string> Names => group.Names;
+
+    public override bool Has(string path) => group.Field(path) is { } field
+        && (field.MaxRepetitionLevel > 0 || field.ClrType != typeof(string) || group.Texts(field)[index] is not null);
+
+    public override string Text(string path) => Require(path, typeof(string), "text", group.Texts);
+
+    public override bool Flag(string path) => Require(path, typeof(bool), "true or false", group.Flags)!.Value;
+
+    private T Require<T>(string path, Type type, string kind, Func<DataField, T?[]> column)
+    {
+        var field = group.Field(path) ?? throw Missing(path, kind);
+        if (field.MaxRepetitionLevel > 0 || field.ClrType != type)
+            throw WrongType(path, field.MaxRepetitionLevel > 0 ? "a list" : $"of type {field.ClrType.Name}", kind);
+        return column(field)[index] ?? throw WrongType(path, "null", kind);
+    }
+}
