@@ -1,3 +1,4 @@
+using RepNoise.Host.Data;
 using RepNoise.Host.Model;
 using RepNoise.Kernels;
 
@@ -83,7 +84,7 @@ public sealed class AscentTerm : IDisposable
     private Tensor Reciprocal => scalars.Slots(valueSlot, 2).Element(1);
 
     /// <summary>Takes a batch's entries.</summary>
-    public void Load(in LossList finalList, in LossList lensList)
+    public void Load(TargetList finalList, TargetList lensList)
     {
         final.Load(finalList);
         if (depths > 0) lens.Load(lensList);

@@ -33,7 +33,7 @@ public sealed class LossReport(int layers)
     /// <summary>True where <see cref="Lens"/> is filled.</summary>
     public bool HasLens { get; set; }
 
-    /// <summary>Token rows that the transformer ran.</summary>
+    /// <summary>Real tokens of the texts; a shared prompt counts in both of its texts.</summary>
     public int Tokens { get; set; }
 
     /// <summary>Name and value of the first term that is NaN or infinite, or null.</summary>

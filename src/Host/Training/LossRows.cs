@@ -1,27 +1,9 @@
+using RepNoise.Host.Data;
 using RepNoise.Kernels;
 
 namespace RepNoise.Host.Training;
 
-/// <summary>
-/// A cross-entropy term of a batch: entries (row of the packed batch, target id) of equal weight 1 / count, and how many counted
-/// targets have no logits (they cost ln V and have no gradient).
-/// </summary>
-public readonly ref struct LossList
-{
-    /// <summary>Row of each entry; a row may occur more than once.</summary>
-    public required ReadOnlySpan<int> Rows { get; init; }
-
-    /// <summary>Target id of each entry.</summary>
-    public required ReadOnlySpan<int> Targets { get; init; }
-
-    /// <summary>Targets without logits.</summary>
-    public int ConstantCount { get; init; }
-
-    /// <summary>All counted targets: the divisor of the mean.</summary>
-    public int Count => Rows.Length + ConstantCount;
-}
-
-/// <summary>A <see cref="LossList"/> on the device; storage of fixed capacity, refilled for each batch.</summary>
+/// <summary>A <see cref="TargetList"/> on the device; storage of fixed capacity, refilled for each batch.</summary>
 public sealed class LossRows : IDisposable
 {
     private readonly Device device;
@@ -54,9 +36,9 @@ public sealed class LossRows : IDisposable
     /// <summary>R target ids, repeated for each copy.</summary>
     public Indices Targets => targets.Range(0, Length * copies);
 
-    public void Load(in LossList list)
+    public void Load(TargetList list)
     {
-        (Length, Count, ConstantCount) = (list.Rows.Length, list.Count, list.ConstantCount);
+        (Length, Count, ConstantCount) = (list.Length, list.Count, list.ConstantCount);
         device.Upload(list.Rows, Rows);
         for (int copy = 0; copy < copies; copy++) device.Upload(list.Targets, targets.Range(copy * Length, Length));
     }

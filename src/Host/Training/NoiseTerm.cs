@@ -1,3 +1,4 @@
+using RepNoise.Host.Data;
 using RepNoise.Host.Model;
 using RepNoise.Kernels;
 
@@ -64,13 +65,12 @@ public sealed class NoiseTerm : IDisposable
     public bool Covers(int layer) => layer >= firstLayer && layer < firstLayer + LayerCount;
 
     /// <summary>Takes a batch's masked rows and where the noise of each layer comes from.</summary>
-    public void Load(
-        ReadOnlySpan<int> rows, ReadOnlySpan<int> pairs, ReadOnlySpan<int> positions, ReadOnlySpan<int> pairIds,
-        Func<int, NoiseSource> noise)
+    public void Load(PackedBatch packed, Func<int, NoiseSource> noise)
     {
         source = noise;
-        plan.Load(pairs, positions, pairIds);
-        device.Upload(rows, Rows);
+        plan.Load(packed.MmdPairs.AsSpan(0, packed.MmdCount), packed.MmdPositions.AsSpan(0, packed.MmdCount),
+            packed.PairIndex.AsSpan(0, packed.PairCount));
+        device.Upload(packed.MmdRows.AsSpan(0, packed.MmdCount), Rows);
     }
 
     /// <summary>Keeps a layer's masked rows and computes its MMD.</summary>

@@ -89,6 +89,9 @@ public sealed record RepNoiseArguments : TrainingArguments
     /// <summary>First and last layer (inclusive, from 0) whose MLP outputs enter the noise term; null takes all.</summary>
     public (int First, int Last)? NoiseLayers { get; init; }
 
+    /// <summary>False drops the stability term: what a baseline or a check of single terms wants.</summary>
+    public bool Stability { get; init; } = true;
+
     /// <summary>False drops the noise term (ablation).</summary>
     public bool Noise { get; init; } = true;
 

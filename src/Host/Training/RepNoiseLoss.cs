@@ -1,0 +1,130 @@
+using RepNoise.Host.Data;
+using RepNoise.Host.Model;
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Training;
+
+/// <summary>
+/// The loss of Representation Noising (arXiv 2405.14577) on one packed micro-batch, forward and backward:
+/// <code>total = stability + beta * noise - alpha * log(ascent) + retain_weight * retain</code>
+/// One forward of the packed rows serves the harmful and the harmless pass; their gradients meet in one backward.
+/// </summary>
+public sealed class RepNoiseLoss : IPassObserver, IDisposable
+{
+    private readonly Transformer model;
+    private readonly Device device;
+    private readonly RepNoiseArguments arguments;
+    private readonly DeviceBatch batch;
+    private readonly LossScalars scalars;
+    private readonly Tensor logits;
+    private readonly HeadCrossEntropy crossEntropy;
+    private readonly LossRows stability;
+    private readonly LossRows retain;
+    private readonly int stabilitySlot;
+    private readonly int retainSlot;
+    private readonly AscentTerm? ascent;
+    private readonly NoiseTerm? noise;
+
+    /// <param name="model">The decoder, with activations for training of at least <paramref name="capacity"/>'s rows.</param>
+    /// <param name="arguments">Weights and ablations.</param>
+    /// <param name="capacity">Largest sizes of any micro-batch.</param>
+    public RepNoiseLoss(Transformer model, RepNoiseArguments arguments, PackedBatchCapacity capacity)
+    {
+        (this.model, this.arguments) = (model, arguments);
+        device = model.Weights.Device;
+        int layers = model.Config.NumHiddenLayers, vocabulary = model.Config.VocabSize;
+        batch = new DeviceBatch(device, capacity);
+        scalars = new LossScalars(device, 2 * layers + 8);
+        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, "workspace");
+        crossEntropy = new HeadCrossEntropy(model, Math.Max(capacity.StabilityTargets, capacity.NextTokenTargets), logits);
+        stability = new LossRows(device, capacity.StabilityTargets);
+        retain = new LossRows(device, capacity.NextTokenTargets);
+        stabilitySlot = scalars.Reserve(1);
+        retainSlot = scalars.Reserve(1);
+        if (arguments.Ascent)
+        {
+            int lens = arguments.Lens ? Math.Max(1, arguments.Mask ? capacity.AscentTargets : capacity.LensTargets) : 0;
+            ascent = new AscentTerm(model, scalars, logits, capacity.AscentTargets, lens, arguments.Alpha);
+        }
+
+        if (arguments.Noise)
+        {
+            var range = arguments.NoiseLayers ?? (0, layers - 1);
+            noise = new NoiseTerm(model, scalars, capacity.Pairs, capacity.MmdRows, range, arguments.Beta);
+        }
+    }
+
+    /// <summary>Forward and backward of a micro-batch; parameter gradients accumulate.</summary>
+    /// <param name="packed">The micro-batch.</param>
+    /// <param name="noiseOfLayer">Where each layer's Gaussian draw comes from.</param>
+    /// <param name="report">Takes the terms.</param>
+    public void Run(PackedBatch packed, Func<int, NoiseSource> noiseOfLayer, LossReport report)
+    {
+        Load(packed, noiseOfLayer);
+        scalars.Clear();
+        model.BeginBackward();
+        model.Forward(batch.Ids, batch.Plan, this);
+        if (arguments.Stability) crossEntropy.Accumulate(scalars.Slots(stabilitySlot, 1), stability, 1);
+        if (retain.Count > 0) crossEntropy.Accumulate(scalars.Slots(retainSlot, 1), retain, arguments.RetainWeight);
+        ascent?.Accumulate();
+        model.Backward(batch.Ids, batch.Plan, this);
+        scalars.Download();
+        Report(packed, report);
+    }
+
+    void IPassObserver.OnMlpOutput(int layer, Tensor mlp) => noise?.OnMlpOutput(layer, mlp);
+
+    bool IPassObserver.WantsMlpGradient(int layer) => noise is not null && noise.Covers(layer);
+
+    void IPassObserver.AddMlpGradient(int layer, Tensor dMlp) => noise!.AddMlpGradient(layer, dMlp);
+
+    void IPassObserver.AddHiddenGradient(int layer, Tensor dHidden) => ascent?.AddHiddenGradient(layer, dHidden);
+
+    public void Dispose()
+    {
+        ascent?.Dispose();
+        noise?.Dispose();
+        stability.Dispose();
+        retain.Dispose();
+        crossEntropy.Dispose();
+        logits.Buffer.Dispose();
+        scalars.Dispose();
+        batch.Dispose();
+    }
+
+    private void Load(PackedBatch packed, Func<int, NoiseSource> noiseOfLayer)
+    {
+        batch.Load(packed);
+        stability.Load(packed.Stability);
+        retain.Load(packed.NextToken);
+        ascent?.Load(packed.AscentFinal, packed.AscentLens);
+        noise?.Load(packed, noiseOfLayer);
+    }
+
+    private void Report(PackedBatch packed, LossReport report)
+    {
+        report.Clear();
+        report.Tokens = packed.TokenCount;
+        report.Stability = arguments.Stability ? scalars[stabilitySlot] : null;
+        report.Total = report.Stability ?? 0;
+        if (retain.Count > 0)
+        {
+            report.Retain = scalars[retainSlot];
+            report.Total += arguments.RetainWeight * report.Retain.Value;
+        }
+
+        if (noise is not null)
+        {
+            report.Noise = noise.Value;
+            report.HasMmd = true;
+            report.Total += arguments.Beta * noise.Value;
+            for (int l = 0; l < report.Mmd.Length; l++) report.Mmd[l] = noise.LayerValue(l) ?? double.NaN;
+        }
+
+        if (ascent is null) return;
+        report.Ascent = ascent.Value;
+        report.HasLens = ascent.Depths > 0;
+        report.Total -= arguments.Alpha * Math.Log(ascent.Value);
+        ascent.LensLosses(report.Lens);
+    }
+}
