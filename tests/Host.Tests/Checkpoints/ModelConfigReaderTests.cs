@@ -202,6 +202,14 @@ public class ModelConfigReaderTests
     public void Refuses_what_is_not_a_json_object(string json) => Assert.Null(Assert.Throws<ConfigException>(() => Parse(json)).Key);
 
     [Fact]
+    public void Places_a_syntax_error_as_an_editor_does()
+    {
+        var error = Assert.Throws<ConfigException>(() => Parse("{\n  \"model_type\": \"llama\",\n  \"rms_norm_eps\": NaN\n}"));
+        Assert.Contains("line 3, byte 19", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("LineNumber", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Refuses_deep_nesting() =>
         Assert.Throws<ConfigException>(() => Parse("{\"model_type\":\"llama\",\"x\":" + new string('[', 100_000) + new string(']', 100_000) + "}"));
 

@@ -1,4 +1,6 @@
+using CsCheck;
 using RepNoise.Host.Checkpoints;
+using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
 using Xunit;
 
@@ -222,7 +224,7 @@ public sealed class ModelFolderTests : IDisposable
     {
         _temp.Write("model/config.json", ConfigSamples.LlamaMha);
         _temp.Write("model/model.safetensors.index.json", index);
-        Assert.IsAssignableFrom<RepNoise.Host.Diagnostics.InputException>(Record.Exception(() => ModelFolder.Open(Model)));
+        Assert.IsAssignableFrom<InputException>(Record.Exception(() => ModelFolder.Open(Model)));
     }
 
     [Fact]
@@ -257,6 +259,8 @@ public sealed class ModelFolderTests : IDisposable
         Directory.CreateSymbolicLink(_temp["shortcut"], snapshot);
         ModelFolder.Open(_temp["shortcut"]).Dispose();
 
+        File.CreateSymbolicLink(Path.Combine(snapshot, "generation_config.json"), "../../blobs/not-downloaded");
+        ModelFolder.Open(snapshot).Dispose();
         File.Move(_temp["models--o--n/blobs/model.safetensors-hash"], _temp["secret"]);
         File.Delete(Path.Combine(snapshot, "model.safetensors"));
         File.CreateSymbolicLink(Path.Combine(snapshot, "model.safetensors"), "../../../secret");
@@ -308,6 +312,36 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Throws<ArgumentException>(() => folder.Read("lm_head.weight", new float[1]));
         Assert.Throws<ArgumentException>(() => folder.Read("model.norm.weight", new float[79]));
         Assert.Throws<ArgumentOutOfRangeException>(() => folder.Read("model.norm.weight", 1, new float[80]));
+    }
+
+    [Fact]
+    public void Damaged_json_files_never_crash()
+    {
+        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(_temp, 2);
+        _temp.Write("model/generation_config.json", """{"do_sample":true,"temperature":0.6,"top_p":0.9,"top_k":5,"eos_token_id":[5,6],"pad_token_id":0}""");
+        string[] pieces = ["{", "}", "[", "]", "\"", ",", "-1", "1e999", "null", "\\ud800", "\"../x\"", "\u00e9", "\n"];
+        string[] files = ["config.json", "generation_config.json", "model.safetensors.index.json"];
+        var good = files.ToDictionary(name => name, name => File.ReadAllText(_temp[$"model/{name}"]));
+        int opened = 0;
+        Gen.Select(Gen.Int[0, files.Length - 1], Gen.Double[0, 1], Gen.Int[0, 6], Gen.Int[0, pieces.Length - 1]).ForAll(seed: 1, 300, edit =>
+        {
+            var (file, at, remove, piece) = edit;
+            string text = good[files[file]];
+            int start = (int)(at * text.Length), end = Math.Min(start + remove, text.Length);
+            _temp.Write($"model/{files[file]}", text[..start] + pieces[piece] + text[end..]);
+            try
+            {
+                ModelFolder.Open(Model).Dispose();
+                opened++;
+            }
+            catch (InputException e)
+            {
+                Assert.DoesNotContain(e.Message, char.IsControl);
+            }
+
+            _temp.Write($"model/{files[file]}", text);
+        });
+        Assert.InRange(opened, 3, 150);
     }
 
     private void Fails(TinyModel model, ModelFolderError kind, string tensor, params string[] words)

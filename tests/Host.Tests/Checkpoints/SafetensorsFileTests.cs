@@ -158,6 +158,15 @@ public sealed class SafetensorsFileTests : IDisposable
         Assert.Equal(SafetensorsError.Unreadable, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Path.Combine(_folder.Path, name))).Kind);
 
     [Fact]
+    public void A_pointer_of_git_lfs_is_recognised()
+    {
+        string path = _folder.Write("lfs.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+        var error = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
+        Assert.Equal(SafetensorsError.HeaderTooLong, error.Kind);
+        Assert.Contains("git lfs pull", error.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Nesting_cannot_overflow_the_stack()
     {
         byte[] header = Encoding.UTF8.GetBytes("{\"a\":" + new string('[', 1_000_000));
