@@ -13,7 +13,7 @@ internal sealed class ConfigObject(JsonElement json, string path, string prefix 
     public IEnumerable<string> Keys => json.EnumerateObject().Select(property => property.Name);
 
     /// <summary>True where the key is present and not null.</summary>
-    public bool Has(string key) => TryGet(key, out var value) && value.ValueKind != JsonValueKind.Null;
+    public bool Has(string key) => Has(key, out _);
 
     public int Int(string key, int fallback, int min, int max) =>
         IntOrNull(key, fallback, min, max) ?? throw Wrong(key, $"an integer from {min} to {max}");
@@ -33,7 +33,7 @@ internal sealed class ConfigObject(JsonElement json, string path, string prefix 
     {
         if (!TryGet(key, out var value) || (value.ValueKind == JsonValueKind.Null && fallback is null))
         {
-            return fallback ?? throw Missing(key, $"a number from {min} to {max}");
+            return fallback ?? throw Wrong(key, $"a number from {min} to {max}");
         }
 
         bool valid = value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= min && number <= max;
@@ -51,24 +51,22 @@ internal sealed class ConfigObject(JsonElement json, string path, string prefix 
 
     public string? String(string key)
     {
-        if (!Has(key))
+        if (!Has(key, out var value))
         {
             return null;
         }
 
-        json.TryGetProperty(key, out var value);
         return Text(value) ?? throw Wrong(key, "a string");
     }
 
     /// <summary>A list of strings, or null where the key is absent or null.</summary>
     public IReadOnlyList<string>? Strings(string key)
     {
-        if (!Has(key))
+        if (!Has(key, out var value))
         {
             return null;
         }
 
-        json.TryGetProperty(key, out var value);
         return value.ValueKind == JsonValueKind.Array
             ? [.. value.EnumerateArray().Select(item => Text(item) ?? throw Wrong(key, "a list of strings"))]
             : throw Wrong(key, "a list of strings");
@@ -93,26 +91,25 @@ internal sealed class ConfigObject(JsonElement json, string path, string prefix 
     /// <summary>A nested object, or null where the key is absent or null.</summary>
     public ConfigObject? Object(string key)
     {
-        if (!Has(key))
+        if (!Has(key, out var value))
         {
             return null;
         }
 
-        json.TryGetProperty(key, out var value);
         return value.ValueKind == JsonValueKind.Object ? new ConfigObject(value, path, $"{prefix}{key}.") : throw Wrong(key, "an object");
     }
 
-    /// <summary>An error about a present key's value.</summary>
-    public ConfigException Wrong(string key, string expected, string remedy = "correct it in the file")
+    /// <summary>An error about a key's value, or its absence.</summary>
+    public ConfigException Wrong(string key, string expected, string? remedy = null)
     {
-        string text = json.TryGetProperty(key, out var value) ? Quoted.Plain(value.GetRawText()) : "absent";
-        return new ConfigException(path, $"{prefix}{key} is {text}", expected, remedy, prefix + key, text);
+        string? text = TryGet(key, out var value) ? Quoted.Plain(value.GetRawText()) : null;
+        remedy ??= text is null ? "add it to the file" : "correct it in the file";
+        return new ConfigException(path, $"{prefix}{key} is {text ?? "missing"}", expected, remedy, prefix + key, text);
     }
 
-    private ConfigException Missing(string key, string expected) =>
-        new(path, $"{prefix}{key} is missing", expected, "add it to the file", prefix + key);
-
     private bool TryGet(string key, out JsonElement value) => json.TryGetProperty(key, out value);
+
+    private bool Has(string key, out JsonElement value) => TryGet(key, out value) && value.ValueKind != JsonValueKind.Null;
 
     private int ToInt(string key, JsonElement value, int min, int max) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= min && number <= max

@@ -26,11 +26,12 @@ internal sealed class FolderFiles
 
     public string Folder { get; }
 
-    /// <summary>Names of the folder's own files, sorted; subfolders are left out.</summary>
+    /// <summary>Names of the folder's own files, sorted; subfolders and links to nowhere are left out.</summary>
     public IEnumerable<string> Names =>
-        Directory.EnumerateFiles(Folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+        Directory.EnumerateFiles(Folder).Select(path => Path.GetFileName(path)).Where(Exists).Order(StringComparer.Ordinal);
 
-    public bool Exists(string name) => File.Exists(Path.Combine(Folder, name));
+    /// <summary>True for a file, or a link to one: an incomplete hub cache has links to blobs that are not there.</summary>
+    public bool Exists(string name) => File.Exists(RealPath(Path.Combine(Folder, name)));
 
     /// <summary>The path of a file that another file names.</summary>
     /// <exception cref="ModelFolderException">The name is more than a file name, or a link that leads out of the folder.</exception>

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.Unicode;
 using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Checkpoints;
@@ -65,6 +67,11 @@ internal static class JsonFile
                 path, "the file begins with a byte order mark", "plain UTF-8", "save it as UTF-8 without byte order mark");
         }
 
+        if (!Utf8.IsValid(json.Span))
+        {
+            throw new ConfigException(path, "the file is not valid UTF-8", "JSON in UTF-8", "save it as UTF-8");
+        }
+
         try
         {
             using var document = JsonDocument.Parse(json, Options);
@@ -78,7 +85,13 @@ internal static class JsonFile
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new ConfigException(
-                path, $"the file is not well-formed JSON ({Quoted.Plain(e.Message)})", "a JSON object with every key once", "correct it there", inner: e);
+                path, $"the file is not well-formed JSON{Where(e)}: {Quoted.Plain(e.Message.Split(" LineNumber:")[0])}", "a JSON object with every key once",
+                "correct it there, or download the file again", inner: e);
         }
     }
+
+    /// <summary>The place of a syntax error as editors count it.</summary>
+    private static string Where(Exception error) => error is JsonException { LineNumber: { } line, BytePositionInLine: { } column }
+        ? string.Create(CultureInfo.InvariantCulture, $", line {line + 1}, byte {column + 1}")
+        : "";
 }

@@ -157,9 +157,9 @@ public sealed class ModelFolder : IDisposable
     private static ModelFolderException NoConfig(FolderFiles files)
     {
         string remedy = "download all files of the model, or give the path of another folder";
-        if (Directory.EnumerateDirectories(files.Folder, OutputFolder.StagingPrefix + "*").FirstOrDefault() is { } staging)
+        if (OutputFolder.Interrupted(files.Folder) is { } interrupted)
         {
-            remedy = $"move the files in {Path.GetFileName(staging)} one folder up: saving was interrupted while they were put in place, and they are complete";
+            remedy = interrupted;
         }
         else if (files.Exists("adapter_config.json"))
         {

@@ -69,6 +69,16 @@ public static class ModelFolderWriter
         Guard(output, () => OutputFolder.Publish(output, options, folder => Write(plan, folder, read)));
     }
 
+    /// <summary>Saves a model that was trained from random weights into the folder of its run, as <see cref="SaveInto"/> does.</summary>
+    /// <inheritdoc cref="SaveNew"/>
+    public static void SaveNewInto(
+        ModelConfig config, byte[] configJson, string output, ParameterReader read, string? tokenizerFolder = null, SaveOptions? options = null)
+    {
+        Guard(output, () => OutputFolder.CheckPlace(output, tokenizerFolder));
+        var plan = SavePlan.ForNew(config, configJson, ModelFolder.ConfigName, tokenizerFolder, options ?? new SaveOptions());
+        Guard(output, () => OutputFolder.Merge(output, folder => Write(plan, folder, read)));
+    }
+
     private static void Write(SavePlan plan, string folder, ParameterReader read)
     {
         foreach (var file in plan.Weights)

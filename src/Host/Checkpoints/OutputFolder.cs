@@ -7,6 +7,9 @@ namespace RepNoise.Host.Checkpoints;
 /// first and removed last. Into a folder that a run is using, files are written to a subfolder and flushed; then config.json
 /// is taken away, the files are moved one by one, and the new config.json comes last. A crash in between leaves the rest of
 /// the new files, complete, in the subfolder, and opening the folder says so.</para>
+/// <para>Files beside their final place are in folders named <c>.saving-</c> and the process id (beside a new folder with its
+/// name before that), the folder that was replaced in <c>.NAME.replaced-</c> and the id. config.json is the last file written
+/// to any of them, so one that has it is whole.</para>
 /// </summary>
 internal static class OutputFolder
 {
@@ -116,6 +119,22 @@ internal static class OutputFolder
         {
             Directory.Delete(left, recursive: true);
         }
+    }
+
+    /// <summary>What to do with a folder whose model was being saved when the process ended, or null where none was.</summary>
+    public static string? Interrupted(string folder)
+    {
+        var staging = Directory.EnumerateDirectories(folder, StagingPrefix + "*").Select(path => new DirectoryInfo(path)).ToArray();
+        if (staging.Length == 0)
+        {
+            return null;
+        }
+
+        // config.json is written last of all, and moved last of all.
+        var whole = staging.FirstOrDefault(left => left.GetFiles(ModelFolder.ConfigName).Any(file => file.Length > 0));
+        return whole is null
+            ? $"save the model again: saving it was interrupted, and what {staging[0].Name} holds is incomplete"
+            : $"move the files in {whole.Name} one folder up: saving was interrupted while they were put in place, and they are complete";
     }
 
     private static void Stage(string staging, Action<string> write)

@@ -40,7 +40,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         try
         {
-            int headerLength = CheckHeaderLength(BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(start, 8)));
+            int headerLength = CheckHeaderLength(new ReadOnlySpan<byte>(start, 8));
             _data = start + 8 + headerLength;
             Tensors = SafetensorsHeader.Parse(
                 new ReadOnlySpan<byte>(start + 8, headerLength), Length - 8 - headerLength, path, out var metadata);
@@ -181,13 +181,16 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return new ReadOnlySpan<byte>(_data + entry.Begin + offset, count);
     }
 
-    private int CheckHeaderLength(ulong length)
+    private int CheckHeaderLength(ReadOnlySpan<byte> start)
     {
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > MaxHeaderLength)
         {
             throw new SafetensorsException(
                 SafetensorsError.HeaderTooLong, Path, $"claims a header of {length} bytes", $"at most {MaxHeaderLength}",
-                "check that this is a safetensors file and download it again");
+                start.SequenceEqual("version "u8) && Length < 1024
+                    ? "run git lfs pull: the file is only a pointer to the weights"
+                    : "check that this is a safetensors file and download it again");
         }
 
         if ((long)length > Length - 8)
