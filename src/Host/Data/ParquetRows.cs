@@ -89,18 +89,27 @@ internal sealed class ParquetRow(ParquetGroup group, int index, string place) : 
 
     public override IEnumerable<string> Names => group.Names;
 
-    public override bool Has(string path) => group.Field(path) is { } field
-        && (field.MaxRepetitionLevel > 0 || field.ClrType != typeof(string) || group.Texts(field)[index] is not null);
+    public override bool Has(string path) =>
+        group.Field(path) is { } field && (!IsText(field) || group.Texts(field)[index] is not null);
 
-    public override string Text(string path) => Require(path, typeof(string), "text", group.Texts);
-
-    public override bool Flag(string path) => Require(path, typeof(bool), "true or false", group.Flags)!.Value;
-
-    private T Require<T>(string path, Type type, string kind, Func<DataField, T?[]> column)
+    public override string Text(string path)
     {
-        var field = group.Field(path) ?? throw Missing(path, kind);
-        if (field.MaxRepetitionLevel > 0 || field.ClrType != type)
-            throw WrongType(path, field.MaxRepetitionLevel > 0 ? "a list" : $"of type {field.ClrType.Name}", kind);
-        return column(field)[index] ?? throw WrongType(path, "null", kind);
+        var field = group.Field(path) ?? throw Missing(path, "text");
+        return IsText(field) ? group.Texts(field)[index] ?? throw WrongType(path, "null", "text") : throw WrongType(path, Describe(field), "text");
     }
+
+    public override bool Flag(string path)
+    {
+        const string kind = "true or false";
+        var field = group.Field(path) ?? throw Missing(path, kind);
+        bool isFlag = field.MaxRepetitionLevel == 0 && field.ClrType == typeof(bool);
+        return isFlag ? group.Flags(field)[index] ?? throw WrongType(path, "null", kind) : throw WrongType(path, Describe(field), kind);
+    }
+
+    /// <summary>A file's schema gives text as memory of characters; one that is built in code as a string.</summary>
+    private static bool IsText(DataField field) =>
+        field.MaxRepetitionLevel == 0 && (field.ClrType == typeof(ReadOnlyMemory<char>) || field.ClrType == typeof(string));
+
+    private static string Describe(DataField field) =>
+        field.MaxRepetitionLevel > 0 ? "a list" : IsText(field) ? "text" : $"of type {field.ClrType.Name}";
 }

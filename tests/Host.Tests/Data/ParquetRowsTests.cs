@@ -1,0 +1,90 @@
+using CsCheck;
+using Parquet;
+using Parquet.Schema;
+using RepNoise.Host.Data;
+using Xunit;
+
+namespace RepNoise.Host.Tests.Data;
+
+public sealed class ParquetRowsTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Rows_of_all_groups_are_read_with_their_numbers()
+    {
+        string path = await WriteAsync([["P", "Q"], ["Z"]], [false, true]);
+        var data = PairReader.Read(path);
+        Assert.Equal((PairLayout.BeaverTails, 3, 1), (data.Layout, data.Rows, data.HarmlessRows));
+        Assert.Equal(["Question: P\nAnswer:P!", "Question: Z\nAnswer:Z!"], data.Pairs.Select(p => p.Harmful));
+        Assert.Equal($"{path}, row 3", data.Pairs[1].Place);
+    }
+
+    [Fact]
+    public async Task Nulls_wrong_types_and_missing_columns_are_named()
+    {
+        string path = await WriteAsync([["P", null]], [false, false]);
+        Assert.Contains("\"prompt\" is null", Fail(path, "prompt").Problem, StringComparison.Ordinal);
+        Assert.Equal($"{path}, row 2", Fail(path, "prompt").Place);
+        Assert.Contains("of type Boolean", Fail(path, "is_safe").Problem, StringComparison.Ordinal);
+        Assert.Contains("did you mean \"prompt\"", Fail(path, "promt").Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fields_of_a_struct_are_paths()
+    {
+        var text = new DataField<string>("text");
+        var schema = new ParquetSchema(new StructField("prompt", text));
+        string path = _folder.Path("s.parquet");
+        await using (var stream = File.Create(path))
+        await using (var writer = await ParquetWriter.CreateAsync(schema, stream, cancellationToken: TestContext.Current.CancellationToken))
+        {
+            using var group = writer.CreateRowGroup();
+            await group.WriteAsync(text, ["A", "B"]);
+        }
+        Assert.Equal(["A", "B"], RowSource.Read(path).Select(row => row.Text("prompt.text")));
+    }
+
+    [Fact]
+    public async Task Damaged_files_give_rows_or_a_typed_error()
+    {
+        byte[] good = await File.ReadAllBytesAsync(await WriteAsync([["P", "Q"]], [false, true]), TestContext.Current.CancellationToken);
+        Gen.Select(Gen.Int[4, good.Length], Gen.Int[0, good.Length - 1], Gen.Byte).Sample((length, at, value) =>
+        {
+            byte[] bad = good[..length];
+            bad[at % length] = value;
+            string path = _folder.Write("bad.parquet", bad);
+            try
+            {
+                Assert.NotEmpty(PairReader.Read(path).Pairs);
+            }
+            catch (DataException e)
+            {
+                Assert.StartsWith(path, e.Place, StringComparison.Ordinal);
+            }
+        }, seed: "0000KOIPe3J3", iter: 500, threads: 1);
+    }
+
+    private static DataException Fail(string path, string field) =>
+        Assert.Throws<DataException>(() => RowSource.Read(path).Select(row => row.Text(field)).ToList());
+
+    private async Task<string> WriteAsync(string?[][] groups, bool[] safe)
+    {
+        DataField<string> prompt = new("prompt"), response = new("response"), refusal = new("refusal");
+        var isSafe = new DataField<bool>("is_safe");
+        string path = _folder.Path("p.parquet");
+        await using var stream = File.Create(path);
+        await using var writer = await ParquetWriter.CreateAsync(new ParquetSchema(prompt, response, refusal, isSafe), stream);
+        foreach (var texts in groups)
+        {
+            using var group = writer.CreateRowGroup();
+            await group.WriteAsync(prompt, texts!);
+            await group.WriteAsync(response, texts.Select(t => t + "!").ToArray());
+            await group.WriteAsync(refusal, texts.Select(t => $"Question: {t}\nAnswer: No.").ToArray());
+            await group.WriteAsync<bool>(isSafe, safe.AsMemory(0, texts.Length));
+        }
+        return path;
+    }
+}
