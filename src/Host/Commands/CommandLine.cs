@@ -43,6 +43,11 @@ internal static class CommandLine
         root.Options.Clear();
         root.Options.Add(new HelpOption("--help", "-h", "-?") { Action = new HelpAction(terminal), Description = "Show help.", Recursive = true });
         root.Options.Add(new Option<bool>("--version") { Action = new VersionAction(terminal), Description = "Show the version and its commit.", Arity = ArgumentArity.Zero });
+        root.SetAction(_ =>
+        {
+            HelpAction.Write(root, terminal.Error, terminal.Width);
+            return ExitCodes.Usage;
+        });
         Command?[] commands =
         [
             handlers.Defend is { } defend ? DefendCommand.Build(defend, terminal, stop) : null,
@@ -109,13 +114,7 @@ internal static class CommandLine
     private static void Explain(ParseResult line, Terminal terminal)
     {
         var command = line.CommandResult.Command;
-        if (command is RootCommand && line.UnmatchedTokens.Count == 0)
-        {
-            HelpAction.Write(command, terminal.Error, terminal.Width);
-            return;
-        }
-
-        if (command is RootCommand)
+        if (command is RootCommand && line.UnmatchedTokens.Count > 0)
         {
             var (word, names) = (line.UnmatchedTokens[0], command.Subcommands.Select(sub => sub.Name).ToList());
             var hint = NearestName.Of(word, names) is { } nearest ? $", the nearest is {nearest}" : "";

@@ -14,9 +14,18 @@ internal sealed class StandardOutput(Stream inner) : Stream
     /// <summary>errno EPIPE, which IOException carries in HResult on Unix.</summary>
     private const int BrokenPipe = 32;
 
-    public static Stream Open() => OperatingSystem.IsWindows()
-        ? Console.OpenStandardOutput()
-        : new StandardOutput(new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0));
+    /// <summary>The process's standard output.</summary>
+    public static Stream Open()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return Console.OpenStandardOutput();
+        }
+
+        // A file has no reader that could go, and FileStream would write at a position of its own, over what others append.
+        var stream = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return stream.CanSeek ? Console.OpenStandardOutput() : new StandardOutput(stream);
+    }
 
     public override bool CanRead => false;
 
