@@ -81,28 +81,35 @@ internal static class CommandLine
     /// </summary>
     private static void RefuseUnknownOptions(ParseResult line, IReadOnlyList<string> arguments)
     {
-        var command = line.CommandResult.Command;
-        var known = OptionsOf(line.CommandResult).SelectMany(option => option.Aliases.Prepend(option.Name)).ToHashSet(StringComparer.Ordinal);
+        var known = OptionsOf(line.CommandResult)
+            .SelectMany(option => option.Aliases.Prepend(option.Name), (option, name) => (name, option))
+            .ToDictionary(pair => pair.name, pair => pair.option, StringComparer.Ordinal);
         foreach (var argument in arguments.TakeWhile(argument => argument != "--").Where(argument => argument.StartsWith("--", StringComparison.Ordinal)))
         {
-            var name = argument[..(argument.IndexOfAny(['=', ':']) is var end && end >= 0 ? end : argument.Length)];
-            if (!known.Contains(name))
+            var end = argument.IndexOfAny(['=', ':']);
+            var name = end >= 0 ? argument[..end] : argument;
+            if (!known.TryGetValue(name, out var option))
             {
-                var (expected, remedy) = Advice(command, name, known);
+                var (expected, remedy) = Advice(line.CommandResult.Command, name, known.Keys);
                 throw new UsageException(name, "unknown option", expected, remedy);
+            }
+
+            if (option is FlagOption && end >= 0 && !Values.Boolean.TryParse(argument[(end + 1)..], out _))
+            {
+                throw new UsageException(name, $"found \"{argument[(end + 1)..]}\"", Values.Boolean.Expected, "correct the value");
             }
         }
     }
 
     private static (string Expected, string Remedy) Advice(Command command, string name, IEnumerable<string> known)
     {
-        var help = command is RootCommand ? "repnoise --help" : $"repnoise {command.Name} --help";
-        if (command is DocumentedCommand { Run: { } run } && NearestName.Of(name, known) is null)
+        if (command is DocumentedCommand { Run: { } run } && RunConfiguration.AdviceOnForeign(run, name) is { } advice)
         {
-            return RunConfiguration.Advice(run, name);
+            return advice;
         }
 
-        // Both spellings of an option are equally near; help shows the one with hyphens, so that one is named.
+        // Both spellings of an option are equally near; help shows the one with hyphens, which sorts first, so that one is named.
+        var help = command is RootCommand ? "repnoise --help" : $"repnoise {command.Name} --help";
         return NearestName.Of(name, known.Order(StringComparer.Ordinal)) is { } nearest
             ? ($"a known option, the nearest is {nearest}", $"correct the name; see {help}")
             : ("a known option", $"see {help}");

@@ -31,10 +31,11 @@ internal static class FlatYaml
         {
             return new Reader(path, new Parser(new StringReader(text))).Document();
         }
-        catch (YamlException error)
+        catch (Exception error) when (error is YamlException or ArgumentException)
         {
+            // The parser lets its own argument checks through where a tag is malformed.
             throw new ConfigurationException(
-                path, error.Start.Line, $"not valid YAML ({Clause(error.Message)})", "lines of the form key: value",
+                path, (error as YamlException)?.Start.Line ?? 0, $"not valid YAML ({Clause(error.Message)})", "lines of the form key: value",
                 "correct the line; texts with special characters need quotes", error);
         }
     }
@@ -51,7 +52,7 @@ internal static class FlatYaml
                     "check that this is the file you mean");
             }
 
-            using var reader = new StreamReader(stream, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            using var reader = new StreamReader(stream, new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
             var buffer = new char[(int)LargestFile + 1];
             var length = reader.ReadBlock(buffer);
             return length <= LargestFile

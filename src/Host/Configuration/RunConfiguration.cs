@@ -92,8 +92,11 @@ internal static class RunConfiguration
         return new ConfigurationException(path, entry.Line, $"unknown key {entry.Key}", expected, remedy);
     }
 
-    /// <summary>What to tell someone who used <paramref name="name"/>, a key or option that runs of this type do not have.</summary>
-    public static (string Expected, string Remedy) Advice(Type run, string name)
+    /// <summary>
+    /// What to tell someone who used <paramref name="name"/>, a key or option that has a meaning elsewhere (in transformers, for the
+    /// other command, under another name) but not for runs of this type; null where it has none.
+    /// </summary>
+    public static (string Expected, string Remedy)? AdviceOnForeign(Type run, string name)
     {
         var key = name.TrimStart('-').Replace('-', '_');
         if (UnsupportedSettings.Reason(key) is { } reason)
@@ -107,13 +110,24 @@ internal static class RunConfiguration
             return ($"a setting of this command; {key} belongs to {other}", "remove it");
         }
 
-        var names = Settings.Of(run).SelectMany(setting => setting.Aliases.Select(alias => (alias, setting.Name)).Prepend((setting.Name, setting.Name)));
-        var lookup = names.DistinctBy(pair => pair.Item1).ToDictionary(pair => pair.Item1, pair => pair.Item2);
-        var meant = UnsupportedSettings.NameHere(key) is { } here && lookup.ContainsKey(here) ? here : null;
-        meant ??= NearestName.Of(key, lookup.Keys) is { } nearest ? lookup[nearest] : null;
-        return meant is null
+        return UnsupportedSettings.NameHere(key) is { } here && Settings.Of(run).Any(setting => setting.Name == here)
+            ? ($"a known setting, the nearest is {here}", "use that name")
+            : null;
+    }
+
+    private static (string Expected, string Remedy) Advice(Type run, string key)
+    {
+        if (AdviceOnForeign(run, key) is { } advice)
+        {
+            return advice;
+        }
+
+        // An option's short name is a likely guess for a key.
+        var names = Settings.Of(run).SelectMany(setting => setting.Aliases.Prepend(setting.Name).Select(name => (Name: name, Setting: setting))).ToList();
+        var nearest = NearestName.Of(key, names.Select(entry => entry.Name));
+        return nearest is null
             ? ("a known setting", "see --help for all of them")
-            : ($"a known setting, the nearest is {meant}", "correct the name; see --help for all of them");
+            : ($"a known setting, the nearest is {names.First(entry => entry.Name == nearest).Setting.Name}", "correct the name; see --help for all of them");
     }
 
     private static string Quote(string text) => "\"" + (text.Length > 60 ? text[..57] + "..." : text) + "\"";

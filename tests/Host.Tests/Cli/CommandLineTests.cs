@@ -2,6 +2,7 @@ using System.Globalization;
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Training;
+using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 

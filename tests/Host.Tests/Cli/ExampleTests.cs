@@ -1,5 +1,6 @@
 using System.Text;
 using RepNoise.Host.Commands;
+using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using RepNoise.Host.Commands;
 using RepNoise.Host.Diagnostics;
+using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 

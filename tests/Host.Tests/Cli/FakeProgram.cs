@@ -1,19 +1,19 @@
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
+using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 
 /// <summary>The command line with handlers that only remember what they were given.</summary>
 internal sealed class FakeProgram
 {
-    private readonly StringWriter output = new() { NewLine = "\n" };
-    private readonly StringWriter error = new() { NewLine = "\n" };
+    private readonly Terminal terminal = new(TextReader.Null, new StringWriter { NewLine = "\n" }, new StringWriter { NewLine = "\n" });
 
     public object? Received { get; private set; }
 
-    public string Out => output.ToString();
+    public string Out => terminal.Out.ToString()!;
 
-    public string Error => error.ToString();
+    public string Error => terminal.Error.ToString()!;
 
     public int Width { get; init; } = 100;
 
@@ -31,7 +31,7 @@ internal sealed class FakeProgram
         Demo = (options, _, _) => Receive(options),
     };
 
-    public Terminal Terminal => new(TextReader.Null, output, error) { Width = Width };
+    public Terminal Terminal => terminal with { Width = Width };
 
     public int Run(params string[] arguments) => CommandLine.Run(arguments, Handlers, Terminal, Stop);
 
