@@ -27,15 +27,16 @@ internal static class FlatYaml
     public static IReadOnlyList<YamlEntry> Read(string path)
     {
         var text = ReadText(path);
+        var parser = new Parser(new StringReader(text));
         try
         {
-            return new Reader(path, new Parser(new StringReader(text))).Document();
+            return new Reader(path, parser).Document();
         }
-        catch (Exception error) when (error is YamlException or ArgumentException)
+        catch (Exception error) when (error is YamlException or ArgumentException or InvalidOperationException)
         {
-            // The parser lets its own argument checks through where a tag is malformed.
+            // The parser lets checks of its own through where a tag is malformed or an anchor stands inside a plain scalar.
             throw new ConfigurationException(
-                path, (error as YamlException)?.Start.Line ?? 0, $"not valid YAML ({Clause(error.Message)})", "lines of the form key: value",
+                path, error is YamlException known ? known.Start.Line : parser.Current?.End.Line ?? 0, $"not valid YAML ({Clause(error.Message)})", "lines of the form key: value",
                 "correct the line; texts with special characters need quotes", error);
         }
     }
