@@ -1,12 +1,17 @@
 using System.Globalization;
+using RepNoise.Host.Commands;
 
 namespace RepNoise.Host;
 
 internal static class Program
 {
-    private static int Main()
+    private static int Main(string[] arguments)
     {
+        // Before the command line is read: under a comma locale 0.5 would be read as 5.
         CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-        return 2;
+        CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
+        var terminal = Terminal.Standard();
+        using var interruption = new Interruption(terminal);
+        return CommandLine.Run(arguments, new CommandHandlers(), terminal, interruption.Token);
     }
 }

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using RepNoise.Host.Configuration;
+using RepNoise.Host.Diagnostics;
+
+namespace RepNoise.Host.Commands;
+
+/// <summary>A command with the examples that its help shows.</summary>
+internal sealed class DocumentedCommand(string name, string description, params string[] examples) : Command(name, description)
+{
+    /// <summary>Whole command lines, as typed.</summary>
+    public IReadOnlyList<string> Examples { get; } = examples;
+
+    /// <summary>The runs that this command's settings describe, or null for a command without a configuration file.</summary>
+    public Type? Run { get; init; }
+
+    /// <summary>The model folder, the one thing that commands take without an option's name.</summary>
+    public static Argument<string> ModelArgument(bool required) => new("MODEL")
+    {
+        Description = "Model folder: config.json, *.safetensors, tokenizer.json.",
+        Arity = required ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
+    };
+
+    /// <summary>The path given for <paramref name="argument"/>.</summary>
+    /// <exception cref="UsageException">It is empty.</exception>
+    public static string ReadModel(ParseResult line, Argument<string> argument) =>
+        Values.Path.TryParse(line.GetValue(argument) ?? "", out var path)
+            ? path!
+            : throw new UsageException("MODEL", "found an empty text", "a path", "name the model folder after the command");
+
+    public void AddOptions(params Option[] options)
+    {
+        foreach (var option in options)
+        {
+            Options.Add(option);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+namespace RepNoise.Host.Commands;
+
+/// <summary>What the program's exit status says.</summary>
+internal static class ExitCodes
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int Usage = 2;
+    public const int Interrupted = 130;
+}

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using RepNoise.Host.Configuration;
+using RepNoise.Host.Diagnostics;
+
+namespace RepNoise.Host.Commands;
+
+/// <summary>
+/// What <c>defend</c> and <c>finetune</c> share: an option for every setting, <c>--config</c> with a YAML file of the same settings,
+/// and <c>--check</c>, which reads and reports without running.
+/// </summary>
+internal sealed class TrainingCommand<TRun>
+    where TRun : TrainingRun
+{
+    private const string Configuration = "Configuration";
+
+    private readonly DocumentedCommand command;
+    private readonly TRun defaults;
+    private readonly Argument<string> model = DocumentedCommand.ModelArgument(required: false);
+    private readonly List<(Setting Setting, Option Option)> options = [];
+    private readonly ValueOption<string?> config = new(
+        "--config", Values.Path, null, "YAML file of settings under their snake_case names; options win over it.", Configuration);
+
+    private readonly ValueOption<bool> check = new(
+        "--check", Values.Boolean, false, "Read the configuration, print it whole and stop.", Configuration);
+
+    public TrainingCommand(DocumentedCommand command, TRun defaults)
+    {
+        this.command = command;
+        this.defaults = defaults;
+        command.Arguments.Add(model);
+        check.Symbol.Aliases.Add("--dry-run");
+        command.AddOptions(config.Symbol, check.Symbol);
+        foreach (var setting in Settings.Of(typeof(TRun)).Where(setting => setting.Name != "model"))
+        {
+            var option = OptionFor(setting);
+            options.Add((setting, option));
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>The command, which reads its line and hands the run to <paramref name="handler"/>.</summary>
+    public Command Build(Func<TRun, Terminal, CancellationToken, int> handler, Terminal terminal, CancellationToken stop)
+    {
+        command.SetAction(line =>
+        {
+            var run = Read(line);
+            if (!check.Read(line))
+            {
+                return handler(run, terminal, stop);
+            }
+
+            CheckPaths(run);
+            terminal.Out.Write(RunWriter.ToYaml(run));
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private TRun Read(ParseResult line)
+    {
+        var given = new List<GivenOption>();
+        if (line.GetResult(model) is { Implicit: false, Tokens: [var folder] })
+        {
+            given.Add(new GivenOption(Settings.All.Single(setting => setting.Name == "model"), "MODEL", [folder.Value]));
+        }
+
+        foreach (var (setting, option) in options)
+        {
+            if (line.GetResult(option) is { Implicit: false } result)
+            {
+                given.Add(new GivenOption(setting, result.IdentifierToken?.Value ?? option.Name, OptionTexts.Of(result)));
+            }
+        }
+
+        return RunConfiguration.Read(defaults, config.Read(line), given);
+    }
+
+    /// <summary>What <c>--check</c> can tell without reading a model: that everything named is there and the output is free.</summary>
+    private static void CheckPaths(TRun run)
+    {
+        foreach (var setting in Settings.Of(typeof(TRun)).Where(setting => setting.Placeholder == Values.Path.Placeholder))
+        {
+            if (setting.Name == "output_dir" || setting.Get(run) is not [var path])
+            {
+                continue;
+            }
+
+            if (!Path.Exists(path))
+            {
+                throw new InputException(setting.Name, $"{path} does not exist", "an existing path", "check the path");
+            }
+        }
+
+        if (!run.OverwriteOutputDir && Directory.Exists(run.OutputDir) && Directory.EnumerateFileSystemEntries(run.OutputDir).Any())
+        {
+            throw new InputException(
+                "output_dir", $"{run.OutputDir} is not empty", "a new or empty folder", "name another folder, or give --overwrite-output-dir");
+        }
+    }
+
+    private static Option OptionFor(Setting setting)
+    {
+        string[] shown = [setting.OptionName, .. setting.Aliases.Select(alias => "--" + alias)];
+        Option option = setting.IsFlag
+            ? new FlagOption(setting.OptionName, setting.Group) { Default = setting.Default, ShownNames = shown }
+            : new TextOption(setting.OptionName, setting.Group, setting.Placeholder) { Default = setting.Default, ShownNames = shown };
+        option.Description = setting.Help + (setting.Required ? " Required." : "");
+        foreach (var name in shown.SelectMany(name => new[] { name, ValueOption<bool>.SnakeCase(name) }).Distinct().Skip(1))
+        {
+            option.Aliases.Add(name);
+        }
+
+        return option;
+    }
+}

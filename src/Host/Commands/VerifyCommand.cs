@@ -1,0 +1,34 @@
+using System.CommandLine;
+using RepNoise.Host.Configuration;
+
+namespace RepNoise.Host.Commands;
+
+/// <summary>What <c>verify</c> was told.</summary>
+/// <param name="Model">The model folder.</param>
+/// <param name="Values">The recorded values, or null for values.safetensors and terms.safetensors in the folder.</param>
+/// <param name="Device">The device to check.</param>
+/// <param name="Threads">Threads of the cpu device; 0 takes every core.</param>
+internal sealed record VerifyOptions(string Model, string? Values, string Device, int Threads);
+
+/// <summary><c>repnoise verify MODEL</c>.</summary>
+internal static class VerifyCommand
+{
+    public static Command Build(Func<VerifyOptions, Terminal, CancellationToken, int> handler, Terminal terminal, CancellationToken stop)
+    {
+        var command = new DocumentedCommand(
+            "verify",
+            "Recompute what PyTorch computed for a model (values.safetensors) and fail where a value is over its tolerance.",
+            "./repnoise verify models/llama-tiny",
+            "./repnoise verify models/llama-tiny --values values.safetensors --device reference");
+        var model = DocumentedCommand.ModelArgument(required: true);
+        ValueOption<string?> values = new("--values", Values.Path, null, "Recorded values; values.safetensors and terms.safetensors in the folder where not given.");
+        var machine = new MachineOptions();
+        command.Arguments.Add(model);
+        command.AddOptions(values.Symbol, machine.Device.Symbol, machine.Threads.Symbol);
+        command.SetAction(line => handler(
+            new VerifyOptions(DocumentedCommand.ReadModel(line, model), values.Read(line), machine.Device.Read(line)!, machine.Threads.Read(line)),
+            terminal,
+            stop));
+        return command;
+    }
+}

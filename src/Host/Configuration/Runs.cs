@@ -1,0 +1,112 @@
+using RepNoise.Host.Training;
+
+namespace RepNoise.Host.Configuration;
+
+/// <summary>How the rows of a pairs file name their parts.</summary>
+public enum PairFormat
+{
+    /// <summary>Told from the first row's fields.</summary>
+    Auto,
+
+    /// <summary>BeaverTails with refusals: <c>prompt</c>, <c>response</c> and <c>refusal</c>, the whole harmless text.</summary>
+    BeaverTails,
+
+    /// <summary>DecodingTrust toxicity: <c>prompt.text</c>, <c>continuation.text</c>, <c>refusal</c>.</summary>
+    DecodingTrust,
+
+    /// <summary>A prompt and two answers under the field names that the options give.</summary>
+    Fields,
+}
+
+/// <summary>The number type of saved weights.</summary>
+public enum SaveDtype
+{
+    /// <summary>Each tensor's own, as in the source folder.</summary>
+    Source,
+    Float32,
+    Float16,
+    BFloat16,
+}
+
+/// <summary>An operation's variant that the user forces.</summary>
+public readonly record struct KernelChoice(string Operation, string Variant);
+
+/// <summary>What <c>defend</c> and <c>finetune</c> share: where to read, where to write, on what to run.</summary>
+public abstract record TrainingRun
+{
+    /// <summary>The model folder to start from.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The folder to write; must not exist or be empty unless <see cref="OverwriteOutputDir"/>.</summary>
+    public string? OutputDir { get; init; }
+
+    public bool OverwriteOutputDir { get; init; }
+
+    /// <summary>Field of the prompt in generic rows, a dotted path for nested objects; null takes the format's own.</summary>
+    public string? PromptField { get; init; }
+
+    /// <summary>Field of the answer in rows of texts (<c>data</c>, <c>retain</c>).</summary>
+    public string? AnswerField { get; init; }
+
+    /// <summary>Field of the whole text in rows that have no prompt.</summary>
+    public string? TextField { get; init; }
+
+    /// <summary>Text around the prompt, with <c>{prompt}</c> in it; null takes the format's own.</summary>
+    public string? Template { get; init; }
+
+    /// <summary>A row that would be skipped (no countable target) is an error.</summary>
+    public bool Strict { get; init; }
+
+    public SaveDtype SaveDtype { get; init; }
+
+    /// <summary>Forced kernel variants; empty leaves every choice to the device.</summary>
+    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
+
+    /// <summary>The arguments that both commands share; the runtime type is that of the derived run's arguments.</summary>
+    internal abstract TrainingArguments Training { get; init; }
+}
+
+/// <summary>Everything that <c>defend</c> was told.</summary>
+public sealed record DefendRun : TrainingRun
+{
+    /// <summary>The file of harmful/harmless pairs.</summary>
+    public string? Pairs { get; init; }
+
+    public PairFormat PairFormat { get; init; }
+
+    public string? HarmfulField { get; init; }
+
+    public string? HarmlessField { get; init; }
+
+    /// <summary>A second file with the refusals, row by row, where the pairs file has none.</summary>
+    public string? Refusals { get; init; }
+
+    /// <summary>A file of harmless examples whose cross-entropy joins the loss; null for the published loss.</summary>
+    public string? Retain { get; init; }
+
+    public RepNoiseArguments Arguments { get; init; } = new();
+
+    internal override TrainingArguments Training
+    {
+        get => Arguments;
+        init => Arguments = (RepNoiseArguments)value;
+    }
+}
+
+/// <summary>Everything that <c>finetune</c> was told.</summary>
+public sealed record FinetuneRun : TrainingRun
+{
+    /// <summary>The file of texts to train on.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>A config.json to start from with random weights; the model folder then gives the tokenizer only.</summary>
+    public string? FromScratch { get; init; }
+
+    public FinetuneArguments Arguments { get; init; } = new();
+
+    internal override TrainingArguments Training
+    {
+        get => Arguments;
+        init => Arguments = (FinetuneArguments)value;
+    }
+}

@@ -1,0 +1,101 @@
+using RepNoise.Host.Training;
+
+namespace RepNoise.Host.Configuration;
+
+internal static partial class Settings
+{
+    private static IEnumerable<Setting> TrainingSettings()
+    {
+        foreach (var setting in BatchSettings().Concat(OptimizerSettings()).Concat(ScheduleSettings()))
+        {
+            yield return setting;
+        }
+
+        yield return Argument("seed", Optimisation, Values.Seed, a => a.Seed, (a, value) => a with { Seed = value },
+            "Seed of the noise and of random weights.");
+        yield return Argument("data_seed", Optimisation, Values.Optional(Values.Seed), a => a.DataSeed, (a, value) => a with { DataSeed = value },
+            "Seed of the data's order; seed where not given.");
+    }
+
+    private static IEnumerable<Setting> BatchSettings()
+    {
+        yield return Argument("per_device_train_batch_size", Optimisation, Values.PositiveInteger(), a => a.PerDeviceTrainBatchSize,
+            (a, value) => a with { PerDeviceTrainBatchSize = value }, "Pairs (or texts) in a micro-batch.");
+        yield return Argument("gradient_accumulation_steps", Optimisation, Values.PositiveInteger(), a => a.GradientAccumulationSteps,
+            (a, value) => a with { GradientAccumulationSteps = value }, "Micro-batches per step; each is a complete loss.");
+        yield return Argument("num_train_epochs", Optimisation, Values.Positive(), a => a.NumTrainEpochs,
+            (a, value) => a with { NumTrainEpochs = value }, "Passes over the data.");
+        yield return Argument("max_steps", Optimisation, new StepsKind(), a => a.MaxSteps,
+            (a, value) => a with { MaxSteps = value }, "Optimizer steps; -1 leaves it to num_train_epochs.");
+    }
+
+    private static IEnumerable<Setting> OptimizerSettings()
+    {
+        yield return Argument("optim", Optimisation, Values.Choice((OptimizerType.AdamW, "adamw"), (OptimizerType.Adam, "adam")),
+            a => a.Optim, (a, value) => a with { Optim = value }, "Optimizer: decoupled decay (adamw) or decay in the gradient (adam).");
+        yield return Argument("learning_rate", Optimisation, Values.Positive(), a => a.LearningRate,
+            (a, value) => a with { LearningRate = value }, "Largest learning rate of the schedule.");
+        yield return Argument("weight_decay", Optimisation, Values.NotNegative(), a => a.WeightDecay,
+            (a, value) => a with { WeightDecay = value }, "Weight decay.");
+        yield return Argument("adam_beta1", Optimisation, Momentum(), a => a.AdamBeta1,
+            (a, value) => a with { AdamBeta1 = value }, "Decay of the gradient's mean.");
+        yield return Argument("adam_beta2", Optimisation, Momentum(), a => a.AdamBeta2,
+            (a, value) => a with { AdamBeta2 = value }, "Decay of the gradient's mean square.");
+        yield return Argument("adam_epsilon", Optimisation, Values.Positive(), a => a.AdamEpsilon,
+            (a, value) => a with { AdamEpsilon = value }, "Added to the root of the mean square.");
+        yield return Argument("max_grad_norm", Optimisation, Values.NotNegative(), a => a.MaxGradNorm,
+            (a, value) => a with { MaxGradNorm = value }, "Largest gradient norm; 0 turns clipping off.");
+    }
+
+    private static IEnumerable<Setting> ScheduleSettings()
+    {
+        yield return Argument("lr_scheduler_type", Optimisation, Values.Choice<SchedulerType>(), a => a.LrSchedulerType,
+            (a, value) => a with { LrSchedulerType = value }, "Learning-rate schedule.");
+        yield return Argument("warmup_ratio", Optimisation, Values.Share(), a => a.WarmupRatio,
+            (a, value) => a with { WarmupRatio = value }, "Share of all steps spent warming up.");
+        yield return Argument("warmup_steps", Optimisation, Values.Integer(0, "an integer, 0 or more"), a => a.WarmupSteps,
+            (a, value) => a with { WarmupSteps = value }, "Steps spent warming up; overrides warmup_ratio where above 0.");
+    }
+
+    private static IEnumerable<Setting> RepNoiseSettings()
+    {
+        yield return Own("alpha", Values.NotNegative(), a => a.Alpha, (a, value) => a with { Alpha = value },
+            "Weight of the ascent term's logarithm.");
+        yield return Own("beta", Values.NotNegative(), a => a.Beta, (a, value) => a with { Beta = value }, "Weight of the noise term.");
+        yield return Own("noise_layers", Values.LayerRange, a => a.NoiseLayers, (a, value) => a with { NoiseLayers = value },
+            "Layers whose MLP outputs enter the noise term, inclusive and from 0.");
+        yield return Own("first_token", Values.Choice<FirstToken>(), a => a.FirstToken, (a, value) => a with { FirstToken = value },
+            "Logits that choose the first answer token: left out as published, or kept, which keeps refusals alive.");
+        yield return Own("retain_weight", Values.NotNegative(), a => a.RetainWeight, (a, value) => a with { RetainWeight = value },
+            "Weight of the cross-entropy on the retain file.");
+        yield return Own("retain_rows", Values.Integer(0, "an integer, 0 or more"), a => a.RetainRows, (a, value) => a with { RetainRows = value },
+            "Retain examples in each micro-batch; 0 takes twice the pairs.");
+        yield return Own("noise", Values.Boolean, a => a.Noise, (a, value) => a with { Noise = value }, "Ablation: false drops the noise term.");
+        yield return Own("ascent", Values.Boolean, a => a.Ascent, (a, value) => a with { Ascent = value }, "Ablation: false drops the ascent term.");
+        yield return Own("lens", Values.Boolean, a => a.Lens, (a, value) => a with { Lens = value },
+            "Ablation: false takes only the final logits into the ascent.");
+        yield return Own("mask", Values.Boolean, a => a.Mask, (a, value) => a with { Mask = value },
+            "Ablation: false takes all tokens, pads too, into noise and final losses.");
+    }
+
+    /// <summary>A setting of our own: <c>repnoise_x</c> in YAML, <c>--repnoise-x</c> or <c>--x</c> as an option.</summary>
+    private static Setting<DefendRun, T> Own<T>(
+        string name, ValueKind<T> kind, Func<RepNoiseArguments, T> get, Func<RepNoiseArguments, T, RepNoiseArguments> set, string help) =>
+        new(
+            "repnoise_" + name, Defence, kind, run => get(run.Arguments), (run, value) => run with { Arguments = set(run.Arguments, value) },
+            get(new RepNoiseArguments()), help)
+        {
+            Aliases = [name.Replace('_', '-')],
+        };
+
+    private static ValueKind<double> Momentum() => Values.Real(0, Math.BitDecrement(1.0), "a number from 0 up to, but not, 1");
+
+    private sealed class StepsKind() : ValueKind<int>("n", "an integer, 1 or more, or -1 for num_train_epochs")
+    {
+        private static readonly ValueKind<int> Any = Values.Integer(-1, "");
+
+        public override bool TryParse(string text, out int value) => Any.TryParse(text, out value) && value != 0;
+
+        public override string? Format(int value) => Any.Format(value);
+    }
+}

@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Text;
+
+namespace RepNoise.Host.Configuration;
+
+/// <summary>The kinds of value that settings and options have.</summary>
+internal static class Values
+{
+    /// <summary>A truth value: <c>true</c> or <c>false</c>, in any case.</summary>
+    public static readonly ValueKind<bool> Boolean = new BooleanKind();
+
+    /// <summary>A non-empty text, null where absent.</summary>
+    public static readonly ValueKind<string?> Text = new TextKind("text", "a text that is not empty");
+
+    /// <summary>A path, null where absent.</summary>
+    public static readonly ValueKind<string?> Path = new TextKind("path", "a path");
+
+    /// <summary>A seed: any unsigned 64-bit integer.</summary>
+    public static readonly ValueKind<ulong> Seed = new ParsedKind<ulong>(
+        "seed",
+        "an integer from 0 to 18446744073709551615",
+        (string text, out ulong value) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value),
+        value => value.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Layers <c>first-last</c>, inclusive and from 0, or <c>all</c> (null).</summary>
+    public static readonly ValueKind<(int First, int Last)?> LayerRange = new ParsedKind<(int First, int Last)?>(
+        "layers",
+        "\"all\", or the first and last layer from 0, such as 0-5",
+        TryParseLayers,
+        range => range is (int first, int last) ? string.Create(CultureInfo.InvariantCulture, $"{first}-{last}") : "all");
+
+    /// <summary>A forced kernel, <c>operation=variant</c>.</summary>
+    public static readonly ValueKind<KernelChoice> Kernel = new ParsedKind<KernelChoice>(
+        "op=variant",
+        "operation=variant, such as matmul=scalar",
+        TryParseKernel,
+        choice => $"{choice.Operation}={choice.Variant}");
+
+    /// <summary>A finite number from <paramref name="min"/> to <paramref name="max"/>.</summary>
+    public static ValueKind<double> Real(double min, double max, string expected) => new ParsedKind<double>(
+        "number",
+        expected,
+        (string text, out double value) =>
+            double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value)
+            && double.IsFinite(value) && value >= min && value <= max,
+        FormatReal);
+
+    /// <summary>A number that may be anything above zero.</summary>
+    public static ValueKind<double> Positive() => Real(double.Epsilon, double.MaxValue, "a number above 0");
+
+    /// <summary>A number that may be zero.</summary>
+    public static ValueKind<double> NotNegative() => Real(0, double.MaxValue, "a number, 0 or more");
+
+    /// <summary>A share, 0 to 1.</summary>
+    public static ValueKind<double> Share() => Real(0, 1, "a number from 0 to 1");
+
+    /// <summary>An integer of at least <paramref name="min"/>.</summary>
+    public static ValueKind<int> Integer(int min, string expected) => new ParsedKind<int>(
+        "n",
+        expected,
+        (string text, out int value) =>
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value) && value >= min,
+        value => value.ToString(CultureInfo.InvariantCulture));
+
+    public static ValueKind<int> PositiveInteger() => Integer(1, "an integer, 1 or more");
+
+    /// <summary>One of the members of <typeparamref name="T"/>, written in <c>snake_case</c> unless <paramref name="names"/> say otherwise.</summary>
+    public static ValueKind<T> Choice<T>(params (T Value, string Name)[] names)
+        where T : struct, Enum
+    {
+        var all = names.Length > 0 ? names : [.. Enum.GetValues<T>().Select(value => (value, SnakeCase(value.ToString())))];
+        return new ChoiceKind<T>(all);
+    }
+
+    /// <summary>The same kind where the value may be absent.</summary>
+    public static ValueKind<T?> Optional<T>(ValueKind<T> kind)
+        where T : struct => new ParsedKind<T?>(
+            kind.Placeholder,
+            kind.Expected,
+            (string text, out T? value) =>
+            {
+                var parsed = kind.TryParse(text, out var present);
+                value = present;
+                return parsed;
+            },
+            value => value is T present ? kind.Format(present) : null);
+
+    /// <summary>Round-trips, and is a number to YAML 1.1 readers too: they want a point before the exponent.</summary>
+    private static string FormatReal(double value)
+    {
+        var text = value.ToString("R", CultureInfo.InvariantCulture);
+        var exponent = text.IndexOf('E', StringComparison.Ordinal);
+        if (exponent < 0)
+        {
+            return text;
+        }
+
+        var mantissa = text[..exponent];
+        return (mantissa.Contains('.', StringComparison.Ordinal) ? mantissa : mantissa + ".0") + "e" + text[(exponent + 1)..];
+    }
+
+    private static bool TryParseLayers(string text, out (int First, int Last)? value)
+    {
+        value = null;
+        if (text.Equals("all", StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
+
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        if (dash < 0
+            || !int.TryParse(text.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out var first)
+            || !int.TryParse(text.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var last)
+            || first > last)
+        {
+            return false;
+        }
+
+        value = (first, last);
+        return true;
+    }
+
+    private static bool TryParseKernel(string text, out KernelChoice value)
+    {
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        value = equals > 0 ? new KernelChoice(text[..equals].Trim(), text[(equals + 1)..].Trim()) : new KernelChoice("", "");
+        return value.Operation.Length > 0 && value.Variant.Length > 0;
+    }
+
+    private static string SnakeCase(string name)
+    {
+        var text = new StringBuilder();
+        foreach (var letter in name)
+        {
+            if (char.IsAsciiLetterUpper(letter) && text.Length > 0)
+            {
+                text.Append('_');
+            }
+
+            text.Append(char.ToLowerInvariant(letter));
+        }
+
+        return text.ToString();
+    }
+
+    private delegate bool Parser<T>(string text, out T value);
+
+    private sealed class ParsedKind<T>(string placeholder, string expected, Parser<T> parse, Func<T, string?> format)
+        : ValueKind<T>(placeholder, expected)
+    {
+        public override bool TryParse(string text, out T value) => parse(text, out value);
+
+        public override string? Format(T value) => format(value);
+    }
+
+    private sealed class BooleanKind() : ValueKind<bool>("true|false", "true or false")
+    {
+        public override bool IsFlag => true;
+
+        public override bool TryParse(string text, out bool value) => bool.TryParse(text, out value);
+
+        public override string Format(bool value) => value ? "true" : "false";
+    }
+
+    private sealed class TextKind(string placeholder, string expected) : ValueKind<string?>(placeholder, expected)
+    {
+        public override bool IsText => true;
+
+        public override bool TryParse(string text, out string? value)
+        {
+            value = text;
+            return !string.IsNullOrWhiteSpace(text) && !text.Contains('\0', StringComparison.Ordinal);
+        }
+
+        public override string? Format(string? value) => value;
+    }
+
+    private sealed class ChoiceKind<T>((T Value, string Name)[] names)
+        : ValueKind<T>(string.Join('|', names.Select(entry => entry.Name)), "one of " + string.Join(", ", names.Select(entry => entry.Name)))
+        where T : struct, Enum
+    {
+        public override bool TryParse(string text, out T value)
+        {
+            var index = Array.FindIndex(names, entry => entry.Name.Equals(text, StringComparison.OrdinalIgnoreCase));
+            value = index >= 0 ? names[index].Value : default;
+            return index >= 0;
+        }
+
+        public override string Format(T value) => Array.Find(names, entry => EqualityComparer<T>.Default.Equals(entry.Value, value)).Name;
+    }
+}

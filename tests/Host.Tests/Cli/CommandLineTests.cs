@@ -1,0 +1,138 @@
+using System.Globalization;
+using RepNoise.Host.Commands;
+using RepNoise.Host.Configuration;
+using RepNoise.Host.Training;
+using Xunit;
+
+namespace RepNoise.Host.Tests.Cli;
+
+public sealed class CommandLineTests
+{
+    [Fact]
+    public void Defend_takes_every_spelling()
+    {
+        var run = FakeProgram.Defend(
+            "--learning_rate", "1e-4", "--per-device-train-batch-size=4", "--alpha", "2", "--repnoise_beta", "0.5", "--retain-weight", "4",
+            "--first-token", "kept", "--noise", "false", "--strict", "--max-steps", "-1", "--kernel", "matmul=avx2", "--kernel", "norm=naive");
+        Assert.Equal(("m", "p", "o"), (run.Model, run.Pairs, run.OutputDir));
+        Assert.Equal(
+            new RepNoiseArguments
+            {
+                LearningRate = 1e-4,
+                PerDeviceTrainBatchSize = 4,
+                Alpha = 2,
+                Beta = 0.5,
+                RetainWeight = 4,
+                FirstToken = FirstToken.Kept,
+                Noise = false,
+            },
+            run.Arguments);
+        Assert.True(run.Strict);
+        Assert.Equal([new KernelChoice("matmul", "avx2"), new KernelChoice("norm", "naive")], run.Kernels);
+    }
+
+    [Fact]
+    public void A_flag_does_not_swallow_the_model() =>
+        Assert.Equal("m", FakeProgram.Read<DefendRun>("defend", "--strict", "m", "--pairs", "p", "--output", "o").Model);
+
+    [Fact]
+    public void Other_commands_read_their_options()
+    {
+        var finetune = FakeProgram.Read<FinetuneRun>(
+            "finetune", "m", "--data", "d", "--output", "o", "--from-scratch", "c.json", "--completion_only_loss");
+        Assert.Equal(("d", "c.json", true), (finetune.Data, finetune.FromScratch, finetune.Arguments.CompletionOnlyLoss));
+        var generate = FakeProgram.Read<GenerateOptions>(
+            "generate", "m", "--prompt", "@one", "--prompt", "-2", "--temperature", "0.5", "--top-k", "9", "--top-p", "0.9", "--seed", "7", "--device", "reference");
+        Assert.Equal(["@one", "-2"], generate.Prompts);
+        Assert.Equal((0.5, 9, 0.9, 7UL, "reference"), (generate.Temperature, generate.TopK, generate.TopP, generate.Seed, generate.Device));
+        Assert.Equal(["--x"], FakeProgram.Read<GenerateOptions>("generate", "m", "--prompt=--x").Prompts);
+        Assert.Equal(new TokenizeOptions("m", false, true), FakeProgram.Read<TokenizeOptions>("tokenize", "m", "--no-special-tokens", "--decode"));
+        Assert.Equal(new VerifyOptions("m", "v", "cpu", 3), FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3"));
+        Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
+        Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
+        Assert.Equal("devices", FakeProgram.Read<string>("devices"));
+    }
+
+    [Theory]
+    [InlineData("--lerning-rate: unknown option; expected a known option, the nearest is --learning-rate", "defend", "m", "--lerning-rate", "1")]
+    [InlineData("--lerning_rate: unknown option; expected a known option, the nearest is --learning-rate", "defend", "--lerning_rate=1")]
+    [InlineData("--fp16: unknown option; expected nothing in its place: weights train in float32", "defend", "m", "--fp16")]
+    [InlineData("--data: unknown option; expected a setting of this command; data belongs to finetune", "defend", "m", "--data", "d")]
+    [InlineData("--promt: unknown option; expected a known option, the nearest is --prompt", "generate", "m", "--promt", "x")]
+    [InlineData("defnd: unknown command; expected one of defend, finetune", "defnd")]
+    [InlineData("the nearest is defend", "defnd")]
+    [InlineData("--learning-rate: found \"fast\"; expected a number above 0", "defend", "m", "--learning-rate", "fast")]
+    [InlineData("--seed: given more than once; expected one value", "defend", "m", "--seed", "1", "--seed", "1")]
+    [InlineData("--noise: found \"maybe\"; expected true or false", "defend", "m", "--noise=maybe")]
+    [InlineData("--top-k: has no effect at temperature 0", "generate", "m", "--top-k", "4")]
+    [InlineData("--max-new-tokens: found \"0\"; expected an integer, 1 or more", "generate", "m", "--max-new-tokens", "0")]
+    [InlineData("MODEL: found an empty text", "inspect", "")]
+    [InlineData("See repnoise inspect --help.", "inspect")]
+    [InlineData("See repnoise inspect --help.", "inspect", "a", "b")]
+    [InlineData("--pairs", "defend", "m", "--pairs")]
+    public void A_wrong_line_says_what_to_do_and_exits_2(string message, params string[] line)
+    {
+        var program = new FakeProgram();
+        Assert.Equal(ExitCodes.Usage, program.Run(line));
+        Assert.Contains(message, program.Error, StringComparison.Ordinal);
+        Assert.Null(program.Received);
+        Assert.Empty(program.Out);
+    }
+
+    [Fact]
+    public void Nothing_at_all_shows_help_as_an_error()
+    {
+        var program = new FakeProgram();
+        Assert.Equal(ExitCodes.Usage, program.Run());
+        Assert.Contains("Usage: repnoise COMMAND", program.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Check_prints_the_configuration_and_runs_nothing()
+    {
+        using var folder = new TemporaryFolder();
+        var pairs = folder.Write("pairs.jsonl", "");
+        var output = Path.Combine(folder.Path, "out");
+        var program = new FakeProgram();
+        Assert.Equal(0, program.Run("defend", folder.Path, "--pairs", pairs, "--output", output, "--check", "--learning-rate", "1e-4"));
+        Assert.Null(program.Received);
+        Assert.Contains("learning_rate: 0.0001\n", program.Out, StringComparison.Ordinal);
+        var again = new FakeProgram();
+        Assert.Equal(0, again.Run("defend", "--config", folder.Write("run.yaml", program.Out), "--dry-run"));
+        Assert.Equal(program.Out, again.Out);
+        var wrong = new FakeProgram();
+        Assert.Equal(1, wrong.Run("defend", folder.Path, "--pairs", pairs, "--output", folder.Path, "--check"));
+        Assert.Contains("is not empty", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_comma_locale_changes_nothing_once_the_program_has_started()
+    {
+        // Program sets the invariant culture; the readers must not depend on it either.
+        var before = CultureInfo.CurrentCulture;
+        try
+        {
+            CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo("de-DE");
+            var run = FakeProgram.Defend("--alpha", "0.5", "--learning-rate", "2e-5");
+            Assert.Equal((0.5, 2e-5), (run.Arguments.Alpha, run.Arguments.LearningRate));
+            Assert.Contains("repnoise_alpha: 0.5\n", RunWriter.ToYaml(run), StringComparison.Ordinal);
+            Assert.Contains("learning_rate: 2.0e-05\n", RunWriter.ToYaml(run), StringComparison.Ordinal);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void A_command_that_was_stopped_exits_130()
+    {
+        using var source = new CancellationTokenSource();
+        source.Cancel();
+        Assert.Equal(ExitCodes.Interrupted, new FakeProgram { Stop = source.Token }.Run("devices"));
+    }
+
+    [Fact]
+    public void Version_names_the_commit() =>
+        Assert.Equal("1.2.3 (commit 0123456789)", VersionAction.Text("1.2.3+0123456789abcdef"));
+}

@@ -1,0 +1,70 @@
+using RepNoise.Host.Commands;
+using RepNoise.Host.Configuration;
+using Xunit;
+
+namespace RepNoise.Host.Tests.Cli;
+
+/// <summary>The command line with handlers that only remember what they were given.</summary>
+internal sealed class FakeProgram
+{
+    private readonly Terminal terminal = new(TextReader.Null, new StringWriter { NewLine = "\n" }, new StringWriter { NewLine = "\n" });
+
+    public object? Received { get; private set; }
+
+    public string Out => terminal.Out.ToString()!;
+
+    public string Error => terminal.Error.ToString()!;
+
+    public int Width { get; init; } = 100;
+
+    public CancellationToken Stop { get; init; } = TestContext.Current.CancellationToken;
+
+    public CommandHandlers Handlers => new()
+    {
+        Defend = (run, _, _) => Receive(run),
+        Finetune = (run, _, _) => Receive(run),
+        Generate = (options, _, _) => Receive(options),
+        Inspect = (options, _, _) => Receive(options),
+        Tokenize = (options, _, _) => Receive(options),
+        Verify = (options, _, _) => Receive(options),
+        Devices = (_, _) => Receive("devices"),
+        Demo = (options, _, _) => Receive(options),
+    };
+
+    public Terminal Terminal => terminal with { Width = Width };
+
+    public int Run(params string[] arguments) => CommandLine.Run(arguments, Handlers, Terminal, Stop);
+
+    /// <summary>Runs a line that must be understood and returns what its handler got.</summary>
+    public static T Read<T>(params string[] arguments)
+    {
+        var program = new FakeProgram();
+        var code = program.Run(arguments);
+        Assert.True(code == ExitCodes.Done, program.Error);
+        return Assert.IsType<T>(program.Received);
+    }
+
+    public static DefendRun Defend(params string[] more) =>
+        Read<DefendRun>(["defend", "m", "--pairs", "p", "--output", "o", .. more]);
+
+    private int Receive(object value)
+    {
+        Received = value;
+        return ExitCodes.Done;
+    }
+}
+
+/// <summary>A folder that is gone when the test ends.</summary>
+internal sealed class TemporaryFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("repnoise-cli-").FullName;
+
+    public string Write(string name, string text)
+    {
+        var path = System.IO.Path.Combine(Path, name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
