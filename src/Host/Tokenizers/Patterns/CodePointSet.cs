@@ -1,0 +1,81 @@
+using System.Globalization;
+
+namespace RepNoise.Host.Tokenizers.Patterns;
+
+/// <summary>
+/// A set of code points. The basic plane is a bitmap, so that the common test is one load; beyond it the definition decides.
+/// Categories are those of the runtime's Unicode tables: where these are newer than the Rust library's, they can differ only
+/// on code points that the older tables leave unassigned.
+/// </summary>
+internal sealed class CodePointSet
+{
+    private const int PlaneSize = 0x10000;
+    // Stands first: the sets below are built from it.
+    private static readonly (string Name, UnicodeCategory Category)[] Categories =
+    [
+        ("Lu", UnicodeCategory.UppercaseLetter), ("Ll", UnicodeCategory.LowercaseLetter),
+        ("Lt", UnicodeCategory.TitlecaseLetter), ("Lm", UnicodeCategory.ModifierLetter), ("Lo", UnicodeCategory.OtherLetter),
+        ("Mn", UnicodeCategory.NonSpacingMark), ("Mc", UnicodeCategory.SpacingCombiningMark), ("Me", UnicodeCategory.EnclosingMark),
+        ("Nd", UnicodeCategory.DecimalDigitNumber), ("Nl", UnicodeCategory.LetterNumber), ("No", UnicodeCategory.OtherNumber),
+        ("Zs", UnicodeCategory.SpaceSeparator), ("Zl", UnicodeCategory.LineSeparator), ("Zp", UnicodeCategory.ParagraphSeparator),
+        ("Cc", UnicodeCategory.Control), ("Cf", UnicodeCategory.Format), ("Cs", UnicodeCategory.Surrogate),
+        ("Co", UnicodeCategory.PrivateUse), ("Cn", UnicodeCategory.OtherNotAssigned),
+        ("Pc", UnicodeCategory.ConnectorPunctuation), ("Pd", UnicodeCategory.DashPunctuation),
+        ("Ps", UnicodeCategory.OpenPunctuation), ("Pe", UnicodeCategory.ClosePunctuation),
+        ("Pi", UnicodeCategory.InitialQuotePunctuation), ("Pf", UnicodeCategory.FinalQuotePunctuation),
+        ("Po", UnicodeCategory.OtherPunctuation), ("Sm", UnicodeCategory.MathSymbol), ("Sc", UnicodeCategory.CurrencySymbol),
+        ("Sk", UnicodeCategory.ModifierSymbol), ("So", UnicodeCategory.OtherSymbol),
+    ];
+
+    private readonly ulong[] plane = new ulong[PlaneSize / 64];
+    private readonly Func<int, bool> definition;
+
+    public CodePointSet(Func<int, bool> definition)
+    {
+        this.definition = definition;
+        for (int codePoint = 0; codePoint < PlaneSize; codePoint++)
+        {
+            if (definition(codePoint))
+                plane[codePoint >> 6] |= 1UL << (codePoint & 63);
+        }
+    }
+
+    /// <summary>Oniguruma's <c>\s</c>: White_Space.</summary>
+    public static Func<int, bool> Space { get; } = CodePoint.IsWhiteSpace;
+
+    /// <summary>Oniguruma's <c>\w</c>: letters, marks, numbers and connector punctuation.</summary>
+    public static Func<int, bool> Word { get; } = Category("L", "M", "N", "Pc");
+
+    /// <summary>Oniguruma's <c>\d</c>: decimal digits of every script.</summary>
+    public static Func<int, bool> Digit { get; } = Category("Nd");
+
+    /// <summary>Oniguruma's <c>\h</c>.</summary>
+    public static Func<int, bool> HexDigit { get; } = codePoint => codePoint < 128 && char.IsAsciiHexDigit((char)codePoint);
+
+    public bool Contains(int codePoint) => codePoint < PlaneSize
+        ? (plane[codePoint >> 6] & (1UL << (codePoint & 63))) != 0
+        : definition(codePoint);
+
+    public static Func<int, bool> Not(Func<int, bool> set) => codePoint => !set(codePoint);
+
+    /// <summary>The union of general categories by their short names: <c>Lu</c>, or <c>L</c> for all that start with it.</summary>
+    public static Func<int, bool> Category(params ReadOnlySpan<string> names)
+    {
+        int mask = 0;
+        foreach (string name in names)
+            mask |= CategoryMask(name);
+        return codePoint => (CodePoint.CategoryBit(codePoint) & mask) != 0;
+    }
+
+    /// <summary>Bits of the categories that a short name covers; 0 where the name is none.</summary>
+    public static int CategoryMask(string name)
+    {
+        int mask = 0;
+        foreach (var (shortName, category) in Categories)
+        {
+            if (shortName == name || (name.Length == 1 && shortName[0] == name[0]))
+                mask |= 1 << (int)category;
+        }
+        return mask;
+    }
+}

@@ -1,0 +1,81 @@
+namespace RepNoise.Host.Tokenizers;
+
+/// <summary>What is put around the ids of a text. Immutable.</summary>
+internal abstract class PostProcessor
+{
+    public abstract List<int> Apply(List<int> ids, bool addSpecialTokens);
+
+    public static PostProcessor Read(JsonView value)
+    {
+        string type = value.TypeName();
+        switch (type)
+        {
+            case "ByteLevel":
+                // It trims offsets, which are not computed here.
+                value.Fields("type", "add_prefix_space", "trim_offsets", "use_regex");
+                return new PostProcessorSequence([]);
+            case "Sequence":
+                return new PostProcessorSequence([.. value.Fields("type", "processors")["processors"].Items().Select(Read)]);
+            case "TemplateProcessing":
+                return TemplateProcessing.ReadFields(value.Fields("type", "single", "pair", "special_tokens"));
+            default:
+                throw value.Unsupported(
+                    $"the post-processor {JsonView.Quote(type)}", "one of ByteLevel, Sequence, TemplateProcessing");
+        }
+    }
+}
+
+internal sealed class PostProcessorSequence(PostProcessor[] steps) : PostProcessor
+{
+    public override List<int> Apply(List<int> ids, bool addSpecialTokens) =>
+        steps.Aggregate(ids, (current, step) => step.Apply(current, addSpecialTokens));
+}
+
+/// <summary>
+/// Special tokens around the text, as the template for a single text says. The template for pairs is not read: the program
+/// never encodes two texts as one.
+/// </summary>
+/// <param name="pieces">In order: the ids of a special token, or null for the text itself.</param>
+internal sealed class TemplateProcessing(IReadOnlyList<int[]?> pieces) : PostProcessor
+{
+    public static TemplateProcessing ReadFields(JsonFields fields)
+    {
+        var special = new Dictionary<string, int[]>(StringComparer.Ordinal);
+        var tokens = fields["special_tokens"];
+        foreach (var (name, element) in tokens.Properties())
+        {
+            var token = tokens.Property(name, element);
+            int[] ids = [.. token.Fields("id", "ids", "tokens")["ids"].Items().Select(id => id.AsCount())];
+            if (!special.TryAdd(name, ids))
+                throw token.Error("the special token occurs twice", "every special token once");
+        }
+        return new TemplateProcessing([.. fields["single"].Items().Select(piece => ReadPiece(piece, special))]);
+    }
+
+    public override List<int> Apply(List<int> ids, bool addSpecialTokens)
+    {
+        var result = new List<int>(ids.Count + pieces.Count);
+        foreach (int[]? piece in pieces)
+        {
+            if (piece is null)
+                result.AddRange(ids);
+            else if (addSpecialTokens)
+                result.AddRange(piece);
+        }
+        return result;
+    }
+
+    private static int[]? ReadPiece(JsonView piece, Dictionary<string, int[]> special)
+    {
+        var fields = piece.Fields("SpecialToken", "Sequence");
+        var sequence = fields.Optional("Sequence");
+        var token = fields.Optional("SpecialToken");
+        if (sequence is null == token is null)
+            throw piece.Error("the piece is neither one SpecialToken nor one Sequence", "{\"SpecialToken\": ...} or {\"Sequence\": ...}");
+        var id = (sequence ?? token)!.Value.Fields("id", "type_id")["id"];
+        string name = id.AsString();
+        if (token is not null)
+            return special.GetValueOrDefault(name) ?? throw id.Error($"{JsonView.Quote(name)} is not among special_tokens", "one of special_tokens");
+        return name == "A" ? null : throw id.Unsupported($"the sequence {JsonView.Quote(name)} in the template for a single text", "A");
+    }
+}

@@ -1,0 +1,106 @@
+using System.Text.Json;
+using RepNoise.Host.Diagnostics;
+
+namespace RepNoise.Host.Tokenizers;
+
+/// <summary>What a tokenizer.json holds, ready for use.</summary>
+internal sealed record TokenizerParts(
+    Bpe Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
+    PostProcessor? PostProcessor, TokenDecoder? Decoder);
+
+/// <summary>Reads tokenizer.json. The file is not trusted: whatever is wrong with it is a typed error with file and JSON path.</summary>
+internal static class TokenizerReader
+{
+    private const string FileName = "tokenizer.json";
+
+    /// <summary>The largest known file has some 35 MB; far beyond that it is something else.</summary>
+    private const long MaxBytes = 512L << 20;
+
+    /// <summary>Files of older tokenizers that can be converted, where tokenizer.json is missing.</summary>
+    private static readonly string[] OlderFiles = ["tokenizer.model", "spiece.model", "vocab.json", "vocab.txt"];
+
+    public static TokenizerParts Read(string modelFolderOrFile)
+    {
+        string file = Directory.Exists(modelFolderOrFile) ? Path.Combine(modelFolderOrFile, FileName) : modelFolderOrFile;
+        if (!File.Exists(file))
+            throw Missing(file);
+        using var document = Parse(file);
+        return Read(new JsonView(file, "$", document.RootElement));
+    }
+
+    private static InputException Missing(string file)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(file)) ?? ".";
+        string? older = OlderFiles.FirstOrDefault(name => File.Exists(Path.Combine(folder, name)));
+        return older is null
+            ? new InputException(file, "there is no such file", "a model folder with tokenizer.json, or that file", "check the path")
+            : new InputException(
+                file, $"there is no such file, only {older}", "a fast tokenizer's tokenizer.json",
+                "convert it with Hugging Face transformers: python -c \"from transformers import AutoTokenizer; "
+                + $"AutoTokenizer.from_pretrained('{folder}', use_fast=True).save_pretrained('{folder}')\"");
+    }
+
+    private static JsonDocument Parse(string file)
+    {
+        try
+        {
+            using var stream = File.OpenRead(file);
+            if (stream.Length > MaxBytes)
+                throw new InputException(file, $"it has {stream.Length} bytes", $"at most {MaxBytes}", "check that it is a tokenizer.json");
+            return JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 });
+        }
+        catch (JsonException problem)
+        {
+            string place = $"{file}, line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}";
+            throw new InputException(place, "it is not JSON", "a tokenizer.json", "download or save the file again", problem);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException(file, $"it cannot be read ({problem.Message})", "a readable file", "check the path and its permissions", problem);
+        }
+    }
+
+    private static TokenizerParts Read(JsonView root)
+    {
+        var fields = root.Fields(
+            "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model");
+        if (fields.Optional("version") is { } version && version.AsString() != "1.0")
+            throw version.Unsupported($"version {JsonView.Quote(version.AsString())}", "1.0");
+        var model = BpeReader.Read(fields["model"]);
+        return new TokenizerParts(
+            model,
+            fields.Optional("added_tokens") is { } added ? ReadAddedTokens(added, model) : [],
+            fields.Optional("normalizer") is { } normalizer ? Normalizer.Read(normalizer) : null,
+            fields.Optional("pre_tokenizer") is { } preTokenizer ? PreTokenizer.Read(preTokenizer) : null,
+            fields.Optional("post_processor") is { } postProcessor ? PostProcessor.Read(postProcessor) : null,
+            fields.Optional("decoder") is { } decoder ? TokenDecoder.Read(decoder) : null);
+    }
+
+    /// <summary>
+    /// The Rust library takes an added token's id from the vocabulary, or numbers it on from there, whatever the file says. A
+    /// file that says something else would be read differently by different programs, so it is refused.
+    /// </summary>
+    private static List<AddedToken> ReadAddedTokens(JsonView list, Bpe model)
+    {
+        var tokens = new List<AddedToken>();
+        var contents = new HashSet<string>(StringComparer.Ordinal);
+        int next = model.Vocabulary.Count;
+        foreach (var item in list.Items())
+        {
+            var token = AddedToken.Read(item);
+            if (token.Content.Length == 0)
+                continue;
+            if (!contents.Add(token.Content))
+                throw item.Error($"the added token {JsonView.Quote(token.Content)} occurs twice", "every added token once");
+            int id = model.Vocabulary.TryGetValue(token.Content, out int known) ? known : next++;
+            if (token.Id != id)
+            {
+                throw item.Error(
+                    $"the added token {JsonView.Quote(token.Content)} has the id {token.Id}, but Hugging Face tokenizers gives it {id}",
+                    $"the id {id}", "load and save the tokenizer with transformers, which writes the ids it uses");
+            }
+            tokens.Add(token);
+        }
+        return tokens;
+    }
+}
