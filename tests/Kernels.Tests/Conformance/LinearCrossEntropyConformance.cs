@@ -1,0 +1,49 @@
+using RepNoise.Kernels.Tests.Support;
+
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>Cases of the family linear_cross_entropy.</summary>
+public abstract class LinearCrossEntropyConformance : Conformance
+{
+    private const double Factor = 0.25;
+    private const double Ulps = 4;
+
+    /// <summary>Rows, columns, vocabulary, rows of a chunk.</summary>
+    public static TheoryData<int, int, int, int> Shapes => new()
+    {
+        { 7, 16, 37, 256 }, { 1, 1, 2, 1 }, { 5, 123, 123, 2 }, { 33, 64, 100, 16 }, { 65, 32, 257, 64 }, { 16, 8, 33, 16 }, { 3, 5, 1, 2 },
+        { 0, 8, 16, 4 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Losses_alone(int rows, int columns, int vocabulary, int chunk) =>
+        Forward(701, bench => Run(bench, rows, columns, vocabulary, chunk, gradients: false));
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Losses_and_gradients(int rows, int columns, int vocabulary, int chunk) =>
+        Backward(702, bench => Run(bench, rows, columns, vocabulary, chunk, gradients: true));
+
+    [Fact]
+    public void Large_logits_do_not_overflow() => Backward(703, bench => Run(bench, 9, 16, 50, 4, gradients: true, scale: 40));
+
+    private static void Run(Workbench bench, int rows, int columns, int vocabulary, int chunk, bool gradients, double scale = 1)
+    {
+        // A logit's error is relative to the products it sums; it is an error of the loss and of the probabilities.
+        double logit = scale * Math.Sqrt(columns);
+        var x = bench.Input("x", BufferKind.Compute, rows, columns, scale);
+        var weight = bench.Input("weight", BufferKind.Compute, vocabulary, columns);
+        var targets = bench.Numbers([.. Enumerable.Range(0, rows).Select(r => (5 * r + 3) % vocabulary)]);
+        var workspace = bench.Scratch("workspace", BufferKind.Compute, chunk, vocabulary);
+        var losses = bench.Written("losses", BufferKind.State, 1, rows, magnitude: logit, ulps: Ulps);
+        Tensor dX = default, dWeight = default;
+        if (gradients)
+        {
+            dX = bench.Written("dX", BufferKind.Compute, rows, columns, magnitude: Factor * Math.Max(1, logit), ulps: Ulps);
+            dWeight = bench.Updated("dWeight", BufferKind.State, vocabulary, columns, magnitude: Factor * scale * Math.Max(1, logit), ulps: Ulps);
+        }
+
+        bench.Device.LinearCrossEntropy(losses, x, weight, targets, Factor, dX, dWeight, workspace);
+    }
+}

@@ -1,0 +1,102 @@
+using RepNoise.Kernels.Tests.Support;
+
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>Cases of the family norm.</summary>
+public abstract class NormConformance : Conformance
+{
+    private const double Epsilon = 1e-5;
+
+    /// <summary>Rows, groups, columns of a group.</summary>
+    public static TheoryData<int, int, int> Shapes => new()
+    {
+        { 7, 1, 64 }, { 1, 1, 1 }, { 5, 1, 123 }, { 123, 1, 5 }, { 9, 4, 16 }, { 6, 5, 80 }, { 65, 1, 256 }, { 0, 1, 8 }, { 130, 2, 10 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Forward_normalises_each_group(int rows, int groups, int columns) => Forward(201, bench =>
+    {
+        var x = bench.Input("x", BufferKind.Compute, rows, groups * columns);
+        var weight = bench.Input("weight", BufferKind.Compute, 1, columns);
+        var output = bench.Written("output", BufferKind.Compute, rows, groups * columns);
+        var rstd = bench.Written("rstd", BufferKind.State, rows, groups);
+        bench.Device.RmsNormForward(output, rstd, x, weight, Epsilon);
+    });
+
+    [Theory]
+    [InlineData(5, 1, 123)]
+    [InlineData(33, 3, 32)]
+    public void Forward_may_overwrite_its_input(int rows, int groups, int columns) => Forward(202, bench =>
+    {
+        var x = bench.Updated("x", BufferKind.Compute, rows, groups * columns);
+        var weight = bench.Input("weight", BufferKind.Compute, 1, columns);
+        var rstd = bench.Written("rstd", BufferKind.State, rows, groups);
+        bench.Device.RmsNormForward(x, rstd, x, weight, Epsilon);
+    });
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Backward_writes_dX(int rows, int groups, int columns) => BackwardCase(203, rows, groups, columns, accumulate: false);
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Backward_adds_to_dX(int rows, int groups, int columns) => BackwardCase(204, rows, groups, columns, accumulate: true);
+
+    [Theory]
+    [InlineData(5, 1, 123, false)]
+    [InlineData(33, 3, 32, true)]
+    public void Backward_may_overwrite_dOutput(int rows, int groups, int columns, bool accumulate) => Backward(205, bench =>
+    {
+        var (x, weight, rstd) = Saved(bench, rows, groups, columns);
+        var dOutput = bench.Updated("dOutput", BufferKind.Compute, rows, groups * columns, magnitude: 1);
+        var dWeight = bench.Updated("dWeight", BufferKind.State, 1, columns, magnitude: Math.Sqrt(rows * groups));
+        bench.Device.RmsNormBackward(dOutput, dWeight, dOutput, x, weight, rstd, accumulate);
+    });
+
+    [Fact]
+    public void Not_a_number_stays_in_its_group() => Forward(206, bench =>
+    {
+        var values = bench.Gaussians(6 * 48);
+        (values[0], values[100], values[150], values[287]) = (double.NaN, double.PositiveInfinity, double.NegativeInfinity, double.NaN);
+        var x = bench.Input("x", BufferKind.Compute, 6, 48, values);
+        var weight = bench.Input("weight", BufferKind.Compute, 1, 16);
+        var output = bench.Written("output", BufferKind.Compute, 6, 48);
+        var rstd = bench.Written("rstd", BufferKind.State, 6, 3);
+        bench.Device.RmsNormForward(output, rstd, x, weight, Epsilon);
+    });
+
+    [Theory]
+    [InlineData(1e-4)]
+    [InlineData(1e4)]
+    public void Forward_holds_for_small_and_large_rows(double scale) => Forward(207, bench =>
+    {
+        var x = bench.Input("x", BufferKind.Compute, 5, 123, scale);
+        var weight = bench.Input("weight", BufferKind.Compute, 1, 123);
+        var output = bench.Written("output", BufferKind.Compute, 5, 123);
+        var rstd = bench.Written("rstd", BufferKind.State, 5, 1);
+        bench.Device.RmsNormForward(output, rstd, x, weight, Epsilon);
+    });
+
+    private void BackwardCase(ulong seed, int rows, int groups, int columns, bool accumulate) => Backward(seed, bench =>
+    {
+        var (x, weight, rstd) = Saved(bench, rows, groups, columns);
+        var dOutput = bench.Input("dOutput", BufferKind.Compute, rows, groups * columns);
+        // g - x m cancels, for one column all but wholly; the terms are near 1.
+        var dX = accumulate
+            ? bench.Updated("dX", BufferKind.Compute, rows, groups * columns, magnitude: 2)
+            : bench.Written("dX", BufferKind.Compute, rows, groups * columns, magnitude: 2);
+        var dWeight = bench.Updated("dWeight", BufferKind.State, 1, columns, magnitude: Math.Sqrt(rows * groups));
+        bench.Device.RmsNormBackward(dX, dWeight, dOutput, x, weight, rstd, accumulate);
+    });
+
+    /// <summary>A forward's input, weight and reciprocal root mean squares.</summary>
+    private static (Tensor X, Tensor Weight, Tensor Rstd) Saved(Workbench bench, int rows, int groups, int columns)
+    {
+        var values = bench.Gaussians(rows * groups * columns);
+        var x = bench.Input("x", BufferKind.Compute, rows, groups * columns, values);
+        var weight = bench.Input("weight", BufferKind.Compute, 1, columns);
+        var rstd = values.Chunk(columns).Select(group => 1 / Math.Sqrt(group.Sum(v => v * v) / columns + Epsilon));
+        return (x, weight, bench.Input("rstd", BufferKind.State, rows, groups, [.. rstd]));
+    }
+}
