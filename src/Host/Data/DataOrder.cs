@@ -14,7 +14,9 @@ namespace RepNoise.Host.Data;
 /// <param name="shuffle">False draws the items as they stand, in every epoch.</param>
 public sealed class DataOrder(int count, ulong seed, bool shuffle = true)
 {
-    private readonly int[] _epoch = new int[count > 0 ? count : throw new ArgumentOutOfRangeException(nameof(count), "There are no items to order.")];
+    private readonly int[] _epoch =
+        new int[count > 0 ? count : throw new ArgumentOutOfRangeException(nameof(count), "There are no items to order.")];
+
     private long _current = -1;
 
     public int Count => _epoch.Length;

@@ -23,18 +23,26 @@ public abstract class DataRow
     /// <exception cref="DataException">The field is missing, null or no boolean.</exception>
     public abstract bool Flag(string path);
 
-    protected DataException Missing(string path, string kind)
+    /// <summary>The fields that exist, cut to what a message can hold.</summary>
+    internal string DescribeFields()
     {
         const int shown = 20;
-        var names = Names.Take(shown + 1).Select(Shorten).ToList();
-        string list = names.Count == 0 ? "no fields" : string.Join(", ", names.Take(shown)) + (names.Count > shown ? ", ..." : "");
-        string? near = Nearest.Of(path, names);
-        return new DataException(DataFault.MissingField, Place, $"no field \"{path}\"; the row has {list}", $"a field with {kind}",
+        var names = Names.Take(shown + 1).Select(Printable).ToList();
+        return names.Count == 0 ? "no fields" : string.Join(", ", names.Take(shown)) + (names.Count > shown ? ", ..." : "");
+    }
+
+    protected DataException Missing(string path, string kind)
+    {
+        string? near = Nearest.Of(path, Names.Take(1000).Select(Printable));
+        return new DataException(DataFault.MissingField, Place, $"no field \"{path}\"; the row has {DescribeFields()}",
+            $"a field with {kind}",
             near is null ? "name the fields that this file has (--help lists the options)" : $"did you mean \"{near}\"?");
     }
 
     protected DataException WrongType(string path, string found, string kind) =>
         new(DataFault.WrongType, Place, $"field \"{path}\" is {found}", kind, "correct or remove the row, or name another field");
 
-    private static string Shorten(string name) => name.Length <= 80 ? name : name[..77] + "...";
+    /// <summary>Names come from outside: neither their length nor control characters may reach the terminal.</summary>
+    private static string Printable(string name) =>
+        string.Concat((name.Length <= 80 ? name : name[..77] + "...").Select(c => char.IsControl(c) ? '?' : c));
 }

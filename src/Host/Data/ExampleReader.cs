@@ -103,8 +103,9 @@ public static class ExampleReader
             return ExampleLayout.PromptAnswer;
         if (row.Has("text"))
             return ExampleLayout.WholeText;
-        throw new DataException(DataFault.UnknownLayout, row.Place, $"its fields ({string.Join(", ", row.Names.Take(20))}) match no known layout",
-            "text, or prompt with answer, completion or response", "name the fields with --text-field, or with --prompt-field and --answer-field");
+        throw new DataException(DataFault.UnknownLayout, row.Place, $"its fields ({row.DescribeFields()}) match no known layout",
+            "text, or prompt with answer, completion or response",
+            "name the fields with --text-field, or with --prompt-field and --answer-field");
     }
 
     private static TextExample? ReadRow(DataRow row, ExampleLayout layout, ExampleOptions options)
@@ -114,7 +115,8 @@ public static class ExampleReader
             case ExampleLayout.BeaverTails:
                 return HarmfulRows.IsUnsafe(row) ? Join(row, options.Template ?? Template.BeaverTails, "prompt", "response") : null;
             case ExampleLayout.DecodingTrust:
-                return HarmfulRows.IsToxic(row) ? Join(row, options.Template ?? Template.DecodingTrust, "prompt.text", "continuation.text") : null;
+                var template = options.Template ?? Template.DecodingTrust;
+                return HarmfulRows.IsToxic(row) ? Join(row, template, "prompt.text", "continuation.text") : null;
             case ExampleLayout.WholeText:
                 return new TextExample(row.Text(options.TextField ?? "text"), 0, row.Place);
             default:

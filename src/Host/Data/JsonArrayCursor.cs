@@ -115,6 +115,8 @@ internal sealed class JsonArrayCursor
 
     private DataException Broken(int token, string expected) => new(
         DataFault.Syntax, $"{_path}:{_line}:{_column}",
-        token < 0 ? "the array ends without its closing bracket" : token is > 32 and < 127 ? $"found '{(char)token}'" : $"found byte 0x{token:x2}",
+        token < 0 ? "the array ends without its closing bracket"
+            : token is > 32 and < 127 ? $"found '{(char)token}'"
+            : $"found byte 0x{token:x2}",
         expected, "correct the JSON array at this place");
 }

@@ -67,7 +67,8 @@ internal static class JsonItems
     {
         ByteWindow.Progress.More => true,
         ByteWindow.Progress.EndOfStream => false,
-        _ => throw new DataException(DataFault.TooLong, $"{path}:{line}", $"the row that begins here is larger than {RowSource.MaxRowBytes >> 20} MiB",
+        _ => throw new DataException(DataFault.TooLong, $"{path}:{line}",
+            $"the row that begins here is larger than {RowSource.MaxRowBytes >> 20} MiB",
             "rows of ordinary length", "write one JSON object a line, or a JSON array of objects, and check that no quote is left open"),
     };
 

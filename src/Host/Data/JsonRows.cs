@@ -90,7 +90,8 @@ internal static class JsonRows
         {
             int line = item.Line + (int)(e.LineNumber ?? 0);
             string column = e.BytePositionInLine is { } at ? $":{at + (e.LineNumber is > 0 ? 1 : item.Column)}" : "";
-            throw new DataException(DataFault.Syntax, $"{path}:{line}{column}", $"malformed JSON ({Reason(e)})", "one complete JSON object a row",
+            throw new DataException(DataFault.Syntax, $"{path}:{line}{column}", $"malformed JSON ({Reason(e)})",
+                "one complete JSON object a row",
                 "write one JSON object a line, or a JSON array of objects", e);
         }
     }

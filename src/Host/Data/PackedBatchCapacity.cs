@@ -31,14 +31,17 @@ public sealed record PackedBatchCapacity
     /// <summary>Rows of the longest run, for attention's workspace.</summary>
     public int LongestRun { get; init; }
 
-    /// <summary>The capacity for any <paramref name="batchSize"/> different pairs beside <paramref name="retainRows"/> retain examples.</summary>
+    /// <summary>The capacity for any <paramref name="batchSize"/> different pairs beside <paramref name="retainRows"/> retain
+    /// examples.</summary>
     /// <param name="pairs">All pairs of the data.</param>
     /// <param name="batchSize">B.</param>
     /// <param name="options">As the packer gets them.</param>
-    /// <param name="retain">All retain examples; they are drawn in turns, so one may come twice in a batch where an epoch of them ends.</param>
+    /// <param name="retain">All retain examples; they are drawn in turns, so one may come twice in a batch where an epoch of them
+    /// ends.</param>
     /// <param name="retainRows">Retain examples in a batch.</param>
     public static PackedBatchCapacity Of(
-        IReadOnlyList<TokenPair> pairs, int batchSize, PackingOptions options, IReadOnlyList<TokenExample>? retain = null, int retainRows = 0)
+        IReadOnlyList<TokenPair> pairs, int batchSize, PackingOptions options,
+        IReadOnlyList<TokenExample>? retain = null, int retainRows = 0)
     {
         var shapes = pairs.Select(pair => Shape(pair, options)).ToArray();
         int count = Math.Min(batchSize, shapes.Length);
@@ -55,9 +58,10 @@ public sealed record PackedBatchCapacity
             LensTargets = Largest(shapes, s => s.LensTargets, count),
             LongestRun = shapes.Select(s => s.LongestRun).DefaultIfEmpty().Max(),
         };
-        return retain is { Count: > 0 } && retainRows > 0
-            ? ofPairs.Beside(OfSequences(retain, retainRows, new SequenceOptions { CompletionOnly = true }, repeats: ((retainRows - 1) / retain.Count) + 2))
-            : ofPairs;
+        if (retain is not { Count: > 0 } || retainRows < 1)
+            return ofPairs;
+        int repeats = ((retainRows - 1) / retain.Count) + 2;
+        return ofPairs.Beside(OfSequences(retain, retainRows, new SequenceOptions { CompletionOnly = true }, repeats));
     }
 
     /// <summary>The capacity for any <paramref name="batchSize"/> plain sequences.</summary>
@@ -65,7 +69,8 @@ public sealed record PackedBatchCapacity
     /// <param name="batchSize">Sequences in a batch.</param>
     /// <param name="options">As the packer gets them.</param>
     /// <param name="repeats">How often one example may come in a batch.</param>
-    public static PackedBatchCapacity OfSequences(IReadOnlyList<TokenExample> examples, int batchSize, SequenceOptions options, int repeats = 1)
+    public static PackedBatchCapacity OfSequences(
+        IReadOnlyList<TokenExample> examples, int batchSize, SequenceOptions options, int repeats = 1)
     {
         int count = (int)Math.Min(batchSize, (long)examples.Count * repeats);
         return new PackedBatchCapacity

@@ -5,7 +5,8 @@ namespace RepNoise.Host.Data;
 /// <summary>What decides which rows and loss terms a batch of pairs has.</summary>
 public sealed record PackingOptions
 {
-    /// <summary>Id that stands in the padded frame after a text: the tokenizer's or config's pad id, else eos. A pad is a target unless it is 0.</summary>
+    /// <summary>Id that stands in the padded frame after a text: the tokenizer's or config's pad id, else eos. A pad is a target unless it
+    /// is 0.</summary>
     public required int PadId { get; init; }
 
     /// <summary>T, the padded frame's length. It matters only without the mask: with it, positions past both texts are out.</summary>
@@ -13,7 +14,8 @@ public sealed record PackingOptions
 
     public FirstToken FirstToken { get; init; } = FirstToken.Published;
 
-    /// <summary>False is the ablation without the mask: MMD over all T positions, final cross-entropies over every token, lens terms still masked.</summary>
+    /// <summary>False is the ablation without the mask: MMD over all T positions, final cross-entropies over every token, lens terms still
+    /// masked.</summary>
     public bool Mask { get; init; } = true;
 }
 

@@ -90,7 +90,8 @@ public sealed class PaddedIds
             {
                 pad ??= id;
                 if (id != pad)
-                    throw new InputException(_places[b], $"pads are {id} here and {pad} elsewhere", "one pad id", "pad all sequences alike");
+                    throw new InputException(_places[b], $"pads are {id} here and {pad} elsewhere", "one pad id",
+                        "pad all sequences alike");
             }
         }
     }
@@ -100,7 +101,8 @@ public sealed class PaddedIds
         int real = attention.IndexOfAnyExcept(1L);
         real = real < 0 ? attention.Length : real;
         if (real == 0 || attention[real..].ContainsAnyExcept(0L))
-            throw new InputException($"{name}_attn[{b}]", "it is not a run of ones and then zeros", "1 on at least one real token, then 0 on pads",
+            throw new InputException($"{name}_attn[{b}]", "it is not a run of ones and then zeros",
+                "1 on at least one real token, then 0 on pads",
                 "pad on the right");
         return real;
     }

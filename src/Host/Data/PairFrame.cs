@@ -69,7 +69,8 @@ internal readonly ref struct PairFrame
     /// <summary>The position's MLP outputs enter the MMD.</summary>
     public bool InMmd(int position) => !_masked || Differs(position);
 
-    /// <summary>The term of the target at <paramref name="position"/> + 1 under the difference mask: the lens always, the final logits usually.</summary>
+    /// <summary>The term of the target at <paramref name="position"/> + 1 under the difference mask: the lens always, the final logits
+    /// usually.</summary>
     public Term MaskedTerm(Pass pass, int position)
     {
         int target = position + 1;

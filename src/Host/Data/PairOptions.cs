@@ -6,12 +6,13 @@ public enum PairLayout
     /// <summary>Decided by the options and the first row's fields.</summary>
     Auto,
 
-    /// <summary><c>prompt</c>, <c>response</c>, <c>refusal</c> (a whole text, prompt included) and optionally <c>is_safe</c>: safe rows are left out.</summary>
+    /// <summary><c>prompt</c>, <c>response</c>, <c>refusal</c> (a whole text, prompt included) and optionally <c>is_safe</c>: safe rows
+    /// are left out.</summary>
     BeaverTails,
 
     /// <summary>
-    /// <c>prompt.text</c>, <c>continuation.text</c>, <c>refusal</c> and optionally <c>type</c>: only <c>toxic</c> rows are used. The refusal may be a whole
-    /// text, may lack the instruction line (it begins with <c>Prompt: </c>, as the authors' paired file does), or be a mere continuation.
+    /// <c>prompt.text</c>, <c>continuation.text</c>, <c>refusal</c> and optionally <c>type</c>: only <c>toxic</c> rows are used. The
+    /// refusal may be a whole text, may lack the instruction line (it begins with <c>Prompt: </c>, as the authors' paired file does), or be a mere continuation.
     /// </summary>
     DecodingTrust,
 
@@ -34,8 +35,8 @@ public sealed record PairOptions
     public string? HarmlessField { get; init; }
 
     /// <summary>
-    /// Joins prompt and answer. Null takes the layout's own: BeaverTails' and DecodingTrust's templates, nothing between the two in the generic
-    /// layout. In the BeaverTails layout it shapes the harmful text only, since the refusal is a whole text already.
+    /// Joins prompt and answer. Null takes the layout's own: BeaverTails' and DecodingTrust's templates, nothing between the two in the
+    /// generic layout. In the BeaverTails layout it shapes the harmful text only, since the refusal is a whole text already.
     /// </summary>
     public Template? Template { get; init; }
 
@@ -57,6 +58,7 @@ public sealed record PairData
     /// <summary>Rows left out because they are not harmful: <c>is_safe</c> is true, or <c>type</c> is not <c>toxic</c>.</summary>
     public required int HarmlessRows { get; init; }
 
-    /// <summary>Pairs whose harmless text does not begin with the prompt: all of both texts differs then. Many of them point to a wrong template.</summary>
+    /// <summary>Pairs whose harmless text does not begin with the prompt: all of both texts differs then. Many of them point to a wrong
+    /// template.</summary>
     public required int PromptMismatches { get; init; }
 }

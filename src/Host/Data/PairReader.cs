@@ -26,7 +26,8 @@ public static class PairReader
         if (rows == 0)
             throw RowSource.Empty(path);
         if (pairs.Count == 0)
-            throw new DataException(DataFault.Empty, path, $"none of its {rows} rows is harmful", "rows with is_safe false, or of type toxic",
+            throw new DataException(DataFault.Empty, path, $"none of its {rows} rows is harmful",
+                "rows with is_safe false, or of type toxic",
                 "check that this is the file of pairs");
         return new PairData
         {
@@ -48,7 +49,7 @@ public static class PairReader
             return PairLayout.BeaverTails;
         if (row.Has("prompt") && row.Has("harmful") && row.Has("harmless"))
             return PairLayout.Generic;
-        throw new DataException(DataFault.UnknownLayout, row.Place, $"its fields ({string.Join(", ", row.Names.Take(20))}) match no known layout",
+        throw new DataException(DataFault.UnknownLayout, row.Place, $"its fields ({row.DescribeFields()}) match no known layout",
             "prompt, response, refusal (BeaverTails), prompt.text, continuation.text, refusal (DecodingTrust) or prompt, harmful, harmless",
             "name the fields with --prompt-field, --harmful-field and --harmless-field");
     }

@@ -9,10 +9,12 @@ public sealed record TokenizeOptions
     /// <summary>Longest sequence; of a longer one the first ids stay.</summary>
     public required int MaxLength { get; init; }
 
-    /// <summary>The tokenizer's or config's pad id, else eos: decides which tokens of a pair count (<see cref="PackingOptions.PadId"/>).</summary>
+    /// <summary>The tokenizer's or config's pad id, else eos: decides which tokens of a pair count
+    /// (<see cref="PackingOptions.PadId"/>).</summary>
     public int PadId { get; init; }
 
-    /// <summary>Ids must be below it: a tokenizer of another model is found here and not in the middle of a run. Null does not check.</summary>
+    /// <summary>Ids must be below it: a tokenizer of another model is found here and not in the middle of a run. Null does not
+    /// check.</summary>
     public int? VocabSize { get; init; }
 
     /// <summary>True makes a row that cannot be used an error instead of skipping it.</summary>
@@ -35,7 +37,8 @@ public sealed record TokenizeSummary(int Read, int Used, int NoTarget, int Empty
 public static class PairTokenizer
 {
     /// <summary>Tokenises every pair; indices count the pairs as read, so that skipping one does not change another's noise.</summary>
-    /// <exception cref="DataException">An id is outside the vocabulary, no pair is left, or <c>strict</c> and one cannot be used.</exception>
+    /// <exception cref="DataException">An id is outside the vocabulary, no pair is left, or <c>strict</c> and one cannot be
+    /// used.</exception>
     public static (IReadOnlyList<TokenPair> Pairs, TokenizeSummary Summary) Tokenize(
         IReadOnlyList<TextPair> texts, Encoder encoder, TokenizeOptions options)
     {
@@ -54,6 +57,6 @@ public static class PairTokenizer
             else
                 rows.Keep(pair, Math.Max(harmful.Length, harmless.Length), cutHarmful || cutHarmless);
         }
-        return rows.Finish();
+        return rows.Finish(texts.Count > 0 ? texts[0].Place : "data");
     }
 }

@@ -95,15 +95,18 @@ internal sealed class ParquetRow(ParquetGroup group, int index, string place) : 
     public override string Text(string path)
     {
         var field = group.Field(path) ?? throw Missing(path, "text");
-        return IsText(field) ? group.Texts(field)[index] ?? throw WrongType(path, "null", "text") : throw WrongType(path, Describe(field), "text");
+        if (!IsText(field))
+            throw WrongType(path, Describe(field), "text");
+        return group.Texts(field)[index] ?? throw WrongType(path, "null", "text");
     }
 
     public override bool Flag(string path)
     {
         const string kind = "true or false";
         var field = group.Field(path) ?? throw Missing(path, kind);
-        bool isFlag = field.MaxRepetitionLevel == 0 && field.ClrType == typeof(bool);
-        return isFlag ? group.Flags(field)[index] ?? throw WrongType(path, "null", kind) : throw WrongType(path, Describe(field), kind);
+        if (field.MaxRepetitionLevel > 0 || field.ClrType != typeof(bool))
+            throw WrongType(path, Describe(field), kind);
+        return group.Flags(field)[index] ?? throw WrongType(path, "null", kind);
     }
 
     /// <summary>A file's schema gives text as memory of characters; one that is built in code as a string.</summary>

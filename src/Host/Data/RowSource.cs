@@ -25,7 +25,11 @@ public static class RowSource
     {
         try
         {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            if (stream.CanSeek)
+                return stream;
+            stream.Dispose();
+            throw new IOException("it is a pipe, and the file's kind is found by looking at it first");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -35,12 +39,14 @@ public static class RowSource
     }
 
     internal static DataException Empty(string path) => new(
-        DataFault.Empty, path, "the file holds no rows", "a JSON array, JSON lines or Parquet with at least one row", "check that it was written completely");
+        DataFault.Empty, path, "the file holds no rows", "a JSON array, JSON lines or Parquet with at least one row",
+        "check that it was written completely");
 
     private static IEnumerable<DataRow> ReadJson(FileStream stream, string path)
     {
         if (HasMagic(stream, [0x1f, 0x8b]))
-            throw new DataException(DataFault.Encoding, path, "the file is compressed with gzip", "plain text or Parquet", "unpack it with gunzip");
+            throw new DataException(DataFault.Encoding, path, "the file is compressed with gzip", "plain text or Parquet",
+                "unpack it with gunzip");
         var window = new ByteWindow(stream, MaxRowBytes);
         JsonItems.SkipMark(window, path);
         int line = 1;

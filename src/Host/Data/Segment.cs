@@ -29,6 +29,7 @@ public struct Segment
     /// <summary>Position of the first visible key, the context counted.</summary>
     public int FirstPosition;
 
-    /// <summary>Number of the pair or sequence in the batch. Segments share key rows only within a group, and a group's are neighbours.</summary>
+    /// <summary>Number of the pair or sequence in the batch. Segments share key rows only within a group, and a group's are
+    /// neighbours.</summary>
     public int Group;
 }

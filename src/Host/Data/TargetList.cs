@@ -2,8 +2,8 @@ namespace RepNoise.Host.Data;
 
 /// <summary>
 /// The terms of one mean cross-entropy: the logits of <see cref="Rows"/>[i] predict <see cref="Targets"/>[i], each with weight
-/// 1 / <see cref="Count"/>. A row may stand in several lists. <see cref="ConstantCount"/> targets have no row: their logits count as zeros and
-/// each costs ln V / <see cref="Count"/> without a gradient.
+/// 1 / <see cref="Count"/>. A row may stand in several lists. <see cref="ConstantCount"/> targets have no row: their logits count as zeros
+/// and each costs ln V / <see cref="Count"/> without a gradient.
 /// </summary>
 /// <param name="capacity">Most entries.</param>
 public sealed class TargetList(int capacity)

@@ -15,7 +15,8 @@ internal sealed class TokenizedRows<T>(TokenizeOptions options)
         foreach (int id in ids)
         {
             if (id < 0 || id >= (options.VocabSize ?? int.MaxValue))
-                throw new DataException(DataFault.UnknownId, place, $"the tokenizer gives id {id}", $"ids from 0 to {options.VocabSize - 1}, the model's vocab_size",
+                throw new DataException(DataFault.UnknownId, place, $"the tokenizer gives id {id}",
+                    $"ids from 0 to {options.VocabSize - 1}, the model's vocab_size",
                     "use the tokenizer.json that belongs to the model");
         }
         cut = ids.Length > options.MaxLength;
@@ -33,11 +34,12 @@ internal sealed class TokenizedRows<T>(TokenizeOptions options)
 
     public void SkipNoTarget(string place, string reason) => Skip(ref _noTarget, place, reason);
 
-    public (IReadOnlyList<T> Rows, TokenizeSummary Summary) Finish()
+    public (IReadOnlyList<T> Rows, TokenizeSummary Summary) Finish(string place)
     {
         int read = _kept.Count + _empty + _noTarget;
         if (_kept.Count == 0)
-            throw new DataException(DataFault.Empty, "data", $"none of {read} rows can be used ({_noTarget} without a target, {_empty} without tokens)",
+            throw new DataException(DataFault.Empty, place,
+                $"none of the {read} rows from here on can be used ({_noTarget} without a target, {_empty} without tokens)",
                 "at least one row with a token that counts in the loss", "check the fields and the template, or raise max_length");
         return (_kept, new TokenizeSummary(read, _kept.Count, _noTarget, _empty, _truncated, _longest));
     }
@@ -46,6 +48,7 @@ internal sealed class TokenizedRows<T>(TokenizeOptions options)
     {
         counter++;
         if (options.Strict)
-            throw new DataException(DataFault.Unusable, place, reason, "a row that the loss can use", "correct or remove it, raise max_length, or drop --strict");
+            throw new DataException(DataFault.Unusable, place, reason, "a row that the loss can use",
+                "correct or remove it, raise max_length, or drop --strict");
     }
 }

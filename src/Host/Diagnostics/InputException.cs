@@ -30,7 +30,7 @@ public class InputException : Exception
     public string Remedy { get; }
 
     private static string Sentence(string clause) =>
-        clause.Length == 0 ? clause : char.ToUpperInvariant(clause[0]) + clause[1..] + (clause.EndsWith('.') ? "" : ".");
+        clause.Length == 0 ? clause : char.ToUpperInvariant(clause[0]) + clause[1..] + (clause[^1] is '.' or '?' ? "" : ".");
 }
 
 /// <summary>The command line itself is wrong (unknown option, missing argument, values that exclude each other): exit 2.</summary>

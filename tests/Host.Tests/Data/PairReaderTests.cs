@@ -20,7 +20,8 @@ public sealed class PairReaderTests : IDisposable
             """);
         var data = PairReader.Read(path);
         Assert.Equal((PairLayout.BeaverTails, 2, 1, 0), (data.Layout, data.Rows, data.HarmlessRows, data.PromptMismatches));
-        Assert.Equal(new TextPair("Question: P?\nAnswer:R", "Question: P?\nAnswer: No.", "Question: P?\nAnswer:", path + ":2"), Assert.Single(data.Pairs));
+        Assert.Equal(new TextPair("Question: P?\nAnswer:R", "Question: P?\nAnswer: No.", "Question: P?\nAnswer:", path + ":2"),
+            Assert.Single(data.Pairs));
     }
 
     [Fact]
@@ -51,7 +52,8 @@ public sealed class PairReaderTests : IDisposable
     [Fact]
     public void Generic_rows_name_fields_and_template_and_skip_blank_lines()
     {
-        string path = _folder.Write("g.jsonl", "\uFEFF\n{\"q\":{\"en\":\"P\"},\"bad\":\"B\",\"good\":\"G\"}\r\n  \n{\"q.en\":\"Z\",\"bad\":\"\",\"good\":\"H\"}");
+        string path = _folder.Write("g.jsonl",
+            "\uFEFF\n{\"q\":{\"en\":\"P\"},\"bad\":\"B\",\"good\":\"G\"}\r\n  \n{\"q.en\":\"Z\",\"bad\":\"\",\"good\":\"H\"}");
         var options = new PairOptions { PromptField = "q.en", HarmfulField = "bad", HarmlessField = "good" };
         var joined = PairReader.Read(path, options);
         Assert.Equal([new TextPair("PB", "PG", "P", path + ":2"), new TextPair("Z", "ZH", "Z", path + ":4")], joined.Pairs);

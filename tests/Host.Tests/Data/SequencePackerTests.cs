@@ -74,7 +74,8 @@ public class SequencePackerTests
     {
         var a = new PaddedIds("harmful", 1, 3, [1, 5, 0], [1, 1, 0]);
         var b = new PaddedIds("harmless", 1, 3, [1, 4, 2], [1, 1, 0]);
-        Assert.Contains("2 here and 0 elsewhere", Assert.Throws<InputException>(() => PaddedIds.ToPairs(a, b)).Message, StringComparison.Ordinal);
+        Assert.Contains("2 here and 0 elsewhere", Assert.Throws<InputException>(() => PaddedIds.ToPairs(a, b)).Message,
+            StringComparison.Ordinal);
     }
 
     private static PackedBatch Pack(SequenceOptions options)
