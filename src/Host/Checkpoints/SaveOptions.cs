@@ -19,5 +19,5 @@ public sealed record SaveOptions
     /// Files that a training run keeps in its output folder. They may be there before the model is, saving never touches them,
     /// and those of the source folder, which tell of another run, are not copied.
     /// </summary>
-    public IReadOnlyCollection<string> RunFiles { get; init; } = ["metrics.jsonl", "trainer_state.json", "training_args.yaml"];
+    public IReadOnlyCollection<string> RunFiles { get; init; } = ["metrics.jsonl", "run.yaml"];
 }

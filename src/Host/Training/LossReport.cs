@@ -1,3 +1,5 @@
+using RepNoise.Host.Progress;
+
 namespace RepNoise.Host.Training;
 
 /// <summary>
@@ -21,20 +23,29 @@ public sealed class LossReport(int layers)
     /// <summary>Cross-entropy of the retain examples.</summary>
     public double? Retain { get; set; }
 
-    /// <summary>MMD of each layer; NaN where a layer is outside the noise term's range.</summary>
+    /// <summary>MMD of each layer in the noise term's range, in order; <see cref="MmdCount"/> of them count.</summary>
     public double[] Mmd { get; } = new double[layers];
 
-    /// <summary>Lens cross-entropy of each depth 0..L.</summary>
+    /// <summary>Lens cross-entropy of each depth 0..L; <see cref="LensCount"/> of them count.</summary>
     public double[] Lens { get; } = new double[layers + 1];
 
-    /// <summary>True where <see cref="Mmd"/> is filled.</summary>
-    public bool HasMmd { get; set; }
+    public int MmdCount { get; set; }
 
-    /// <summary>True where <see cref="Lens"/> is filled.</summary>
-    public bool HasLens { get; set; }
+    public int LensCount { get; set; }
 
     /// <summary>Real tokens of the texts; a shared prompt counts in both of its texts.</summary>
     public int Tokens { get; set; }
+
+    /// <summary>The terms that the run has, by the names of metrics.jsonl; returns how many.</summary>
+    public int Terms(Span<LossTerm> target)
+    {
+        int count = 0;
+        if (Stability is { } stability) target[count++] = new LossTerm("stability", stability);
+        if (Noise is { } noise) target[count++] = new LossTerm("noise", noise);
+        if (Ascent is { } ascent) target[count++] = new LossTerm("ascent", ascent);
+        if (Retain is { } retain) target[count++] = new LossTerm("retain", retain);
+        return count;
+    }
 
     /// <summary>Name and value of the first term that is NaN or infinite, or null.</summary>
     public (string Term, double Value)? NonFinite()
@@ -50,7 +61,7 @@ public sealed class LossReport(int layers)
     public void Clear()
     {
         (Total, Stability, Noise, Ascent, Retain, Tokens) = (0, null, null, null, null, 0);
-        (HasMmd, HasLens) = (false, false);
+        (MmdCount, LensCount) = (0, 0);
         Array.Clear(Mmd);
         Array.Clear(Lens);
     }
@@ -63,7 +74,7 @@ public sealed class LossReport(int layers)
         Noise = Add(Noise, part.Noise, share);
         Ascent = Add(Ascent, part.Ascent, share);
         Retain = Add(Retain, part.Retain, share);
-        (HasMmd, HasLens) = (part.HasMmd, part.HasLens);
+        (MmdCount, LensCount) = (part.MmdCount, part.LensCount);
         for (int l = 0; l < Mmd.Length; l++) Mmd[l] += part.Mmd[l] * share;
         for (int h = 0; h < Lens.Length; h++) Lens[h] += part.Lens[h] * share;
         Tokens += part.Tokens;

@@ -57,8 +57,11 @@ public sealed class NoiseTerm : IDisposable
         }
     }
 
-    /// <summary>The MMD of a layer of the range at the last download; null outside the range.</summary>
-    public double? LayerValue(int layer) => Covers(layer) ? scalars[firstSlot + layer - firstLayer] : null;
+    /// <summary>The MMD of each layer of the range at the last download.</summary>
+    public void LayerValues(Span<double> target)
+    {
+        for (int i = 0; i < LayerCount; i++) target[i] = scalars[firstSlot + i];
+    }
 
     private Indices Rows => rowCapacity.Range(0, plan.RowCount);
 

@@ -116,14 +116,14 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         if (noise is not null)
         {
             report.Noise = noise.Value;
-            report.HasMmd = true;
+            report.MmdCount = noise.LayerCount;
             report.Total += arguments.Beta * noise.Value;
-            for (int l = 0; l < report.Mmd.Length; l++) report.Mmd[l] = noise.LayerValue(l) ?? double.NaN;
+            noise.LayerValues(report.Mmd);
         }
 
         if (ascent is null) return;
         report.Ascent = ascent.Value;
-        report.HasLens = ascent.Depths > 0;
+        report.LensCount = ascent.Depths;
         report.Total -= arguments.Alpha * Math.Log(ascent.Value);
         ascent.LensLosses(report.Lens);
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
+using RepNoise.Host.Progress;
 using RepNoise.Kernels;
 
 namespace RepNoise.Host.Training;
@@ -22,30 +23,6 @@ public interface ITrainingObjective : IDisposable
     string PlaceOf(int example);
 }
 
-/// <summary>What a step did, as the progress display and metrics.jsonl want it. Refilled for each step.</summary>
-public sealed class StepResult(int layers)
-{
-    /// <summary>Number of the step, from 1.</summary>
-    public int Step { get; internal set; }
-
-    public int TotalSteps { get; internal set; }
-
-    public double Epoch { get; internal set; }
-
-    /// <summary>Means over the step's micro-batches.</summary>
-    public LossReport Loss { get; } = new(layers);
-
-    public double GradientNorm { get; internal set; }
-
-    public double LearningRate { get; internal set; }
-
-    public double Seconds { get; internal set; }
-
-    public long PeakMemoryBytes { get; internal set; }
-
-    public double TokensPerSecond => Seconds > 0 ? Loss.Tokens / Seconds : 0;
-}
-
 /// <summary>A loss or gradient was not finite; the weights are those of the last good step.</summary>
 public sealed class NonFiniteException(int step, string term, double value, string batch)
     : InputException(
@@ -57,7 +34,7 @@ public sealed class NonFiniteException(int step, string term, double value, stri
     public string Term { get; } = term;
 }
 
-/// <summary>The loop of every training run: order, micro-batches, clip, update, report.</summary>
+/// <summary>The loop of every training run: order, micro-batches, clip, update, report. In steady state it allocates nothing.</summary>
 public sealed class Trainer : IDisposable
 {
     private readonly ModelParameters parameters;
@@ -66,12 +43,16 @@ public sealed class Trainer : IDisposable
     private readonly LearningRateSchedule schedule;
     private readonly StepPlan plan;
     private readonly ExampleOrder order;
-    private readonly StepResult result;
     private readonly LossReport micro;
+    private readonly LossTerm[] terms = new LossTerm[4];
     private readonly PeakMemory memory = new();
     private readonly int[] examples;
     private long microBatches;
+    private long started;
 
+    /// <param name="parameters">Weights to train.</param>
+    /// <param name="objective">Data and loss; stays the caller's.</param>
+    /// <param name="arguments">Batch sizes, optimizer, schedule, seeds.</param>
     public Trainer(ModelParameters parameters, ITrainingObjective objective, TrainingArguments arguments)
     {
         (this.parameters, this.objective) = (parameters, objective);
@@ -79,7 +60,7 @@ public sealed class Trainer : IDisposable
         optimizer = new Optimizer(parameters, arguments);
         schedule = new LearningRateSchedule(arguments, plan.TotalSteps);
         order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder);
-        result = new StepResult(parameters.Config.NumHiddenLayers);
+        Loss = new LossReport(parameters.Config.NumHiddenLayers);
         micro = new LossReport(parameters.Config.NumHiddenLayers);
         examples = new int[arguments.PerDeviceTrainBatchSize];
     }
@@ -89,37 +70,37 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done.</summary>
     public int StepsDone => optimizer.Steps;
 
+    /// <summary>The last step's loss, mean over its micro-batches.</summary>
+    public LossReport Loss { get; }
+
     /// <summary>Runs all steps that are left, or up to the end of the step in which <paramref name="stop"/> comes.</summary>
-    /// <param name="onStep">Told the result of each step; the object is refilled by the next.</param>
+    /// <param name="observers">Told of each step, in order.</param>
     /// <param name="stop">Ends the run after the current step.</param>
     /// <returns>True where all steps are done, false where the run was stopped.</returns>
     /// <exception cref="NonFiniteException">A loss or gradient was not finite; that step changed nothing.</exception>
-    public bool Run(Action<StepResult> onStep, CancellationToken stop = default)
+    public bool Run(IReadOnlyList<IStepObserver> observers, CancellationToken stop = default)
     {
         while (StepsDone < TotalSteps)
         {
             if (stop.IsCancellationRequested) return false;
-            onStep(RunStep());
+            RunStep(observers);
         }
 
         return true;
     }
 
     /// <summary>One optimizer step.</summary>
-    public StepResult RunStep()
+    public void RunStep(IReadOnlyList<IStepObserver> observers)
     {
         int step = StepsDone;
-        long start = Stopwatch.GetTimestamp();
+        long begun = Stopwatch.GetTimestamp();
+        if (started == 0) started = begun;
         Accumulate(step);
-        result.GradientNorm = optimizer.GradientNorm(plan.MicroBatches(step));
-        if (!double.IsFinite(result.GradientNorm)) throw NonFinite(step, "grad_norm", result.GradientNorm, plan.MicroBatches(step) - 1);
-        result.LearningRate = schedule.At(step);
-        optimizer.Apply(result.LearningRate);
+        double norm = optimizer.GradientNorm(plan.MicroBatches(step));
+        if (!double.IsFinite(norm)) throw NonFinite(step, "grad_norm", norm, plan.MicroBatches(step) - 1);
+        optimizer.Apply(schedule.At(step));
         parameters.Device.Synchronize();
-        (result.Step, result.TotalSteps, result.Epoch) = (step + 1, TotalSteps, plan.EpochAfter(step));
-        result.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        result.PeakMemoryBytes = memory.Read();
-        return result;
+        Report(step, norm, begun, observers);
     }
 
     public void Dispose()
@@ -131,14 +112,36 @@ public sealed class Trainer : IDisposable
     private void Accumulate(int step)
     {
         parameters.ZeroGradients();
-        result.Loss.Clear();
+        Loss.Clear();
         int count = plan.MicroBatches(step);
         for (int m = 0; m < count; m++)
         {
             objective.RunMicroBatch(Examples(step, m), step, microBatches++, micro);
             if (micro.NonFinite() is var (term, value)) throw NonFinite(step, term, value, m);
-            result.Loss.AddMean(micro, 1.0 / count);
+            Loss.AddMean(micro, 1.0 / count);
         }
+    }
+
+    private void Report(int step, double norm, long begun, IReadOnlyList<IStepObserver> observers)
+    {
+        double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        var report = new StepReport
+        {
+            Step = step + 1,
+            TotalSteps = TotalSteps,
+            Epoch = plan.EpochAfter(step),
+            Loss = Loss.Total,
+            Terms = terms.AsSpan(0, Loss.Terms(terms)),
+            Mmd = Loss.Mmd.AsSpan(0, Loss.MmdCount),
+            LensLoss = Loss.Lens.AsSpan(0, Loss.LensCount),
+            GradNorm = norm,
+            LearningRate = schedule.At(step),
+            Tokens = Loss.Tokens,
+            TokensPerSecond = Loss.Tokens / Math.Max(seconds, 1e-9),
+            Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
+            PeakMemoryBytes = memory.Read(),
+        };
+        foreach (var observer in observers) observer.OnStep(report);
     }
 
     private Span<int> Examples(int step, int microBatch)

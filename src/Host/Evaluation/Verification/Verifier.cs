@@ -82,7 +82,7 @@ public sealed class Verifier : IDisposable
             Compare("repnoise terms", $"{name}.stability", [report.Stability!.Value], Tolerances.Loss);
             Compare("repnoise terms", $"{name}.noise", [report.Noise!.Value], Tolerances.Loss);
             Compare("repnoise terms", $"{name}.ascent", [report.Ascent!.Value], Tolerances.Loss);
-            for (int l = 0; l < report.Mmd.Length; l++) Compare("mmd", $"mmd.{l}", [report.Mmd[l]], Tolerances.Loss);
+            for (int l = 0; l < report.MmdCount; l++) Compare("mmd", $"mmd.{l}", [report.Mmd[l]], Tolerances.Loss);
         }
 
         CompareGradients($"{name}.grad", _ => 1, report);

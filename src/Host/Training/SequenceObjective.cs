@@ -1,0 +1,50 @@
+using RepNoise.Host.Data;
+using RepNoise.Host.Model;
+
+namespace RepNoise.Host.Training;
+
+/// <summary>Plain fine-tuning: micro-batches of texts under next-token cross-entropy.</summary>
+public sealed class SequenceObjective : ITrainingObjective
+{
+    private readonly IReadOnlyList<TokenExample> examples;
+    private readonly SequencePacker packer;
+    private readonly PackedBatch batch;
+    private readonly Transformer model;
+    private readonly SequenceLoss loss;
+    private readonly TokenExample[] chosen;
+
+    /// <param name="parameters">Weights to train.</param>
+    /// <param name="examples">The texts.</param>
+    /// <param name="arguments">Loss and batch sizes.</param>
+    public SequenceObjective(ModelParameters parameters, IReadOnlyList<TokenExample> examples, FinetuneArguments arguments)
+    {
+        this.examples = examples;
+        var options = new SequenceOptions { CompletionOnly = arguments.CompletionOnlyLoss };
+        packer = new SequencePacker(options);
+        chosen = new TokenExample[arguments.PerDeviceTrainBatchSize];
+        var capacity = PackedBatchCapacity.OfSequences(examples, chosen.Length, options);
+        batch = new PackedBatch(capacity);
+        model = new Transformer(parameters, capacity.Rows, arguments.MaxLength, ParameterUse.Training);
+        loss = new SequenceLoss(model, capacity);
+    }
+
+    /// <inheritdoc/>
+    public int ExampleCount => examples.Count;
+
+    /// <inheritdoc/>
+    public void RunMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, LossReport report)
+    {
+        for (int i = 0; i < examples.Length; i++) chosen[i] = this.examples[examples[i]];
+        packer.Fill(batch, chosen.AsSpan(0, examples.Length));
+        loss.Run(batch, report);
+    }
+
+    /// <inheritdoc/>
+    public string PlaceOf(int example) => examples[example].Place;
+
+    public void Dispose()
+    {
+        loss.Dispose();
+        model.Dispose();
+    }
+}
