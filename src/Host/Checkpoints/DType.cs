@@ -68,7 +68,10 @@ public static class DTypes
     /// <summary>Reads the header's spelling (<c>F8_E4M3</c>), case-sensitively as the format has it.</summary>
     public static bool TryParse(string name, out DType type) => ByName.TryGetValue(name, out type);
 
-    /// <summary>Reads config.json's spelling: <c>float32</c>, <c>float16</c>, <c>bfloat16</c>, <c>float64</c>, with or without <c>torch.</c> before it.</summary>
+    /// <summary>
+    /// Reads config.json's spelling: <c>float32</c>, <c>float16</c>, <c>bfloat16</c>, <c>float64</c>, with or without <c>torch.</c>
+    /// before it.
+    /// </summary>
     public static bool TryParseConfigName(string name, out DType type) =>
         ByConfigName.TryGetValue(name.StartsWith("torch.", StringComparison.Ordinal) ? name[6..] : name, out type);
 }

@@ -61,7 +61,7 @@ internal sealed class FolderFiles
     }
 
     private static bool IsIn(string path, string folder) =>
-        path.StartsWith(folder.EndsWith(Path.DirectorySeparatorChar) ? folder : folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     /// <summary>The path with every symbolic link on it resolved; what does not exist is taken as it stands.</summary>
     public static string RealPath(string path)

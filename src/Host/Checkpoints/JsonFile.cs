@@ -85,7 +85,8 @@ internal static class JsonFile
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new ConfigException(
-                path, $"the file is not well-formed JSON{Where(e)}: {Quoted.Plain(e.Message.Split(" LineNumber:")[0])}", "a JSON object with every key once",
+                path, $"the file is not well-formed JSON{Where(e)}: {Quoted.Plain(e.Message.Split(" LineNumber:")[0])}",
+                "a JSON object with every key once",
                 "correct it there, or download the file again", inner: e);
         }
     }

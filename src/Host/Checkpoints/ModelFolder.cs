@@ -46,7 +46,8 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>Opens a folder and checks it whole, short of the weights' values.</summary>
     /// <exception cref="ModelFolderException">The folder is incomplete, or its weights do not fit its config.json.</exception>
-    /// <exception cref="ConfigException">config.json, generation_config.json or the index is malformed or asks for something unsupported.</exception>
+    /// <exception cref="ConfigException">config.json, generation_config.json or the index is malformed or asks for something
+    /// unsupported.</exception>
     /// <exception cref="SafetensorsException">A weight file is malformed.</exception>
     public static ModelFolder Open(string path)
     {
@@ -64,7 +65,8 @@ public sealed class ModelFolder : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ModelFolderException(
-                ModelFolderError.NoFolder, path, $"cannot be read ({Quoted.Plain(e.Message)})", "a readable folder", "check its permissions", inner: e);
+                ModelFolderError.NoFolder, path, $"cannot be read ({Quoted.Plain(e.Message)})", "a readable folder",
+                "check its permissions", inner: e);
         }
     }
 
@@ -170,6 +172,7 @@ public sealed class ModelFolder : IDisposable
             remedy = "convert Meta's original format to the Hugging Face format first";
         }
 
-        return new ModelFolderException(ModelFolderError.NoConfig, files.Folder, "the folder has no config.json", "a Hugging Face model folder", remedy);
+        return new ModelFolderException(
+            ModelFolderError.NoConfig, files.Folder, "the folder has no config.json", "a Hugging Face model folder", remedy);
     }
 }

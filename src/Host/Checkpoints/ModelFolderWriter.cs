@@ -8,7 +8,8 @@ namespace RepNoise.Host.Checkpoints;
 /// sharding, metadata and index. config.json is copied byte for byte, save for the dtype where another one is asked for.
 /// The source's other files are copied too, except weights in any format (<c>*.safetensors</c> outside the model, <c>*.bin</c>,
 /// <c>*.pt</c>, <c>*.gguf</c>, ... and their indexes), files of the run that made it, and subfolders other than
-/// <c>additional_chat_templates</c>. Every file is flushed to disk before it takes its name; <see cref="OutputFolder"/> tells what a crash leaves.
+/// <c>additional_chat_templates</c>. Every file is flushed to disk before it takes its name; <see cref="OutputFolder"/> tells
+/// what a crash leaves.
 /// </summary>
 public static class ModelFolderWriter
 {
@@ -32,7 +33,8 @@ public static class ModelFolderWriter
     /// <param name="output">Absent, empty, holding only the run's own files, or a model folder where overwriting is allowed.</param>
     /// <param name="read">Gives the values.</param>
     /// <param name="options">Null takes the defaults.</param>
-    /// <exception cref="ModelSaveException">The output cannot be written, or a value does not fit the dtype; what stood there is untouched.</exception>
+    /// <exception cref="ModelSaveException">The output cannot be written, or a value does not fit the dtype; what stood there is
+    /// untouched.</exception>
     public static void Save(ModelFolder source, string output, ParameterReader read, SaveOptions? options = null)
     {
         options ??= new SaveOptions();
@@ -41,7 +43,9 @@ public static class ModelFolderWriter
         Guard(output, () => OutputFolder.Publish(output, options, folder => Write(plan, folder, read)));
     }
 
-    /// <summary>Saves a model into the folder of the run that trains it, replacing what that run saved there before and nothing else.</summary>
+    /// <summary>
+    /// Saves a model into the folder of the run that trains it, replacing what that run saved there before and nothing else.
+    /// </summary>
     /// <inheritdoc cref="Save"/>
     public static void SaveInto(ModelFolder source, string output, ParameterReader read, SaveOptions? options = null)
     {
@@ -51,7 +55,10 @@ public static class ModelFolderWriter
         Guard(output, () => OutputFolder.Merge(output, folder => Write(plan, folder, read)));
     }
 
-    /// <summary>Saves a model that was trained from random weights: one model.safetensors in config.json's dtype (float32 where it names none).</summary>
+    /// <summary>
+    /// Saves a model that was trained from random weights: one model.safetensors in config.json's dtype (float32 where it names
+    /// none).
+    /// </summary>
     /// <param name="config">What <paramref name="configJson"/> says.</param>
     /// <param name="configJson">config.json, which is written as it stands.</param>
     /// <param name="output">As for <see cref="Save"/>; a folder that holds only the run's files is written into.</param>
@@ -61,7 +68,8 @@ public static class ModelFolderWriter
     /// <exception cref="ModelSaveException">As for <see cref="Save"/>.</exception>
     /// <exception cref="ConfigException">config.json names an unknown dtype.</exception>
     public static void SaveNew(
-        ModelConfig config, byte[] configJson, string output, ParameterReader read, string? tokenizerFolder = null, SaveOptions? options = null)
+        ModelConfig config, byte[] configJson, string output, ParameterReader read, string? tokenizerFolder = null,
+        SaveOptions? options = null)
     {
         options ??= new SaveOptions();
         CheckOutput(output, options, tokenizerFolder);
@@ -72,7 +80,8 @@ public static class ModelFolderWriter
     /// <summary>Saves a model that was trained from random weights into the folder of its run, as <see cref="SaveInto"/> does.</summary>
     /// <inheritdoc cref="SaveNew"/>
     public static void SaveNewInto(
-        ModelConfig config, byte[] configJson, string output, ParameterReader read, string? tokenizerFolder = null, SaveOptions? options = null)
+        ModelConfig config, byte[] configJson, string output, ParameterReader read, string? tokenizerFolder = null,
+        SaveOptions? options = null)
     {
         Guard(output, () => OutputFolder.CheckPlace(output, tokenizerFolder));
         var plan = SavePlan.ForNew(config, configJson, ModelFolder.ConfigName, tokenizerFolder, options ?? new SaveOptions());

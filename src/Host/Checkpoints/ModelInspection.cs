@@ -25,7 +25,8 @@ public sealed record ModelInspection(
         var tensors = from file in folder.Weights.Files
                       from tensor in file.File.Tensors
                       select new InspectedTensor(
-                          Quoted.Plain(tensor.Name), tensor.DType, tensor.Shape, parameters.Contains(tensor.Name) ? tensor.Count : 0, tensor.ByteLength, file.Name);
+                          Quoted.Plain(tensor.Name), tensor.DType, tensor.Shape, parameters.Contains(tensor.Name) ? tensor.Count : 0,
+                          tensor.ByteLength, file.Name);
         return new ModelInspection(folder.FullPath, [.. Describe(folder.Config)], [.. tensors]);
     }
 
@@ -44,13 +45,15 @@ public sealed record ModelInspection(
         string[] header = ["tensor", "dtype", "shape", "parameters", "bytes", .. oneFile ? Array.Empty<string>() : ["file"]];
         var rows = Tensors.Select(t => (string[])
         [
-            t.Name, t.DType.Name(), TensorEntry.Print(t.Shape), Number(t.Parameters), HumanBytes(t.Bytes), .. oneFile ? Array.Empty<string>() : [t.File],
+            t.Name, t.DType.Name(), TensorEntry.Print(t.Shape), Number(t.Parameters), HumanBytes(t.Bytes),
+            .. oneFile ? Array.Empty<string>() : [t.File],
         ]);
         WriteTable(writer, [header, .. rows]);
         writer.WriteLine();
         var dtypes = Tensors.GroupBy(t => t.DType).Select(g => $"{Number(g.Count())} {g.Key.Name()}");
         writer.WriteLine(
-            $"{Number(Tensors.Count)} tensors ({string.Join(", ", dtypes)}), {Number(ParameterCount)} parameters ({HumanCount(ParameterCount)}), {HumanBytes(TotalBytes)}");
+            $"{Number(Tensors.Count)} tensors ({string.Join(", ", dtypes)}), "
+            + $"{Number(ParameterCount)} parameters ({HumanCount(ParameterCount)}), {HumanBytes(TotalBytes)}");
     }
 
     /// <summary>Bytes in the largest binary unit that keeps the number from 1: <c>13.5 GiB</c>.</summary>
@@ -80,19 +83,30 @@ public sealed record ModelInspection(
         yield return ("layers", Number(config.NumHiddenLayers));
         yield return ("hidden size", Number(config.HiddenSize));
         yield return ("feed-forward size", Number(config.IntermediateSize));
-        yield return ("attention", $"{config.NumAttentionHeads} heads of {config.HeadDim}, {config.NumKeyValueHeads} for keys and values{Window(config)}");
-        yield return ("vocabulary", $"{Number(config.VocabSize)}, head {(config.TieWordEmbeddings ? "tied to the embedding" : "of its own")}");
-        yield return ("positions", $"{Number(config.MaxPositionEmbeddings)}, rotary base {config.Rope.Theta.ToString(CultureInfo.InvariantCulture)}{Scaling(config)}");
+        yield return (
+            "attention",
+            $"{config.NumAttentionHeads} heads of {config.HeadDim}, {config.NumKeyValueHeads} for keys and values{Window(config)}");
+        yield return (
+            "vocabulary",
+            $"{Number(config.VocabSize)}, head {(config.TieWordEmbeddings ? "tied to the embedding" : "of its own")}");
+        yield return (
+            "positions",
+            $"{Number(config.MaxPositionEmbeddings)}, "
+            + $"rotary base {config.Rope.Theta.ToString(CultureInfo.InvariantCulture)}{Scaling(config)}");
     }
 
     private static string Window(ModelConfig config)
     {
         int sliding = config.SlidingWindows.Count(window => window is not null);
-        return sliding == 0 ? "" : $", window of {Number(config.SlidingWindows.First(w => w is not null)!.Value)} on {sliding} of {config.NumHiddenLayers} layers";
+        return sliding == 0
+            ? ""
+            : $", window of {Number(config.SlidingWindows.First(w => w is not null)!.Value)} "
+                + $"on {sliding} of {config.NumHiddenLayers} layers";
     }
 
     private static string Scaling(ModelConfig config) => config.Rope.Llama3 is { } scaling
-        ? string.Create(CultureInfo.InvariantCulture, $", llama3 scaling by {scaling.Factor} from {scaling.OriginalMaxPositionEmbeddings:#,0}")
+        ? string.Create(
+            CultureInfo.InvariantCulture, $", llama3 scaling by {scaling.Factor} from {scaling.OriginalMaxPositionEmbeddings:#,0}")
         : "";
 
     private static void WriteTable(TextWriter writer, IReadOnlyList<string[]> rows)

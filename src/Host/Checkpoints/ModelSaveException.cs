@@ -41,6 +41,7 @@ public sealed class ModelSaveException : InputException
     public string? Tensor { get; }
 
     internal static ModelSaveException FromIo(string path, Exception inner) => new(
-        ModelSaveError.Io, path, $"the model cannot be saved there ({Quoted.Plain(inner.Message)})", "a folder with room and write permission",
+        ModelSaveError.Io, path, $"the model cannot be saved there ({Quoted.Plain(inner.Message)})",
+        "a folder with room and write permission",
         "free some space or choose another output folder, then save again", inner: inner);
 }

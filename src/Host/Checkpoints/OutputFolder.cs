@@ -29,7 +29,8 @@ internal static class OutputFolder
         if (source is not null && FolderFiles.RealPath(source) == FolderFiles.RealPath(output))
         {
             throw new ModelSaveException(
-                ModelSaveError.OutputIsSource, output, "is the folder that the model is read from", "another folder", "choose another output folder");
+                ModelSaveError.OutputIsSource, output, "is the folder that the model is read from", "another folder",
+                "choose another output folder");
         }
     }
 
@@ -98,10 +99,13 @@ internal static class OutputFolder
         string config = Path.Combine(output, ModelFolder.ConfigName);
         File.Delete(config);
         Durable.FlushFolder(output);
-        var files = Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(staging, path)).ToHashSet();
-        foreach (string stale in Directory.EnumerateFiles(output).Where(path => IsWeights(Path.GetFileName(path)) && !files.Contains(Path.GetFileName(path))))
+        var files = Directory.EnumerateFiles(staging, "*", SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(staging, path)).ToHashSet();
+        var stale = Directory.EnumerateFiles(output).Select(path => Path.GetFileName(path))
+            .Where(name => IsWeights(name) && !files.Contains(name));
+        foreach (string name in stale.ToArray())
         {
-            File.Delete(stale);
+            File.Delete(Path.Combine(output, name));
         }
 
         foreach (string file in files.Where(file => file != ModelFolder.ConfigName))

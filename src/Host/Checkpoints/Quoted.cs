@@ -3,7 +3,10 @@ using System.Text;
 
 namespace RepNoise.Host.Checkpoints;
 
-/// <summary>Text from files in messages: quoted, without control characters and cut where it is long, so that a hostile name cannot fill or steer a terminal.</summary>
+/// <summary>
+/// Text from files in messages: quoted, without control characters and cut where it is long, so that a hostile name cannot fill or
+/// steer a terminal.
+/// </summary>
 internal static class Quoted
 {
     private const int MaxLength = 100;

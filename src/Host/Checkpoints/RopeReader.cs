@@ -4,7 +4,8 @@ namespace RepNoise.Host.Checkpoints;
 
 /// <summary>
 /// Rotary parameters of config.json. transformers 4 keeps <c>rope_theta</c> at the top and scaling in <c>rope_scaling</c>, whose
-/// kind is <c>rope_type</c> or, older, <c>type</c>; transformers 5 keeps both in <c>rope_parameters</c>. A file with both must agree with itself.
+/// kind is <c>rope_type</c> or, older, <c>type</c>; transformers 5 keeps both in <c>rope_parameters</c>. A file with both must
+/// agree with itself.
 /// </summary>
 internal static class RopeReader
 {

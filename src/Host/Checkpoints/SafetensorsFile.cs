@@ -159,7 +159,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
             if (!convert(entry.DType, Bytes(entry, elementOffset * size, part.Length * size), part))
             {
                 throw new SafetensorsException(
-                    SafetensorsError.WrongDType, Path, $"tensor {Quoted.Name(name)} is {entry.DType.Name()}", $"a dtype that holds {wanted}",
+                    SafetensorsError.WrongDType, Path, $"tensor {Quoted.Name(name)} is {entry.DType.Name()}",
+                    $"a dtype that holds {wanted}",
                     "check that the file belongs to this model", name);
             }
 
@@ -196,7 +197,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         if ((long)length > Length - 8)
         {
             throw new SafetensorsException(
-                SafetensorsError.HeaderTruncated, Path, $"claims a header of {length} bytes, but only {Length - 8} follow", "a complete header",
+                SafetensorsError.HeaderTruncated, Path, $"claims a header of {length} bytes, but only {Length - 8} follow",
+                "a complete header",
                 "download the file again: it is incomplete");
         }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -108,7 +109,8 @@ internal ref struct SafetensorsHeader
             _json.Read();
             if (_json.TokenType != JsonTokenType.String)
             {
-                throw Error(SafetensorsError.BadMetadata, "__metadata__", $"holds a JSON {Kind()} under {Quoted.Name(key)}", "strings only");
+                throw Error(
+                    SafetensorsError.BadMetadata, "__metadata__", $"holds a JSON {Kind()} under {Quoted.Name(key)}", "strings only");
             }
 
             if (!_metadata.TryAdd(key, _json.GetString()!))
@@ -130,7 +132,14 @@ internal ref struct SafetensorsHeader
         while (ReadKey() is { } key)
         {
             _json.Read();
-            if ((key == "dtype" && dtype is not null) || (key == "shape" && shape is not null) || (key == "data_offsets" && offsets is not null))
+            bool seen = key switch
+            {
+                "dtype" => dtype is not null,
+                "shape" => shape is not null,
+                "data_offsets" => offsets is not null,
+                _ => false,
+            };
+            if (seen)
             {
                 throw Error(SafetensorsError.DuplicateKey, name, $"has {key} twice", "every key once");
             }
@@ -167,7 +176,8 @@ internal ref struct SafetensorsHeader
         {
             string found = text is null ? $"a JSON {Kind()}" : Quoted.Name(text);
             throw Error(
-                SafetensorsError.UnknownDType, name, $"has dtype {found}", $"one of {string.Join(", ", Enum.GetValues<DType>().Select(t => t.Name()))}",
+                SafetensorsError.UnknownDType, name, $"has dtype {found}",
+                $"one of {string.Join(", ", Enum.GetValues<DType>().Select(t => t.Name()))}",
                 "convert the file to F32, F16 or BF16");
         }
 
@@ -186,7 +196,7 @@ internal ref struct SafetensorsHeader
         {
             if (_json.TokenType != JsonTokenType.Number || !_json.TryGetInt64(out long value) || value < 0)
             {
-                string found = _json.TokenType == JsonTokenType.Number ? System.Text.Encoding.UTF8.GetString(_json.ValueSpan) : $"a JSON {Kind()}";
+                string found = _json.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(_json.ValueSpan) : $"a JSON {Kind()}";
                 throw Error(kind, name, $"has {Quoted.Plain(found)} in its {key}", "integers from 0 that fit 63 bits");
             }
 
@@ -205,7 +215,8 @@ internal ref struct SafetensorsHeader
 
         if (offsets[0] > offsets[1])
         {
-            throw Error(SafetensorsError.ReversedOffsets, name, $"begins at byte {offsets[0]} and ends at {offsets[1]}", "begin before end");
+            throw Error(
+                SafetensorsError.ReversedOffsets, name, $"begins at byte {offsets[0]} and ends at {offsets[1]}", "begin before end");
         }
 
         long bytes = dtype.Size();
@@ -225,7 +236,8 @@ internal ref struct SafetensorsHeader
         {
             throw Error(
                 SafetensorsError.SizeMismatch, name,
-                $"has shape {Quoted.Plain(TensorEntry.Print(shape))} of {dtype.Name()}, {bytes} bytes, but its data_offsets span {offsets[1] - offsets[0]}",
+                $"has shape {Quoted.Plain(TensorEntry.Print(shape))} of {dtype.Name()}, {bytes} bytes, "
+                + $"but its data_offsets span {offsets[1] - offsets[0]}",
                 "shape and offsets that agree");
         }
 
@@ -262,7 +274,8 @@ internal ref struct SafetensorsHeader
         if (end != dataLength)
         {
             throw new SafetensorsException(
-                SafetensorsError.TrailingBytes, _path, $"{dataLength - end} bytes follow the last tensor", "a file that ends with it", Remake);
+                SafetensorsError.TrailingBytes, _path, $"{dataLength - end} bytes follow the last tensor", "a file that ends with it",
+                Remake);
         }
 
         _tensors.Clear();
@@ -277,6 +290,7 @@ internal ref struct SafetensorsHeader
         var other => other.ToString().ToLowerInvariant(),
     };
 
-    private readonly SafetensorsException Error(SafetensorsError kind, string name, string problem, string expected, string remedy = Remake) =>
+    private readonly SafetensorsException Error(
+        SafetensorsError kind, string name, string problem, string expected, string remedy = Remake) =>
         new(kind, _path, $"tensor {Quoted.Name(name)} {problem}", expected, remedy, name);
 }

@@ -175,7 +175,8 @@ public sealed class SafetensorsWriter : IDisposable
             if (!float.IsFinite(values[i]))
             {
                 throw new ModelSaveException(
-                    ModelSaveError.NonFinite, Path.GetFileName(_path), $"{tensor.Name}, element {first + i}, is {values[i]}", "finite weights",
+                    ModelSaveError.NonFinite, Path.GetFileName(_path), $"{tensor.Name}, element {first + i}, is {values[i]}",
+                    "finite weights",
                     "lower the learning rate or clip gradients, and train again", tensor.Name);
             }
 
@@ -183,7 +184,9 @@ public sealed class SafetensorsWriter : IDisposable
             {
                 throw new ModelSaveException(
                     ModelSaveError.Overflow, Path.GetFileName(_path),
-                    $"{tensor.Name}, element {first + i}, is {values[i]}, which {tensor.DType.ConfigName()} cannot hold", $"magnitudes under {limit}", tensor.DType == DType.F16 ? "save with --save-dtype bfloat16 or float32" : "save with --save-dtype float32",
+                    $"{tensor.Name}, element {first + i}, is {values[i]}, which {tensor.DType.ConfigName()} cannot hold",
+                    $"magnitudes under {limit}",
+                    tensor.DType == DType.F16 ? "save with --save-dtype bfloat16 or float32" : "save with --save-dtype float32",
                     tensor.Name);
             }
         }

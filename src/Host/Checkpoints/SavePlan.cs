@@ -29,7 +29,8 @@ internal sealed record SavePlan(
     /// <summary>What a tokenizer consists of, in every form that transformers writes.</summary>
     private static readonly string[] TokenizerFiles =
     [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+        "chat_template.json",
         "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
     ];
 
@@ -111,7 +112,8 @@ internal sealed record SavePlan(
         if (dtype is { } given && !given.IsWeight())
         {
             throw new ModelSaveException(
-                ModelSaveError.UnsupportedDType, "--save-dtype", $"is {given.Name()}", "float32, float16 or bfloat16", "choose one of these");
+                ModelSaveError.UnsupportedDType, "--save-dtype", $"is {given.Name()}", "float32, float16 or bfloat16",
+                "choose one of these");
         }
     }
 }

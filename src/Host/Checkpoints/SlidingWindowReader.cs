@@ -24,15 +24,19 @@ internal static class SlidingWindowReader
             window = null;
         }
 
-        var slides = LayerTypes(config, layers)?.Select(t => t == Sliding).ToArray() ?? DefaultLayers(config, type, layers, window is not null);
+        var slides = LayerTypes(config, layers)?.Select(t => t == Sliding).ToArray()
+            ?? DefaultLayers(config, type, layers, window is not null);
         if (window is null && slides.Contains(true))
         {
-            throw config.Wrong("layer_types", "\"full_attention\" only, as no sliding window is in use", "set sliding_window and use_sliding_window, or correct layer_types");
+            throw config.Wrong(
+                "layer_types", "\"full_attention\" only, as no sliding window is in use",
+                "set sliding_window and use_sliding_window, or correct layer_types");
         }
 
         if (type == ModelType.Mistral && window is not null && slides.Contains(false))
         {
-            throw config.Wrong("layer_types", "one kind of layer: a Mistral model slides on every layer or on none", "use a model without mixed layers");
+            throw config.Wrong(
+                "layer_types", "one kind of layer: a Mistral model slides on every layer or on none", "use a model without mixed layers");
         }
 
         return [.. slides.Select(slide => slide ? window : null)];

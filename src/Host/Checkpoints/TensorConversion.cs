@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace RepNoise.Host.Checkpoints;
 
-/// <summary>Little-endian tensor bytes to numbers. Integers convert exactly to long; to float and double as the language's casts do.</summary>
+/// <summary>
+/// Little-endian tensor bytes to numbers. Integers convert exactly to long; to float and double as the language's casts do.
+/// </summary>
 internal static class TensorConversion
 {
     /// <returns>False where <paramref name="type"/> cannot be read as float.</returns>

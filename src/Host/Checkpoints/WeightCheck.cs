@@ -1,6 +1,8 @@
 namespace RepNoise.Host.Checkpoints;
 
-/// <summary>Checks that the weight files hold what config.json implies: every parameter, in its shape and a known dtype, and nothing else.</summary>
+/// <summary>
+/// Checks that the weight files hold what config.json implies: every parameter, in its shape and a known dtype, and nothing else.
+/// </summary>
 internal static class WeightCheck
 {
     public static void Run(ModelFolder folder)
@@ -82,7 +84,8 @@ internal static class WeightCheck
         {
             throw new ModelFolderException(
                 ModelFolderError.WrongShape, file.Path, $"{tensor.Name} has shape {Quoted.Plain(TensorEntry.Print(tensor.Shape))}",
-                $"{TensorEntry.Print(parameter.Shape)}, which config.json implies", "use the config.json that belongs to these weights", tensor.Name);
+                $"{TensorEntry.Print(parameter.Shape)}, which config.json implies", "use the config.json that belongs to these weights",
+                tensor.Name);
         }
     }
 
@@ -100,7 +103,9 @@ internal static class WeightCheck
         throw new ModelFolderException(
             ModelFolderError.SurplusTensor, folder.Weights.Find(name)!.Path,
             head ? $"{name} differs from {ParameterSpecs.EmbedTokens}" : $"holds {Quoted.Name(name)}{More(surplus.Length)}",
-            head ? "the same values, as config.json says tie_word_embeddings" : $"only tensors of the {folder.Config.ModelType} model that config.json describes",
+            head
+                ? "the same values, as config.json says tie_word_embeddings"
+                : $"only tensors of the {folder.Config.ModelType} model that config.json describes",
             head ? "set tie_word_embeddings to false if the head is the model's own" : "use the config.json that belongs to these weights",
             name);
     }

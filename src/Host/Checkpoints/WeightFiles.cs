@@ -96,12 +96,14 @@ internal sealed class WeightFiles : IDisposable
             {
                 if (!_byTensor.TryAdd(tensor.Name, file))
                 {
-                    throw Conflict(file.Path, tensor.Name, $"holds {Quoted.Name(tensor.Name)}, which is also in {_byTensor[tensor.Name].Path}");
+                    throw Conflict(
+                        file.Path, tensor.Name, $"holds {Quoted.Name(tensor.Name)}, which is also in {_byTensor[tensor.Name].Path}");
                 }
 
                 if (map is not null && map.TryGetValue(tensor.Name, out string? listed) && listed != name)
                 {
-                    throw Conflict(file.Path, tensor.Name, $"holds {Quoted.Name(tensor.Name)}, which the index places in {Quoted.Name(listed)}");
+                    throw Conflict(
+                        file.Path, tensor.Name, $"holds {Quoted.Name(tensor.Name)}, which the index places in {Quoted.Name(listed)}");
                 }
             }
         }
@@ -110,7 +112,8 @@ internal sealed class WeightFiles : IDisposable
         {
             if (!_byTensor.ContainsKey(tensor))
             {
-                throw Conflict(Files.Single(f => f.Name == shard).File.Path, tensor, $"lacks {Quoted.Name(tensor)}, which the index places there");
+                throw Conflict(
+                    Files.Single(f => f.Name == shard).File.Path, tensor, $"lacks {Quoted.Name(tensor)}, which the index places there");
             }
         }
     }
@@ -158,13 +161,16 @@ internal sealed class WeightFiles : IDisposable
         if (other is not null)
         {
             return new ModelFolderException(
-                ModelFolderError.OtherWeightFormat, folder.Folder, $"the weights are in {Quoted.Name(other)}, a format that is not read here", Expected,
-                "convert them once with transformers: AutoModelForCausalLM.from_pretrained(folder, dtype=\"auto\").save_pretrained(new_folder)");
+                ModelFolderError.OtherWeightFormat, folder.Folder,
+                $"the weights are in {Quoted.Name(other)}, a format that is not read here", Expected,
+                "convert them once with transformers: "
+                + "AutoModelForCausalLM.from_pretrained(folder, dtype=\"auto\").save_pretrained(new_folder)");
         }
 
         string? stray = folder.Names.FirstOrDefault(name => name.EndsWith(".safetensors", StringComparison.Ordinal));
         return new ModelFolderException(
-            ModelFolderError.NoWeights, folder.Folder, stray is null ? "the folder has no weights" : $"the folder has {Quoted.Name(stray)} but no index",
+            ModelFolderError.NoWeights, folder.Folder,
+            stray is null ? "the folder has no weights" : $"the folder has {Quoted.Name(stray)} but no index",
             Expected, "download all files of the model");
     }
 }
