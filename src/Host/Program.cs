@@ -1,5 +1,6 @@
 using System.Globalization;
 using RepNoise.Host.Commands;
+using RepNoise.Host.Commands.Handlers;
 
 namespace RepNoise.Host;
 
@@ -12,6 +13,6 @@ internal static class Program
         CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
         var terminal = Terminal.Standard();
         using var interruption = new Interruption(terminal);
-        return CommandLine.Run(arguments, new CommandHandlers(), terminal, interruption.Token);
+        return CommandLine.Run(arguments, Handling.All, terminal, interruption.Token);
     }
 }

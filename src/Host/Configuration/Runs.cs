@@ -1,22 +1,7 @@
+using RepNoise.Host.Data;
 using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Configuration;
-
-/// <summary>How the rows of a pairs file name their parts.</summary>
-public enum PairFormat
-{
-    /// <summary>Told from the first row's fields.</summary>
-    Auto,
-
-    /// <summary>BeaverTails with refusals: <c>prompt</c>, <c>response</c> and <c>refusal</c>, the whole harmless text.</summary>
-    BeaverTails,
-
-    /// <summary>DecodingTrust toxicity: <c>prompt.text</c>, <c>continuation.text</c>, <c>refusal</c>.</summary>
-    DecodingTrust,
-
-    /// <summary>A prompt and two answers under the field names that the options give.</summary>
-    Fields,
-}
 
 /// <summary>The number type of saved weights.</summary>
 public enum SaveDtype
@@ -72,14 +57,11 @@ public sealed record DefendRun : TrainingRun
     /// <summary>The file of harmful/harmless pairs.</summary>
     public string? Pairs { get; init; }
 
-    public PairFormat PairFormat { get; init; }
+    public PairLayout PairFormat { get; init; }
 
     public string? HarmfulField { get; init; }
 
     public string? HarmlessField { get; init; }
-
-    /// <summary>A second file with the refusals, row by row, where the pairs file has none.</summary>
-    public string? Refusals { get; init; }
 
     /// <summary>A file of harmless examples whose cross-entropy joins the loss; null for the published loss.</summary>
     public string? Retain { get; init; }

@@ -23,8 +23,6 @@ internal static partial class Settings
             "Model folder to start from, as Hugging Face writes it.", required: true);
         yield return Defend("pairs", Paths, Values.Path, run => run.Pairs, (run, value) => run with { Pairs = value },
             "File of harmful/harmless pairs: JSON, JSON lines or Parquet.", required: true);
-        yield return Defend("refusals", Paths, Values.Path, run => run.Refusals, (run, value) => run with { Refusals = value },
-            "Second file with the refusals, row by row, where the pairs file has none.");
         yield return Defend("retain", Paths, Values.Path, run => run.Retain, (run, value) => run with { Retain = value },
             "File of harmless examples whose cross-entropy joins the loss, so that abilities stay.");
         yield return Finetune("data", Paths, Values.Path, run => run.Data, (run, value) => run with { Data = value },
@@ -41,8 +39,8 @@ internal static partial class Settings
     {
         yield return Defend("pair_format", DataGroup,
             Values.Choice(
-                (PairFormat.Auto, "auto"), (PairFormat.BeaverTails, "beavertails"),
-                (PairFormat.DecodingTrust, "decodingtrust"), (PairFormat.Fields, "fields")),
+                (PairLayout.Auto, "auto"), (PairLayout.BeaverTails, "beavertails"),
+                (PairLayout.DecodingTrust, "decodingtrust"), (PairLayout.Generic, "generic")),
             run => run.PairFormat, (run, value) => run with { PairFormat = value },
             "Layout of the pairs; auto tells it from the first row.");
         yield return Shared("prompt_field", DataGroup, Values.Text, run => run.PromptField, (run, value) => run with { PromptField = value },

@@ -46,15 +46,16 @@ public sealed class Generator : IDisposable
     /// <param name="endIds">Ids that end a text; the end id itself is not returned.</param>
     /// <param name="onToken">Told each new token (sequence, id) as it comes, or null.</param>
     /// <param name="stop">Ends all texts where they stand.</param>
+    /// <param name="firstStream">Number of the first prompt's random stream, where prompts come one batch after another.</param>
     /// <returns>The new tokens of each prompt.</returns>
     public IReadOnlyList<int[]> Generate(
         IReadOnlyList<int[]> prompts, int maxNewTokens, SamplingOptions sampling, IReadOnlyCollection<int> endIds,
-        Action<int, int>? onToken = null, CancellationToken stop = default)
+        Action<int, int>? onToken = null, CancellationToken stop = default, int firstStream = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(prompts.Count, maxSequences, nameof(prompts));
         cache.Clear();
         var sampler = new TokenSampler(sampling, weights.Config.VocabSize);
-        var texts = prompts.Select((p, i) => new Text(p, Math.Min(maxNewTokens, maxTokens - p.Length), sampler.Stream(i))).ToArray();
+        var texts = prompts.Select((p, i) => new Text(p, Math.Min(maxNewTokens, maxTokens - p.Length), sampler.Stream(firstStream + i))).ToArray();
         while (texts.Any(t => t.Pending.Length > 0) && !stop.IsCancellationRequested)
         {
             var running = Forward(texts);
