@@ -5,7 +5,7 @@ namespace RepNoise.Host.Commands;
 /// <summary>Where a command reads and writes: results go to <see cref="Out"/>, progress and messages to <see cref="Error"/>.</summary>
 /// <param name="In">Standard input, UTF-8.</param>
 /// <param name="Out">Standard output, UTF-8. Throws <see cref="OutputClosedException"/> when its reader has gone.</param>
-/// <param name="Error">Standard error.</param>
+/// <param name="Error">Standard error; a signal may write to it while a command does, so it is synchronised.</param>
 internal sealed record Terminal(TextReader In, TextWriter Out, TextWriter Error)
 {
     /// <summary>Help and tables are set to this where nothing is known of the screen.</summary>
@@ -24,7 +24,7 @@ internal sealed record Terminal(TextReader In, TextWriter Out, TextWriter Error)
         return new Terminal(
             new StreamReader(Console.OpenStandardInput(), encoding),
             new StreamWriter(StandardOutput.Open(), encoding) { AutoFlush = true },
-            new StreamWriter(Console.OpenStandardError(), encoding) { AutoFlush = true })
+            TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), encoding) { AutoFlush = true }))
         {
             IsLive = !Console.IsErrorRedirected && AllowsRedrawing(Environment.GetEnvironmentVariable),
             Width = ScreenWidth(),

@@ -31,8 +31,8 @@ internal static partial class Settings
 
     private static IEnumerable<Setting> OptimizerSettings()
     {
-        yield return Argument("optim", Optimisation, Values.Choice((OptimizerType.AdamW, "adamw"), (OptimizerType.Adam, "adam")),
-            a => a.Optim, (a, value) => a with { Optim = value }, "Optimizer: decoupled decay (adamw) or decay in the gradient (adam).");
+        yield return Argument("optim", Optimisation, Optimizers(), a => a.Optim, (a, value) => a with { Optim = value },
+            "Optimizer: decoupled decay (adamw) or decay in the gradient (adam).");
         yield return Argument("learning_rate", Optimisation, Values.Positive(), a => a.LearningRate,
             (a, value) => a with { LearningRate = value }, "Largest learning rate of the schedule.");
         yield return Argument("weight_decay", Optimisation, Values.NotNegative(), a => a.WeightDecay,
@@ -87,6 +87,10 @@ internal static partial class Settings
         {
             Aliases = [name.Replace('_', '-')],
         };
+
+    /// <summary>The names that transformers gives to implementations of AdamW mean the same arithmetic here.</summary>
+    private static ValueKind<OptimizerType> Optimizers() => Values.Choice(
+        (OptimizerType.AdamW, "adamw"), (OptimizerType.AdamW, "adamw_torch"), (OptimizerType.AdamW, "adamw_torch_fused"), (OptimizerType.Adam, "adam"));
 
     private static ValueKind<double> Momentum() => Values.Real(0, Math.BitDecrement(1.0), "a number from 0 up to, but not, 1");
 

@@ -64,7 +64,8 @@ internal static class Values
 
     public static ValueKind<int> PositiveInteger() => Integer(1, "an integer, 1 or more");
 
-    /// <summary>One of the members of <typeparamref name="T"/>, written in <c>snake_case</c> unless <paramref name="names"/> say otherwise.</summary>
+    /// <summary>One of the members of <typeparamref name="T"/>, written in <c>snake_case</c> unless <paramref name="names"/> say
+    /// otherwise. A member may have several names: the first is shown, all are accepted.</summary>
     public static ValueKind<T> Choice<T>(params (T Value, string Name)[] names)
         where T : struct, Enum
     {
@@ -176,7 +177,7 @@ internal static class Values
     }
 
     private sealed class ChoiceKind<T>((T Value, string Name)[] names)
-        : ValueKind<T>(string.Join('|', names.Select(entry => entry.Name)), "one of " + string.Join(", ", names.Select(entry => entry.Name)))
+        : ValueKind<T>(string.Join('|', Shown(names)), "one of " + string.Join(", ", Shown(names)))
         where T : struct, Enum
     {
         public override bool TryParse(string text, out T value)
@@ -187,5 +188,7 @@ internal static class Values
         }
 
         public override string Format(T value) => Array.Find(names, entry => EqualityComparer<T>.Default.Equals(entry.Value, value)).Name;
+
+        private static IEnumerable<string> Shown((T Value, string Name)[] names) => names.DistinctBy(entry => entry.Value).Select(entry => entry.Name);
     }
 }

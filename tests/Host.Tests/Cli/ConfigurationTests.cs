@@ -45,6 +45,14 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Transformers_names_for_adamw_are_accepted()
+    {
+        var run = FakeProgram.Defend("--config", folder.Write("run.yaml", "optim: adamw_torch"));
+        Assert.Equal(OptimizerType.AdamW, run.Arguments.Optim);
+        Assert.Contains("optim: adamw\n", RunWriter.ToYaml(run), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Defaults_are_those_of_the_arguments() => Assert.Equal(new RepNoiseArguments(), FakeProgram.Defend().Arguments);
 
     [Theory]
