@@ -15,7 +15,7 @@ internal sealed class CodePointRegex
     [ThreadStatic]
     private static List<Choice>? stackOfThread;
 
-    private static readonly CodePointSet WordCharacters = new(CodePointSet.Word);
+    private static readonly CodePointSet WordCharacters = new(CodePointSet.WordOutsideClass);
 
     private readonly Instruction[] code;
 
