@@ -98,7 +98,7 @@ internal sealed class AddedTokens
             if (covered < start)
                 pieces.Add(Shift(whole.Slice(covered, start), offset));
             pieces.Add(new Piece(offset + start, end - start, 0, token.Id));
-            // As in the Rust library, a match inside space that the previous token has stripped still counts and moves this back.
+            // As in the Rust library, a match inside space that the last token stripped still counts and moves this back.
             covered = end;
         }
         if (covered < text.Length)

@@ -104,7 +104,8 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
     }
 
     /// <summary>A string from the file, fit for one line of a message.</summary>
-    public static string Quote(string text) => $"\"{Clip(JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString())}\"";
+    public static string Quote(string text) =>
+        $"\"{Clip(JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString())}\"";
 
     private static string Clip(string text) => text.Length <= 60 ? text : text[..57] + "...";
 

@@ -146,7 +146,8 @@ public class HostileTokenizerTests
         using var files = new TokenizerFiles();
         byte[] valid = Encoding.UTF8.GetBytes(Valid);
         string path = Path.Combine(files.Folder, "tokenizer.json");
-        var mutation = Gen.Select(Gen.Int[0, valid.Length - 1], Gen.Int[0, 12], Gen.OneOf(Gen.Byte, Gen.Int[32, 126].Select(value => (byte)value)), Gen.Int[0, 3]);
+        var value = Gen.OneOf(Gen.Byte, Gen.Int[32, 126].Select(printable => (byte)printable));
+        var mutation = Gen.Select(Gen.Int[0, valid.Length - 1], Gen.Int[0, 12], value, Gen.Int[0, 3]);
         mutation.Array[1, 4].Sample(
             mutations =>
             {

@@ -34,8 +34,13 @@ internal sealed class TokenizerFiles : IDisposable
         int id = 0;
         foreach (string token in tokens)
             vocabulary.Add(token, id++);
-        var model = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray([.. (merges ?? []).Select(merge => JsonValue.Create(merge))]) };
-        foreach (var (key, value) in (JsonNode.Parse(options ?? "{}")!.AsObject()))
+        var model = new JsonObject
+        {
+            ["type"] = "BPE",
+            ["vocab"] = vocabulary,
+            ["merges"] = new JsonArray([.. (merges ?? []).Select(merge => JsonValue.Create(merge))]),
+        };
+        foreach (var (key, value) in JsonNode.Parse(options ?? "{}")!.AsObject())
             model[key] = value?.DeepClone();
         return new JsonObject
         {

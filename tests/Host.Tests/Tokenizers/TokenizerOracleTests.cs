@@ -9,7 +9,7 @@ namespace RepNoise.Host.Tests.Tokenizers;
 /// <summary>Hugging Face's Rust library (through Tokenizers.DotNet) on the same files and generated texts.</summary>
 public class TokenizerOracleTests
 {
-    private const int TextsPerStyle = 1000;
+    private const int TextsPerStyle = 2000;
 
     public static TheoryData<string> Styles => [.. TokenizerStyles.Names];
 

@@ -30,7 +30,10 @@ internal static class RegexClassParser
         return negated ? CodePointSet.Not(members) : members;
     }
 
-    /// <summary><c>\s \S \d \D \w \W \h \H \p{..} \P{..}</c>, or null (and nothing taken) where something else stands. <paramref name="word"/> is what <c>\w</c> means at this place.</summary>
+    /// <summary>
+    /// <c>\s \S \d \D \w \W \h \H \p{..} \P{..}</c>, or null (and nothing taken) where something else stands.
+    /// <paramref name="word"/> is what <c>\w</c> means at this place.
+    /// </summary>
     public static Func<int, bool>? TryParseSet(PatternReader reader, bool ignoreCase, Func<int, bool> word)
     {
         string escape = reader.Ahead(2);
