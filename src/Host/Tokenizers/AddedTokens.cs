@@ -30,12 +30,9 @@ internal sealed record AddedToken(
 /// </summary>
 internal sealed class AddedTokens
 {
-    private static readonly Func<int, bool> WordCategories = CodePointSet.Category("L", "M", "Nd", "Nl", "Pc");
-
-    /// <summary>Rust's <c>\w</c>: alphabetic characters, marks, decimal digits, connector punctuation and the two joiners.</summary>
-    private static readonly CodePointSet WordCharacters = new(codePoint =>
-        WordCategories(codePoint) || codePoint is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9)
-            or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189));
+    /// <summary>Rust's <c>\w</c>: Oniguruma's, and the two joiners.</summary>
+    private static readonly CodePointSet WordCharacters = new(
+        CodePointSet.Union(CodePointSet.Word, codePoint => codePoint is 0x200C or 0x200D));
 
     private readonly Normalizer? normalizer;
     private readonly TokenTrie raw = new();
@@ -101,7 +98,7 @@ internal sealed class AddedTokens
             if (covered < start)
                 pieces.Add(Shift(whole.Slice(covered, start), offset));
             pieces.Add(new Piece(offset + start, end - start, 0, token.Id));
-            // As in the Rust library, a match inside space that the previous token has stripped still counts and moves this back.
+            // As in the Rust library, a match inside space that the last token stripped still counts and moves this back.
             covered = end;
         }
         if (covered < text.Length)

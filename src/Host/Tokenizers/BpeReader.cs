@@ -18,7 +18,10 @@ internal sealed record BpeOptions
 
     public BpeAffixes Affixes { get; init; } = new("", "");
 
-    /// <summary>What to throw when an unknown character meets an unknown token that is none: the Rust library looks only then, too.</summary>
+    /// <summary>
+    /// What to throw when an unknown character needs the unknown token and that is not in the vocabulary. The Rust library
+    /// does not look earlier either.
+    /// </summary>
     public required Func<TokenizerException> UnknownTokenMissing { get; init; }
 }
 
@@ -137,5 +140,6 @@ internal static class BpeReader
     private static string WithoutPrefix(JsonView merge, string right, string prefix) =>
         right.StartsWith(prefix, StringComparison.Ordinal)
             ? right[prefix.Length..]
-            : throw merge.Error($"{JsonView.Quote(right)} lacks continuing_subword_prefix {JsonView.Quote(prefix)}", "a continuing token on the right");
+            : throw merge.Error(
+                $"{JsonView.Quote(right)} lacks continuing_subword_prefix {JsonView.Quote(prefix)}", "a continuing token on the right");
 }

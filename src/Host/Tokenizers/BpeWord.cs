@@ -3,18 +3,23 @@ using System.Runtime.InteropServices;
 namespace RepNoise.Host.Tokenizers;
 
 /// <summary>Rank and result of every pair that merges, by the two ids.</summary>
-internal sealed class BpeMerges
+internal sealed class BpeMerges(int capacity)
 {
-    private readonly Dictionary<ulong, (int Rank, int Id)> merges;
-
-    public BpeMerges(int capacity) => merges = new Dictionary<ulong, (int Rank, int Id)>(capacity);
+    private readonly Dictionary<Pair, (int Rank, int Id)> merges = new(capacity);
 
     /// <summary>A pair that is given twice keeps its later rank.</summary>
-    public void Add(int left, int right, int rank, int id) => merges[Key(left, right)] = (rank, id);
+    public void Add(int left, int right, int rank, int id) => merges[new Pair(left, right)] = (rank, id);
 
-    public bool TryGet(int left, int right, out (int Rank, int Id) merge) => merges.TryGetValue(Key(left, right), out merge);
+    public bool TryGet(int left, int right, out (int Rank, int Id) merge) => merges.TryGetValue(new Pair(left, right), out merge);
 
-    private static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
+    /// <summary>
+    /// Mixes the ids by a multiplication. A ulong's own hash is the exclusive or of its halves, under which every pair of equal
+    /// ids collides: a million spaces took 11 s that way.
+    /// </summary>
+    private readonly record struct Pair(int Left, int Right)
+    {
+        public override int GetHashCode() => (int)(((((ulong)(uint)Left << 32) | (uint)Right) * 0x9E3779B97F4A7C15) >> 32);
+    }
 }
 
 /// <summary>
@@ -33,6 +38,8 @@ internal sealed class BpeWord
     /// <summary>Candidates by rank, then by place, in one key; with each, the id it would give, to recognise a stale one.</summary>
     private readonly PriorityQueue<int, ulong> queue = new();
 
+    private readonly List<(int Id, ulong Key)> initial = [];
+
     public bool IsLarge => symbols.Capacity > KeptSymbols;
 
     public void Clear() => symbols.Clear();
@@ -47,7 +54,13 @@ internal sealed class BpeWord
         var list = CollectionsMarshal.AsSpan(symbols);
         list[^1].Next = None;
         for (int i = 0; i < list.Length - 1; i++)
-            Offer(list, merges, i);
+        {
+            if (merges.TryGet(list[i].Id, list[i + 1].Id, out var merge))
+                initial.Add((merge.Id, Key(merge.Rank, i)));
+        }
+        // All at once: a heap is built from n candidates in O(n).
+        queue.EnqueueRange(initial);
+        initial.Clear();
         while (queue.TryDequeue(out int id, out ulong key))
             Merge(list, merges, (int)(uint)key, id);
         for (int i = 0; i != None; i = list[i].Next)
@@ -77,8 +90,10 @@ internal sealed class BpeWord
     {
         int next = list[place].Next;
         if (next != None && merges.TryGet(list[place].Id, list[next].Id, out var merge))
-            queue.Enqueue(merge.Id, ((ulong)(uint)merge.Rank << 32) | (uint)place);
+            queue.Enqueue(merge.Id, Key(merge.Rank, place));
     }
+
+    private static ulong Key(int rank, int place) => ((ulong)(uint)rank << 32) | (uint)place;
 
     private struct Symbol(int id, int previous, int next)
     {

@@ -165,7 +165,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : TokenDec
     }
 }
 
-/// <summary>Turns Metaspace's character into spaces; in the first token it is dropped wherever the pre-tokenizer may have put one.</summary>
+/// <summary>Turns Metaspace's character into spaces; in the first token it is dropped if the pre-tokenizer may have put one.</summary>
 internal sealed class MetaspaceDecoder(Metaspace options) : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens)

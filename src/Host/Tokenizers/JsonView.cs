@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace RepNoise.Host.Tokenizers;
@@ -103,7 +104,8 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
     }
 
     /// <summary>A string from the file, fit for one line of a message.</summary>
-    public static string Quote(string text) => $"\"{Clip(JsonEncodedText.Encode(text).ToString())}\"";
+    public static string Quote(string text) =>
+        $"\"{Clip(JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString())}\"";
 
     private static string Clip(string text) => text.Length <= 60 ? text : text[..57] + "...";
 

@@ -20,7 +20,7 @@ internal enum PrependScheme
 /// <param name="Split">Whether pieces are cut before each.</param>
 internal sealed record Metaspace(string Replacement, PrependScheme Prepend, bool Split)
 {
-    /// <summary>Reads today's form and the older one, which says <c>add_prefix_space</c> and repeats the character as <c>str_rep</c>.</summary>
+    /// <summary>Reads today's form and the older one, with <c>add_prefix_space</c> and the character again as <c>str_rep</c>.</summary>
     public static Metaspace Read(JsonView value)
     {
         var fields = value.Fields("type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep");

@@ -78,7 +78,10 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
     }
 }
 
-/// <summary>Unicode normalisation by the runtime's tables; text may differ from the Rust library's only in characters newer than its tables.</summary>
+/// <summary>
+/// Unicode normalisation by the runtime's tables; it can differ from the Rust library's only in characters newer than the
+/// older of the two tables.
+/// </summary>
 internal sealed class UnicodeNormalizer(NormalizationForm form) : Normalizer
 {
     public override NormalizedText Normalize(NormalizedText text)

@@ -71,11 +71,17 @@ internal sealed class TemplateProcessing(IReadOnlyList<int[]?> pieces) : PostPro
         var sequence = fields.Optional("Sequence");
         var token = fields.Optional("SpecialToken");
         if (sequence is null == token is null)
-            throw piece.Error("the piece is neither one SpecialToken nor one Sequence", "{\"SpecialToken\": ...} or {\"Sequence\": ...}");
+        {
+            throw piece.Error(
+                "the piece is neither one SpecialToken nor one Sequence", "{\"SpecialToken\": ...} or {\"Sequence\": ...}");
+        }
         var id = (sequence ?? token)!.Value.Fields("id", "type_id")["id"];
         string name = id.AsString();
         if (token is not null)
-            return special.GetValueOrDefault(name) ?? throw id.Error($"{JsonView.Quote(name)} is not among special_tokens", "one of special_tokens");
+        {
+            return special.GetValueOrDefault(name)
+                ?? throw id.Error($"{JsonView.Quote(name)} is not among special_tokens", "one of special_tokens");
+        }
         return name == "A" ? null : throw id.Unsupported($"the sequence {JsonView.Quote(name)} in the template for a single text", "A");
     }
 }

@@ -45,7 +45,7 @@ internal sealed class SplitPreTokenizer(TextPattern pattern, SplitBehavior behav
     public override void Apply(SplitText text) => text.Split(pattern, behavior, invert);
 }
 
-/// <summary>Splits by GPT-2's pattern (unless that is off) and writes the bytes of every piece in <see cref="ByteLevelAlphabet"/>.</summary>
+/// <summary>Splits by GPT-2's pattern, unless that is off, and writes every piece's bytes in <see cref="ByteLevelAlphabet"/>.</summary>
 internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
 {
     private static readonly RegexPattern Words = new(

@@ -78,5 +78,8 @@ internal sealed class SplitText(string text, List<Piece> pieces)
     }
 }
 
-/// <summary>Appends the new form of <paramref name="piece"/> to <paramref name="buffer"/>; returns how many leading units stem from the text's first character.</summary>
+/// <summary>
+/// Appends the new form of <paramref name="piece"/> to <paramref name="buffer"/>; returns how many of its leading units stem
+/// from the text's first character, as <paramref name="originUnits"/> of the old ones do.
+/// </summary>
 internal delegate int PieceWriter(ReadOnlySpan<char> piece, int originUnits, StringBuilder buffer);

@@ -2,7 +2,7 @@ using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Tokenizers;
 
-/// <summary>A tokenizer file that cannot be used, or one of its patterns that cannot be run on a text: file and JSON path say where.</summary>
+/// <summary>A tokenizer file that cannot be used, or a pattern of it that cannot be run on a text: file and JSON path say where.</summary>
 /// <param name="file">The tokenizer.json in question.</param>
 /// <param name="jsonPath">Where in it, as a JSON path: <c>$.model.merges[3]</c>.</param>
 /// <param name="problem">What was found there, as a clause.</param>

@@ -46,7 +46,10 @@ internal static class TokenizerReader
         {
             using var stream = File.OpenRead(file);
             if (stream.Length > MaxBytes)
-                throw new InputException(file, $"it has {stream.Length} bytes", $"at most {MaxBytes}", "check that it is a tokenizer.json");
+            {
+                throw new InputException(
+                    file, $"it has {stream.Length} bytes", $"at most {MaxBytes}", "check that it is a tokenizer.json");
+            }
             return JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 });
         }
         catch (JsonException problem)
@@ -56,7 +59,8 @@ internal static class TokenizerReader
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            throw new InputException(file, $"it cannot be read ({problem.Message})", "a readable file", "check the path and its permissions", problem);
+            throw new InputException(
+                file, $"it cannot be read ({problem.Message})", "a readable file", "check the path and its permissions", problem);
         }
     }
 

@@ -8,14 +8,21 @@ namespace RepNoise.Host.Tokenizers.Patterns;
 /// </summary>
 internal sealed class CodePointRegex
 {
-    /// <summary>Steps granted to any text, and for every UTF-16 unit of it: a hundred times what the known patterns need.</summary>
+    /// <summary>Steps granted to any text, and for every UTF-16 unit of it; the known patterns need some twenty a unit.</summary>
     private const long BaseSteps = 10_000_000;
-    private const long StepsPerUnit = 2_000;
+    private const long StepsPerUnit = 1_000;
+
+    /// <summary>Open choices granted in the same way: they bound the memory, at 12 bytes each.</summary>
+    private const long BaseChoices = 1_000_000;
+    private const long ChoicesPerUnit = 16;
+
+    /// <summary>A thread keeps its stack for the next text unless one text has made it larger than this.</summary>
+    private const int KeptChoices = 1 << 16;
 
     [ThreadStatic]
     private static List<Choice>? stackOfThread;
 
-    private static readonly CodePointSet WordCharacters = new(CodePointSet.Word);
+    private static readonly CodePointSet WordCharacters = new(CodePointSet.WordOutsideClass);
 
     private readonly Instruction[] code;
 
@@ -31,7 +38,9 @@ internal sealed class CodePointRegex
     /// <exception cref="RegexWorkException">The text's budget is used up.</exception>
     public bool Find(ReadOnlySpan<char> text, int from, ref long steps, out int start, out int end)
     {
-        var stack = stackOfThread ??= [];
+        if (stackOfThread is null || stackOfThread.Capacity > KeptChoices)
+            stackOfThread = [];
+        var stack = stackOfThread;
         stack.Clear();
         for (start = from; start <= text.Length; start += CodePoint.UnitsAt(text, start))
         {
@@ -43,17 +52,21 @@ internal sealed class CodePointRegex
         return false;
     }
 
-    /// <summary>What to do when the present path fails: go on at <c>Pc</c>, at <c>Position</c> or, for a run, at every end down (or up) to <c>Limit</c>.</summary>
+    /// <summary>
+    /// What to do when the present path fails: go on at <c>Pc</c>, at <c>Position</c> or, for a run, at every end from there
+    /// down (or up) to <c>Limit</c>.
+    /// </summary>
     private readonly record struct Choice(int Pc, int Position, int Limit);
 
     /// <summary>Runs from <paramref name="pc"/> to its Accept; the end of the match, or -1. Leaves the stack as it found it.</summary>
     private int Run(ReadOnlySpan<char> text, int position, int pc, List<Choice> stack, ref long steps)
     {
         int floor = stack.Count;
-        long limit = BaseSteps + StepsPerUnit * text.Length;
+        long maxSteps = BaseSteps + StepsPerUnit * text.Length;
+        long maxChoices = BaseChoices + ChoicesPerUnit * text.Length;
         while (true)
         {
-            if (++steps > limit)
+            if (++steps > maxSteps || stack.Count > maxChoices)
                 throw new RegexWorkException(steps);
             ref readonly var instruction = ref code[pc];
             if (instruction.Op == Opcode.Accept)

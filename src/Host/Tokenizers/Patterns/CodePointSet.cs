@@ -43,8 +43,18 @@ internal sealed class CodePointSet
     /// <summary>Oniguruma's <c>\s</c>: White_Space.</summary>
     public static Func<int, bool> Space { get; } = CodePoint.IsWhiteSpace;
 
-    /// <summary>Oniguruma's <c>\w</c>: letters, marks, numbers and connector punctuation.</summary>
-    public static Func<int, bool> Word { get; } = Category("L", "M", "N", "Pc");
+    /// <summary>
+    /// Oniguruma's <c>\w</c> inside a class: Unicode's alphabetic characters (letters, letter numbers and the circled letters,
+    /// which are symbols by category), marks, decimal digits and connector punctuation.
+    /// </summary>
+    public static Func<int, bool> Word { get; } = Union(
+        Category("L", "M", "Nd", "Nl", "Pc"),
+        codePoint => codePoint is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169)
+            or (>= 0x1F170 and <= 0x1F189));
+
+    /// <summary>Oniguruma's <c>\w</c> outside a class, where its table for Latin-1 adds superscripts and fractions.</summary>
+    public static Func<int, bool> WordOutsideClass { get; } = Union(
+        Word, codePoint => codePoint is 0xB2 or 0xB3 or 0xB9 or (>= 0xBC and <= 0xBE));
 
     /// <summary>Oniguruma's <c>\d</c>: decimal digits of every script.</summary>
     public static Func<int, bool> Digit { get; } = Category("Nd");
@@ -57,6 +67,8 @@ internal sealed class CodePointSet
         : definition(codePoint);
 
     public static Func<int, bool> Not(Func<int, bool> set) => codePoint => !set(codePoint);
+
+    public static Func<int, bool> Union(Func<int, bool> left, Func<int, bool> right) => codePoint => left(codePoint) || right(codePoint);
 
     /// <summary>The union of general categories by their short names: <c>Lu</c>, or <c>L</c> for all that start with it.</summary>
     public static Func<int, bool> Category(params ReadOnlySpan<string> names)

@@ -16,7 +16,7 @@ internal static class RegexClassParser
             throw reader.Unsupported("a class that is empty or starts with ]");
         while (!reader.TryTake(']'))
         {
-            if (TryParseSet(reader, ignoreCase) is { } set)
+            if (TryParseSet(reader, ignoreCase, CodePointSet.Word) is { } set)
                 terms.Add(set);
             else
                 ranges.Add(ParseRange(reader, ignoreCase));
@@ -30,8 +30,11 @@ internal static class RegexClassParser
         return negated ? CodePointSet.Not(members) : members;
     }
 
-    /// <summary><c>\s \S \d \D \w \W \h \H \p{..} \P{..}</c>, or null (and nothing taken) where something else stands.</summary>
-    public static Func<int, bool>? TryParseSet(PatternReader reader, bool ignoreCase)
+    /// <summary>
+    /// <c>\s \S \d \D \w \W \h \H \p{..} \P{..}</c>, or null (and nothing taken) where something else stands.
+    /// <paramref name="word"/> is what <c>\w</c> means at this place.
+    /// </summary>
+    public static Func<int, bool>? TryParseSet(PatternReader reader, bool ignoreCase, Func<int, bool> word)
     {
         string escape = reader.Ahead(2);
         if (escape is @"\p" or @"\P")
@@ -42,8 +45,8 @@ internal static class RegexClassParser
             @"\S" => CodePointSet.Not(CodePointSet.Space),
             @"\d" => CodePointSet.Digit,
             @"\D" => CodePointSet.Not(CodePointSet.Digit),
-            @"\w" => CodePointSet.Word,
-            @"\W" => CodePointSet.Not(CodePointSet.Word),
+            @"\w" => word,
+            @"\W" => CodePointSet.Not(word),
             @"\h" => CodePointSet.HexDigit,
             @"\H" => CodePointSet.Not(CodePointSet.HexDigit),
             _ => null,

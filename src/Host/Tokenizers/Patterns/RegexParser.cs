@@ -182,7 +182,7 @@ internal sealed class RegexParser
             reader.Skip(2);
             return new RegexNode.At(anchor.Value);
         }
-        var set = RegexClassParser.TryParseSet(reader, ignoreCase);
+        var set = RegexClassParser.TryParseSet(reader, ignoreCase, CodePointSet.WordOutsideClass);
         return set is not null
             ? new RegexNode.One(new CodePointSet(set))
             : Literal(RegexClassParser.ParseEscapedCharacter(reader), ignoreCase);

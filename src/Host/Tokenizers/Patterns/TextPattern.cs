@@ -91,7 +91,8 @@ internal sealed class RegexPattern : TextPattern
         catch (RegexWorkException problem)
         {
             throw source.Error(
-                $"the pattern took {problem.Steps} steps on {text.Length} characters", "a pattern that needs time in proportion to the text",
+                $"the pattern took {problem.Steps} steps on {text.Length} characters",
+                "a pattern that needs time in proportion to the text",
                 "shorten the text, or simplify the pattern", problem);
         }
     }
