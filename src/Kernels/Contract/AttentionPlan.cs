@@ -200,7 +200,7 @@ public sealed class AttentionPlan : IDisposable
         {
             var s = segments[i];
             int low = Math.Min(s.KeyCount > 0 ? s.KeyRow : int.MaxValue, s.ContextCount > 0 ? s.ContextRow : int.MaxValue);
-            int high = Math.Max(s.KeyRow + s.KeyCount, s.ContextCount > 0 ? s.ContextRow + s.ContextCount : 0);
+            int high = Math.Max(s.KeyCount > 0 ? s.KeyRow + s.KeyCount : 0, s.ContextCount > 0 ? s.ContextRow + s.ContextCount : 0);
             bool joins = i > 0 && low < familyHigh;
             Check.That(!joins || low >= familyLow, nameof(AttentionPlan), $"segment {i} reads key rows from {low}",
                 $"rows of its own or of the family before it, which starts at {familyLow}");

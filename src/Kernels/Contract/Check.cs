@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace RepNoise.Kernels;
@@ -34,7 +35,44 @@ internal static class Check
         if (!condition) ThrowShape(operation, problem, expected);
     }
 
+    public static void That(
+        [DoesNotReturnIf(false)] bool condition,
+        string operation,
+        [InterpolatedStringHandlerArgument(nameof(condition))] ref FailureMessage problem,
+        string expected)
+    {
+        if (!condition) ThrowShape(operation, problem.Text, expected);
+    }
+
+    public static void That(
+        [DoesNotReturnIf(false)] bool condition,
+        string operation,
+        [InterpolatedStringHandlerArgument(nameof(condition))] ref FailureMessage problem,
+        [InterpolatedStringHandlerArgument(nameof(condition))] ref FailureMessage expected)
+    {
+        if (!condition) ThrowShape(operation, problem.Text, expected.Text);
+    }
+
     [DoesNotReturn]
     private static void ThrowShape(string operation, string problem, string expected) =>
         throw new ShapeException(operation, problem, expected);
+}
+
+/// <summary>A message that is put together where its check fails and costs nothing, no allocation above all, where it passes.</summary>
+[InterpolatedStringHandler]
+internal ref struct FailureMessage
+{
+    private DefaultInterpolatedStringHandler text;
+
+    public FailureMessage(int literalLength, int formattedCount, bool condition, out bool isNeeded)
+    {
+        isNeeded = !condition;
+        if (isNeeded) text = new DefaultInterpolatedStringHandler(literalLength, formattedCount, CultureInfo.InvariantCulture);
+    }
+
+    public string Text => text.ToStringAndClear();
+
+    public void AppendLiteral(string value) => text.AppendLiteral(value);
+
+    public void AppendFormatted<T>(T value) => text.AppendFormatted(value);
 }

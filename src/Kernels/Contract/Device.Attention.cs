@@ -74,7 +74,7 @@ public abstract partial class Device
         string operation, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape)
     {
         Check.That(shape is { HeadSize: > 0, KeyValueHeads: > 0 } && shape.Heads % shape.KeyValueHeads == 0, operation,
-            $"shape is {shape}", "key/value heads that divide the heads");
+            $"{shape.Heads} heads over {shape.KeyValueHeads} of size {shape.HeadSize}", "key/value heads that divide the heads");
         Check.Shape(operation, q, plan.QueryRows, shape.Heads * shape.HeadSize);
         Check.Shape(operation, output, q.Rows, q.Columns);
         Check.Shape(operation, lse, q.Rows, shape.Heads);

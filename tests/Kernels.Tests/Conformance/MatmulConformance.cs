@@ -61,6 +61,8 @@ public abstract class MatmulConformance : Conformance
     [InlineData(MatmulForm.NT, 5, 123, 123, true)]
     [InlineData(MatmulForm.NN, 33, 65, 17, true)]
     [InlineData(MatmulForm.TN, 15, 31, 33, false)]
+    [InlineData(MatmulForm.NT, 123, 70, 5, false)]
+    [InlineData(MatmulForm.NT, 90, 70, 260, true)]
     [InlineData(MatmulForm.NT, 3, 4, 0, false)]
     public void Bias_is_added_to_every_row(MatmulForm form, int m, int n, int k, bool accumulate) => Forward(304, bench =>
     {
