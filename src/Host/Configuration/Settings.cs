@@ -1,3 +1,4 @@
+using RepNoise.Host.Data;
 using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Configuration;

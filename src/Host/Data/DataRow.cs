@@ -1,3 +1,5 @@
+using RepNoise.Host.Diagnostics;
+
 namespace RepNoise.Host.Data;
 
 /// <summary>
@@ -33,7 +35,7 @@ public abstract class DataRow
 
     protected DataException Missing(string path, string kind)
     {
-        string? near = Nearest.Of(path, Names.Take(1000).Select(Printable));
+        string? near = NearestName.Of(path, Names.Take(1000).Select(Printable));
         return new DataException(DataFault.MissingField, Place, $"no field \"{path}\"; the row has {DescribeFields()}",
             $"a field with {kind}",
             near is null ? "name the fields that this file has (--help lists the options)" : $"did you mean \"{near}\"?");

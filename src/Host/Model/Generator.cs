@@ -45,12 +45,12 @@ public sealed class Generator : IDisposable
     /// <param name="sampling">How tokens are chosen.</param>
     /// <param name="endIds">Ids that end a text; the end id itself is not returned.</param>
     /// <param name="onToken">Told each new token (sequence, id) as it comes, or null.</param>
-    /// <param name="stop">Ends all texts where they stand.</param>
     /// <param name="firstStream">Number of the first prompt's random stream, where prompts come one batch after another.</param>
+    /// <param name="stop">Ends all texts where they stand.</param>
     /// <returns>The new tokens of each prompt.</returns>
     public IReadOnlyList<int[]> Generate(
         IReadOnlyList<int[]> prompts, int maxNewTokens, SamplingOptions sampling, IReadOnlyCollection<int> endIds,
-        Action<int, int>? onToken = null, CancellationToken stop = default, int firstStream = 0)
+        Action<int, int>? onToken = null, int firstStream = 0, CancellationToken stop = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(prompts.Count, maxSequences, nameof(prompts));
         cache.Clear();

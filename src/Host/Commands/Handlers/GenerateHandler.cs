@@ -24,7 +24,7 @@ internal static class GenerateHandler
         {
             terminal.Out.Write(prompts[i]);
             var stream = new TextStream(tokenizer, ids[i], terminal.Out);
-            generator.Generate([ids[i]], options.MaxNewTokens, sampling, folder.Generation.EosTokenIds, (_, id) => stream.Add(id), stop, firstStream: i);
+            generator.Generate([ids[i]], options.MaxNewTokens, sampling, folder.Generation.EosTokenIds, (_, id) => stream.Add(id), firstStream: i, stop);
             stream.Finish();
         }
 

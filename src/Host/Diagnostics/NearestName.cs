@@ -1,4 +1,4 @@
-namespace RepNoise.Host.Configuration;
+namespace RepNoise.Host.Diagnostics;
 
 /// <summary>Finds the name that a mistyped one was meant to be.</summary>
 internal static class NearestName
