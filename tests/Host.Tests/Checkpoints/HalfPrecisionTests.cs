@@ -1,6 +1,5 @@
 using CsCheck;
 using RepNoise.Host.Checkpoints;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Checkpoints;
 

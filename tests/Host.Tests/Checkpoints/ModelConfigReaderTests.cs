@@ -1,9 +1,9 @@
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
 using CsCheck;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Model;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Checkpoints;
 

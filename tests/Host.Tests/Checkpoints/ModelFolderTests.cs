@@ -2,7 +2,7 @@ using CsCheck;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Checkpoints;
 

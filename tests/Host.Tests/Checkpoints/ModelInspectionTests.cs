@@ -1,5 +1,5 @@
 using RepNoise.Host.Checkpoints;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Checkpoints;
 

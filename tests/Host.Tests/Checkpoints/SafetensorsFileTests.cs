@@ -1,6 +1,6 @@
 using System.Text;
 using RepNoise.Host.Checkpoints;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 using static RepNoise.Host.Tests.Checkpoints.SafetensorsBytes;
 
 namespace RepNoise.Host.Tests.Checkpoints;

@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
 using RepNoise.Host.Checkpoints;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 using static RepNoise.Host.Tests.Checkpoints.SafetensorsBytes;
 
 namespace RepNoise.Host.Tests.Checkpoints;

@@ -1,6 +1,7 @@
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
 using RepNoise.Host.Checkpoints;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Checkpoints;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
+using RepNoise.Host.Tests.Support;
 using RepNoise.Host.Training;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 
@@ -90,7 +90,7 @@ public sealed class CommandLineTests
     [Fact]
     public void Check_prints_the_configuration_and_runs_nothing()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var pairs = folder.Write("pairs.jsonl", "");
         var output = Path.Combine(folder.Path, "out");
         var program = new FakeProgram();

@@ -1,13 +1,14 @@
+using RepNoise.Host.Data;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Tests.Support;
 using RepNoise.Host.Training;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 
 public sealed class ConfigurationTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -140,7 +141,7 @@ public sealed class ConfigurationTests : IDisposable
                 Template = text,
                 Strict = flag,
                 SaveDtype = SaveDtype.BFloat16,
-                PairFormat = PairFormat.DecodingTrust,
+                PairFormat = PairLayout.DecodingTrust,
                 Kernels = flag ? [new KernelChoice("matmul", "avx2"), new KernelChoice("a", "b")] : [],
                 Arguments = new RepNoiseArguments
                 {

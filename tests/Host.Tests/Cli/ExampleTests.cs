@@ -1,6 +1,6 @@
 using System.Text;
 using RepNoise.Host.Commands;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Cli;
 
@@ -51,7 +51,7 @@ public sealed class ExampleTests
 
     private static void Understood(IEnumerable<string> lines)
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var config = folder.Write("run.yaml", "model: m\npairs: p\noutput_dir: o\n");
         foreach (var line in lines.Where(line => line.StartsWith("./repnoise ", StringComparison.Ordinal)))
         {

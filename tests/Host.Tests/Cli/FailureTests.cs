@@ -1,6 +1,5 @@
 using RepNoise.Host.Commands;
 using RepNoise.Host.Diagnostics;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 

@@ -1,6 +1,5 @@
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 
@@ -52,19 +51,4 @@ internal sealed class FakeProgram
         Received = value;
         return ExitCodes.Done;
     }
-}
-
-/// <summary>A folder that is gone when the test ends.</summary>
-internal sealed class TemporaryFolder : IDisposable
-{
-    public string Path { get; } = Directory.CreateTempSubdirectory("repnoise-cli-").FullName;
-
-    public string Write(string name, string text)
-    {
-        var path = System.IO.Path.Combine(Path, name);
-        File.WriteAllText(path, text);
-        return path;
-    }
-
-    public void Dispose() => Directory.Delete(Path, recursive: true);
 }

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using RepNoise.Host.Commands;
 using RepNoise.Host.Progress;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Cli;
 
@@ -58,7 +58,7 @@ public sealed class ProgressTests
     [Fact]
     public void Each_line_is_in_the_file_before_the_next_step()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         var path = Path.Combine(folder.Path, MetricsWriter.FileName);
         using var writer = new MetricsWriter(path);
         for (var step = 1; step <= 3; step++)
@@ -72,7 +72,7 @@ public sealed class ProgressTests
     [Fact]
     public void Metrics_allocate_nothing_in_steady_state()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TempFolder();
         using var writer = new MetricsWriter(Path.Combine(folder.Path, MetricsWriter.FileName));
         for (var step = 1; step <= 50; step++)
         {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.IO.Pipes;
 using RepNoise.Host.Commands;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Cli;
 

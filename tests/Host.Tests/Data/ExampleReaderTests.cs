@@ -1,5 +1,5 @@
 using RepNoise.Host.Data;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Data;
 

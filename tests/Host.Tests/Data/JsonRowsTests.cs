@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
 using RepNoise.Host.Data;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Data;
 
@@ -48,8 +48,8 @@ public sealed class JsonRowsTests : IDisposable
     {
         Assert.Contains("gzip", Fail(_folder.Write("x.json", 0x1f, 0x8b, 8, 0)).Problem, StringComparison.Ordinal);
         Assert.Contains("UTF-16", Fail(_folder.Write("x.json", 0xff, 0xfe, (byte)'[', 0)).Problem, StringComparison.Ordinal);
-        Assert.Equal(DataFault.Unreadable, Fail(_folder.Path("absent.json")).Fault);
-        Assert.Equal(DataFault.Unreadable, Fail(_folder.Path("")).Fault);
+        Assert.Equal(DataFault.Unreadable, Fail(_folder["absent.json"]).Fault);
+        Assert.Equal(DataFault.Unreadable, Fail(_folder[""]).Fault);
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public sealed class JsonRowsTests : IDisposable
     [Fact]
     public void A_row_without_end_stops_at_the_limit()
     {
-        string path = _folder.Path("x.jsonl");
+        string path = _folder["x.jsonl"];
         using (var file = File.Create(path))
         {
             file.Write("{\"a\":\"1\"}\n{\"a\":\""u8);

@@ -2,7 +2,6 @@ using CsCheck;
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Training;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Data;
 

@@ -1,8 +1,8 @@
 using CsCheck;
-using Parquet;
 using Parquet.Schema;
+using Parquet;
 using RepNoise.Host.Data;
-using Xunit;
+using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Data;
 
@@ -37,7 +37,7 @@ public sealed class ParquetRowsTests : IDisposable
     {
         var text = new DataField<string>("text");
         var schema = new ParquetSchema(new StructField("prompt", text));
-        string path = _folder.Path("s.parquet");
+        string path = _folder["s.parquet"];
         await using (var stream = File.Create(path))
         await using (var writer = await ParquetWriter.CreateAsync(schema, stream, cancellationToken: TestContext.Current.CancellationToken))
         {
@@ -74,7 +74,7 @@ public sealed class ParquetRowsTests : IDisposable
     {
         DataField<string> prompt = new("prompt"), response = new("response"), refusal = new("refusal");
         var isSafe = new DataField<bool>("is_safe");
-        string path = _folder.Path("p.parquet");
+        string path = _folder["p.parquet"];
         await using var stream = File.Create(path);
         await using var writer = await ParquetWriter.CreateAsync(new ParquetSchema(prompt, response, refusal, isSafe), stream);
         foreach (var texts in groups)

@@ -1,6 +1,5 @@
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Data;
 

@@ -1,5 +1,4 @@
 using RepNoise.Host.Data;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Data;
 

@@ -1,6 +1,5 @@
 using RepNoise.Host.Tokenizers;
 using RepNoise.Host.Tokenizers.Patterns;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Tokenizers;
 

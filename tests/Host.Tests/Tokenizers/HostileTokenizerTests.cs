@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using CsCheck;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Tokenizers;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Tokenizers;
 

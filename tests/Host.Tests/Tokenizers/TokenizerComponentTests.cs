@@ -1,5 +1,4 @@
 using RepNoise.Host.Tokenizers;
-using Xunit;
 using static RepNoise.Host.Tests.Tokenizers.TokenizerFiles;
 
 namespace RepNoise.Host.Tests.Tokenizers;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
+using RepNoise.Host.Tests.Support;
 using RepNoise.Host.Tokenizers;
 
 namespace RepNoise.Host.Tests.Tokenizers;

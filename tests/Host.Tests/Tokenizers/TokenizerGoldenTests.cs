@@ -1,6 +1,6 @@
 using System.Text.Json;
+using RepNoise.Host.Tests.Support;
 using RepNoise.Host.Tokenizers;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Tokenizers;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using CsCheck;
 using RepNoise.Host.Tokenizers;
-using Xunit;
 using Oracle = Tokenizers.DotNet.Tokenizer;
 
 namespace RepNoise.Host.Tests.Tokenizers;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using RepNoise.Host.Tokenizers;
-using Xunit;
 
 namespace RepNoise.Host.Tests.Tokenizers;
 

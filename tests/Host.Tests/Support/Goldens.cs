@@ -1,4 +1,4 @@
-namespace RepNoise.Host.Tests.Checkpoints;
+namespace RepNoise.Host.Tests.Support;
 
 /// <summary>Where the models that tests compare with lie.</summary>
 internal static class Goldens

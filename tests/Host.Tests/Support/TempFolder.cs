@@ -1,4 +1,4 @@
-namespace RepNoise.Host.Tests.Checkpoints;
+namespace RepNoise.Host.Tests.Support;
 
 /// <summary>A folder of a test's own, gone when the test ends.</summary>
 internal sealed class TempFolder : IDisposable
@@ -7,7 +7,7 @@ internal sealed class TempFolder : IDisposable
 
     public string this[string name] => System.IO.Path.Combine(Path, name);
 
-    public string Write(string name, byte[] bytes)
+    public string Write(string name, params byte[] bytes)
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(this[name])!);
         File.WriteAllBytes(this[name], bytes);

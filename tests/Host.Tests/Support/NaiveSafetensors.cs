@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
-using Xunit;
 
-namespace RepNoise.Host.Tests.Checkpoints;
+namespace RepNoise.Host.Tests.Support;
 
 /// <summary>
 /// A reader of safetensors written from the format's description alone, sharing no code with the product: the whole file in

@@ -1,0 +1,99 @@
+using RepNoise.Host.Checkpoints;
+using RepNoise.Host.Evaluation.Verification;
+using RepNoise.Host.Tests.Support;
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Tests.EndToEnd;
+
+/// <summary>
+/// Our engine against PyTorch's values: the committed golden models everywhere, the whole reference set where it lies beside
+/// the checkout (a name in the list of tests says which ran).
+/// </summary>
+public sealed class VerificationTests
+{
+    private static readonly string[] All = ["llama-mha", "llama3-gqa", "qwen2", "qwen3", "mistral", "llama-pad-eos"];
+
+    public static TheoryData<string, string> Models()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (string model in Goldens.Reference is null ? Committed() : All)
+        {
+            data.Add(model, "cpu");
+            data.Add(model, "reference:float32");
+            data.Add(model, "reference:float64");
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Every_value_is_within_tolerance(string model, string device)
+    {
+        var report = Verify(PathOf(model), device);
+        Assert.True(report.Passed, Print(report));
+        Assert.True(report.Rows.Sum(r => r.Tensors) > 150, "too few values were compared");
+    }
+
+    [Theory]
+    [InlineData("mistral")]
+    [InlineData("qwen2")]
+    public void The_committed_goldens_are_verified_wherever_the_suite_runs(string model)
+    {
+        var report = Verify(Path.Combine(Goldens.Folder, model), "cpu");
+        Assert.True(report.Passed, Print(report));
+    }
+
+    [Theory]
+    [InlineData("vector128")]
+    [InlineData("vector256")]
+    public void Narrower_vectors_are_within_tolerance_too(string width)
+    {
+        string[] families = ["attention", "norm", "swiglu", "mmd_gaussian", "linear_cross_entropy", "adamw", "rotary", "embedding"];
+        var kernels = families.ToDictionary(f => f, _ => width);
+        using var device = Devices.Create("cpu", new DeviceOptions { Kernels = kernels });
+        var report = Verify(Path.Combine(Goldens.Folder, "qwen2"), device);
+        Assert.True(report.Passed, Print(report));
+    }
+
+    [Fact]
+    public void A_wrong_value_is_found_and_named()
+    {
+        using var folder = new TempFolder();
+        string source = Path.Combine(Goldens.Folder, "mistral");
+        byte[] values = File.ReadAllBytes(Path.Combine(source, "values.safetensors"));
+        var damaged = NaiveSafetensors.Read(Path.Combine(source, "values.safetensors"))["repnoise.grad.model.layers.1.mlp.up_proj.weight"];
+        int at = values.AsSpan().IndexOf(damaged.Bytes);
+        BitConverter.GetBytes(BitConverter.ToSingle(values, at) + 1f).CopyTo(values, at);
+        string path = folder.Write("values.safetensors", values);
+        var result = TinyWorld.Run("verify", source, "--values", path);
+        Assert.Equal(1, result.Code);
+        string line = Assert.Single(result.Out.Split('\n'), l => l.EndsWith("OVER", StringComparison.Ordinal));
+        Assert.Contains("repnoise.grad.model.layers.1.mlp.up_proj.weight", line, StringComparison.Ordinal);
+    }
+
+    private static string[] Committed() => [.. All.Where(m => Directory.Exists(Path.Combine(Goldens.Folder, m)))];
+
+    private static string PathOf(string model) => Path.Combine(Goldens.Reference ?? Goldens.Folder, model);
+
+    private static VerificationReport Verify(string path, string deviceName)
+    {
+        using var device = Devices.Create(deviceName);
+        return Verify(path, device);
+    }
+
+    private static VerificationReport Verify(string path, Device device)
+    {
+        using var folder = ModelFolder.Open(path);
+        using var values = new ReferenceValues(Path.Combine(path, "values.safetensors"));
+        using var verifier = new Verifier(folder.Config, folder.Read, values, device);
+        return verifier.Run();
+    }
+
+    private static string Print(VerificationReport report)
+    {
+        using var writer = new StringWriter();
+        report.WriteTo(writer);
+        return writer.ToString();
+    }
+}

@@ -1,0 +1,58 @@
+using RepNoise.Host.Checkpoints;
+using RepNoise.Host.Data;
+using RepNoise.Host.Model;
+using RepNoise.Host.Progress;
+using RepNoise.Host.Tests.Support;
+using RepNoise.Host.Tokenizers;
+using RepNoise.Host.Training;
+using RepNoise.Kernels;
+
+namespace RepNoise.Host.Tests.Training;
+
+/// <summary>Runs alone: what other tests take from the heap would be counted.</summary>
+[CollectionDefinition(nameof(AloneCollection), DisableParallelization = true)]
+public sealed class AloneCollection;
+
+/// <summary>After warm-up a training step takes nearly nothing from the managed heap and nothing from the device.</summary>
+[Collection(nameof(AloneCollection))]
+public sealed class SteadyStateTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_step_allocates_under_64_kilobytes(int threads)
+    {
+        using var world = new TinyWorld();
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = threads });
+        using var source = new FolderSource(ModelFolder.Open(world.Model));
+        using var parameters = new ModelParameters(source.Config, device, ParameterUse.Training);
+        source.Load(parameters);
+        var arguments = new RepNoiseArguments { MaxSteps = 100, PerDeviceTrainBatchSize = 4, RetainRows = 3, MaxLength = 32, LearningRate = 1e-4 };
+        using var objective = new PairObjective(parameters, Pairs(world), Retain(world), 0, arguments);
+        using var trainer = new Trainer(parameters, objective, arguments);
+        using var metrics = new MetricsWriter(world["metrics.jsonl"]);
+        IStepObserver[] observers = [metrics];
+        for (int i = 0; i < 20; i++) trainer.RunStep(observers);
+
+        long heap = GC.GetTotalAllocatedBytes(precise: true), onDevice = device.AllocatedBytes;
+        const int steps = 20;
+        for (int i = 0; i < steps; i++) trainer.RunStep(observers);
+        long perStep = (GC.GetTotalAllocatedBytes(precise: true) - heap) / steps;
+        Assert.InRange(perStep, 0, 64 * 1024);
+        Assert.Equal(onDevice, device.AllocatedBytes);
+    }
+
+    private static IReadOnlyList<TokenPair> Pairs(TinyWorld world)
+    {
+        var tokenizer = Tokenizer.Load(world.Model);
+        var texts = PairReader.Read(world.Data("pairs.jsonl")).Pairs.Take(60).ToList();
+        return PairTokenizer.Tokenize(texts, text => tokenizer.Encode(text), new TokenizeOptions { MaxLength = 32 }).Pairs;
+    }
+
+    private static IReadOnlyList<TokenExample> Retain(TinyWorld world)
+    {
+        var tokenizer = Tokenizer.Load(world.Model);
+        var texts = ExampleReader.Read(world.Data("retain.jsonl")).Examples.Take(40).ToList();
+        return ExampleTokenizer.Tokenize(texts, text => tokenizer.Encode(text), new TokenizeOptions { MaxLength = 32 }).Examples;
+    }
+}
