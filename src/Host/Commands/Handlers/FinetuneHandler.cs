@@ -19,7 +19,7 @@ internal static class FinetuneHandler
             TextField = run.TextField,
             PromptField = run.PromptField,
             AnswerField = run.AnswerField,
-            Template = run.Template is null ? null : Template.Parse(run.Template),
+            Template = Handling.TemplateOf(run),
         };
         var data = ExampleReader.Read(run.Data!, options);
         var tokenization = session.Tokenization(run.Arguments.CompletionOnlyLoss);

@@ -1,5 +1,6 @@
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
+using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
 using RepNoise.Kernels;
@@ -36,6 +37,9 @@ internal static class Handling
                 "choose one of those", exception);
         }
     }
+
+    /// <summary>The text template that a run names, or null.</summary>
+    public static Template? TemplateOf(TrainingRun run) => run.Template is null ? null : Template.Parse(run.Template);
 
     public static DType? DTypeOf(SaveDtype choice) => choice switch
     {

@@ -43,6 +43,8 @@ internal sealed class TrainingSession : IDisposable
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
     public int PadId => source.Config.PadTokenId ?? (source.Config.EosTokenIds.Count > 0 ? source.Config.EosTokenIds[0] : 0);
 
+    public int LayerCount => source.Config.NumHiddenLayers;
+
     public int[] Encode(string text) => tokenizer.Encode(text);
 
     /// <summary>Options of tokenisation under this run.</summary>
