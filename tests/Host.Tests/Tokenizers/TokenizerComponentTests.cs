@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using RepNoise.Host.Tokenizers;
 using static RepNoise.Host.Tests.Tokenizers.TokenizerFiles;
 
@@ -53,8 +54,8 @@ public class TokenizerComponentTests
     public void Added_tokens(string flags, string text, string expected)
     {
         string[] tokens = ["a", "b", " ", "<", "t", ">", "a ", " b", "a<"];
-        var json = Bpe(tokens, ["a  ", "  b"], addedTokens: $"[{Added(tokens.Length, "<t>", flags.Split(','))}]");
-        json["model"]!["merges"] = System.Text.Json.Nodes.JsonNode.Parse("""[["a"," "],[" ","b"],["a","<"]]""");
+        var json = Bpe(tokens, addedTokens: $"[{Added(tokens.Length, "<t>", flags.Split(','))}]");
+        json["model"]!["merges"] = JsonNode.Parse("""[["a"," "],[" ","b"],["a","<"]]""");
         using var files = new TokenizerFiles();
         var tokenizer = files.Load(json);
         Assert.Equal(expected, string.Join('|', tokenizer.Encode(text).Select(id => tokenizer.IdToToken(id))));
@@ -133,12 +134,12 @@ public class TokenizerComponentTests
     {
         using var files = new TokenizerFiles();
         var json = Bpe(["a"]);
-        json["truncation"] = System.Text.Json.Nodes.JsonNode.Parse("""{"direction":"Right","max_length":2,"strategy":"LongestFirst","stride":0}""");
-        json["padding"] = System.Text.Json.Nodes.JsonNode.Parse("""{"strategy":{"Fixed":5}}""");
+        json["truncation"] = JsonNode.Parse("""{"direction":"Right","max_length":2,"strategy":"LongestFirst","stride":0}""");
+        json["padding"] = JsonNode.Parse("""{"strategy":{"Fixed":5}}""");
         Assert.Equal([0, 0, 0], files.Load(json).Encode("aaa"));
     }
 
-    private static string Characters(System.Text.Json.Nodes.JsonNode json, string text)
+    private static string Characters(JsonNode json, string text)
     {
         using var files = new TokenizerFiles();
         var tokenizer = files.Load(json);
