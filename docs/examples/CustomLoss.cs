@@ -57,7 +57,9 @@ public static class CustomLossExample
         device.Upload([.. Enumerable.Range(0, rows).Select(i => i * 7 % vocabulary)], ids);
         var embedding = New(BufferKind.Compute, vocabulary, width);
         var gain = New(BufferKind.Compute, 1, width);
-        device.Upload([.. Enumerable.Range(0, vocabulary * width).Select(i => MathF.Sin(i))], embedding);
+        var values = new float[vocabulary * width];
+        GaussianNoise.Fill(values, seed: 2, step: 0, layer: 0, pairId: 0, position: 0);
+        device.Upload(values, embedding);
         device.Fill(gain, 1);
         Tensor master = New(BufferKind.State, width, width), weight = New(BufferKind.Compute, width, width);
         Tensor dWeight = New(BufferKind.State, width, width), m = New(BufferKind.State, width, width), v = New(BufferKind.State, width, width);

@@ -1,3 +1,6 @@
+using RepNoise.Kernels.Cpu;
+using RepNoise.Kernels.Reference;
+
 namespace RepNoise.Kernels;
 
 /// <summary>Choices that a device is created with.</summary>
@@ -15,3 +18,28 @@ public sealed record DeviceOptions
 /// <param name="Description">One line for people.</param>
 /// <param name="Refusal">Why it cannot be used on this machine, or null where it can.</param>
 public sealed record DeviceInfo(string Name, string Description, string? Refusal);
+
+/// <summary>The devices by name.</summary>
+public static class Devices
+{
+    /// <summary>Every name that <see cref="Create"/> knows, with the reason where this machine cannot have it.</summary>
+    public static IReadOnlyList<DeviceInfo> List() =>
+    [
+        new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null),
+        .. ReferenceDevices.Names.Select(name => new DeviceInfo(name, "plain loops on one core: what each operation means", null)),
+    ];
+
+    /// <summary>A new device; the caller disposes it.</summary>
+    /// <param name="name">One of <see cref="List"/>.</param>
+    /// <param name="options">Threads and kernels; null for the defaults. The reference devices have no use for them.</param>
+    /// <exception cref="DeviceException">The name is unknown, or an option cannot be met.</exception>
+    public static Device Create(string name, DeviceOptions? options = null)
+    {
+        if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
+        if (!ReferenceDevices.Names.Contains(name))
+            throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
+        if (options is { Kernels.Count: > 0 })
+            throw new DeviceException(name, "it has no kernel variants to choose", "Leave the kernels out, or use device cpu");
+        return ReferenceDevices.Create(name);
+    }
+}

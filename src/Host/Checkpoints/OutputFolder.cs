@@ -49,7 +49,7 @@ internal static class OutputFolder
         {
             throw NotEmpty(
                 output, $"already holds {Quoted.Name(entries[0])}",
-                entries.Contains(ModelFolder.ConfigName) ? "choose another folder, or allow overwriting" : "choose another folder");
+                entries.Contains(ModelFolder.ConfigName) ? "choose another folder, or give --overwrite-output-dir" : "choose another folder");
         }
 
         string? strange = entries.FirstOrDefault(name => Directory.Exists(Path.Combine(output, name)) && name != SavePlan.ChatTemplates);

@@ -1,4 +1,5 @@
 using RepNoise.Host.Diagnostics;
+using RepNoise.Kernels;
 
 namespace RepNoise.Host.Commands;
 
@@ -41,7 +42,7 @@ internal static class Failures
     internal static (int Code, string Message) Describe(Exception error) => error switch
     {
         UsageException => (ExitCodes.Usage, error.Message),
-        InputException => (ExitCodes.Failed, error.Message),
+        InputException or DeviceException => (ExitCodes.Failed, error.Message),
         OperationCanceledException => (ExitCodes.Interrupted, "interrupted"),
         IOException or UnauthorizedAccessException => (ExitCodes.Failed, OneLine(error.Message)),
         OutOfMemoryException => (ExitCodes.Failed, "not enough memory; lower per_device_train_batch_size or max_length"),

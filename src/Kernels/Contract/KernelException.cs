@@ -12,4 +12,10 @@ public sealed class DeviceException(string device, string problem, string remedy
     : InvalidOperationException($"device {device}: {problem}. {remedy}")
 {
     public string DeviceName { get; } = device;
+
+    /// <summary>What is wrong, as a clause.</summary>
+    public string Problem { get; } = problem;
+
+    /// <summary>What to do.</summary>
+    public string Remedy { get; } = remedy;
 }

@@ -157,7 +157,7 @@ public sealed class ModelFolderWriterTests : IDisposable
         Assert.Contains("thesis.tex", Refused(Output).Message, StringComparison.Ordinal);
         Assert.Contains("no model", Refused(Output, new SaveOptions { Overwrite = true }).Message, StringComparison.Ordinal);
         _temp.Write("out/config.json", "{}");
-        Assert.Contains("allow overwriting", Refused(Output).Message, StringComparison.Ordinal);
+        Assert.Contains("--overwrite-output-dir", Refused(Output).Message, StringComparison.Ordinal);
         _temp.Write("out/sub/x", "");
         Assert.Contains("\"sub\"", Refused(Output, new SaveOptions { Overwrite = true }).Message, StringComparison.Ordinal);
         Assert.Equal("years", File.ReadAllText(Path.Combine(Output, "thesis.tex")));

@@ -33,8 +33,7 @@ internal static class Handling
         }
         catch (DeviceException exception)
         {
-            throw new InputException("--device", exception.Message.TrimEnd('.'), "a device that `repnoise devices` lists as usable",
-                "choose one of those", exception);
+            throw new InputException($"device {name}", exception.Problem, "a device and kernels that this machine has", exception.Remedy, exception);
         }
     }
 

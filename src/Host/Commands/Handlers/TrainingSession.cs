@@ -86,8 +86,7 @@ internal sealed class TrainingSession : IDisposable
         source.Load(parameters);
         using var objective = makeObjective(parameters);
         using var trainer = new Trainer(parameters, objective, arguments);
-        Directory.CreateDirectory(output);
-        RunWriter.Save(run, output);
+        CreateOutput();
         using var metrics = new MetricsWriter(Path.Combine(output, MetricsWriter.FileName));
         bool finished = RunSteps(trainer, parameters, metrics, stop);
         source.SaveInto(output, parameters, saving);
@@ -101,6 +100,20 @@ internal sealed class TrainingSession : IDisposable
     {
         device.Dispose();
         source.Dispose();
+    }
+
+    private void CreateOutput()
+    {
+        try
+        {
+            Directory.CreateDirectory(output);
+            RunWriter.Save(run, output);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException(output, $"it cannot be written ({exception.Message.TrimEnd('.')})", "a folder that can be made and written to",
+                "choose another folder, or free space and permissions", exception);
+        }
     }
 
     private bool RunSteps(Trainer trainer, ModelParameters parameters, MetricsWriter metrics, CancellationToken stop)

@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>
+/// The default device: this processor, through SIMD registers as wide as it has and a team of threads. Compute and state are
+/// float32, scalars float64. Operations are done when they return. Results do not depend on the number of threads; they do
+/// depend on the register width, that is, on the kernels that were chosen.
+/// </summary>
+public sealed unsafe partial class CpuDevice : Device
+{
+    internal const string DeviceName = "cpu";
+
+    private const int MaxThreads = 1024;
+
+    private readonly CpuContext context;
+    private readonly CpuKernels kernels;
+    private bool isDisposed;
+
+    /// <param name="options">Threads and forced kernels.</param>
+    /// <exception cref="DeviceException">A kernel is forced that does not exist or cannot run here.</exception>
+    public CpuDevice(DeviceOptions options)
+    {
+        if (options.Threads is < 0 or > MaxThreads)
+            throw new DeviceException(DeviceName, $"{options.Threads} threads are asked for", $"Use 1 to {MaxThreads}, or 0 for all cores");
+        context = new CpuContext(options.Threads);
+        try
+        {
+            kernels = new CpuKernels(context, options.Kernels);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    public override string Name => DeviceName;
+
+    public override string Description => $"{ProcessorName()}, {RegisterBits} bit SIMD, {context.Team.Size} threads, float32";
+
+    /// <summary>The variant of every kernel family, <c>matmul=avx512 attention=vector512 ...</c>, for the log.</summary>
+    public string Kernels => kernels.ToString();
+
+    private static int RegisterBits =>
+        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+
+    public override NumberFormat FormatOf(BufferKind kind) => kind switch
+    {
+        BufferKind.Scalar => NumberFormat.Float64,
+        BufferKind.Index => NumberFormat.Int32,
+        _ => NumberFormat.Float32,
+    };
+
+    protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
+        new CpuBuffer(this, kind, length, category);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!isDisposed) context.Dispose();
+        isDisposed = true;
+        base.Dispose(disposing);
+    }
+
+    /// <summary>The processor's name as Linux knows it, else its architecture.</summary>
+    private static string ProcessorName()
+    {
+        const string Information = "/proc/cpuinfo";
+        string? line = File.Exists(Information)
+            ? File.ReadLines(Information).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
+            : null;
+        return line?[(line.IndexOf(':') + 1)..].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
+    }
+}

@@ -1,0 +1,152 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>
+/// The kernels of a device, one object a family, each in the widest variant that runs here or in the one that was asked for.
+/// </summary>
+internal sealed class CpuKernels
+{
+    /// <summary>Families, under the names that force a variant.</summary>
+    public static readonly IReadOnlyList<string> Families =
+    [
+        "matmul",
+        "attention",
+        "norm",
+        "rotary",
+        "swiglu",
+        "embedding",
+        "linear_cross_entropy",
+        "mmd_gaussian",
+        "adamw",
+        "elementwise",
+    ];
+
+    // Widest first; 128 bits run everywhere. The product's variants go by the instruction set, as its tile does.
+    private static readonly (string Matmul, string Others, bool IsSupported)[] Widths =
+    [
+        ("avx512", "vector512", Avx512F.IsSupported && Avx512DQ.IsSupported && Vector512.IsHardwareAccelerated),
+        ("avx2", "vector256", Avx2.IsSupported && Fma.IsSupported && Vector256.IsHardwareAccelerated),
+        ("vector128", "vector128", true),
+    ];
+
+    private readonly IReadOnlyDictionary<string, string> forced;
+    private readonly List<string> chosen = [];
+
+    /// <param name="context">Threads and scratch.</param>
+    /// <param name="forced">Variants by family.</param>
+    /// <exception cref="DeviceException">A family or variant that does not exist, or a variant that cannot run here.</exception>
+    public CpuKernels(CpuContext context, IReadOnlyDictionary<string, string> forced)
+    {
+        foreach (string family in forced.Keys)
+        {
+            if (!Families.Contains(family)) throw Refused($"there is no kernel family '{family}'", Families);
+        }
+
+        this.forced = forced;
+        Matmul = Width("matmul") switch
+        {
+            0 => new Matmul<Lanes512>(context),
+            1 => new Matmul<Lanes256>(context),
+            _ => new Matmul<Lanes128>(context),
+        };
+        Attention = Width("attention") switch
+        {
+            0 => new Attention<Lanes512>(context),
+            1 => new Attention<Lanes256>(context),
+            _ => new Attention<Lanes128>(context),
+        };
+        Norm = Width("norm") switch
+        {
+            0 => new Norm<Lanes512>(context),
+            1 => new Norm<Lanes256>(context),
+            _ => new Norm<Lanes128>(context),
+        };
+        Rotary = Width("rotary") switch
+        {
+            0 => new Rotary<Lanes512>(context),
+            1 => new Rotary<Lanes256>(context),
+            _ => new Rotary<Lanes128>(context),
+        };
+        Swiglu = Width("swiglu") switch
+        {
+            0 => new Swiglu<Lanes512>(context),
+            1 => new Swiglu<Lanes256>(context),
+            _ => new Swiglu<Lanes128>(context),
+        };
+        Embedding = Width("embedding") switch
+        {
+            0 => new Embedding<Lanes512>(context),
+            1 => new Embedding<Lanes256>(context),
+            _ => new Embedding<Lanes128>(context),
+        };
+        LinearCrossEntropy = Width("linear_cross_entropy") switch
+        {
+            0 => new LinearCrossEntropy<Lanes512>(context, Matmul),
+            1 => new LinearCrossEntropy<Lanes256>(context, Matmul),
+            _ => new LinearCrossEntropy<Lanes128>(context, Matmul),
+        };
+        MmdGaussian = Width("mmd_gaussian") switch
+        {
+            0 => new MmdGaussian<Lanes512>(context),
+            1 => new MmdGaussian<Lanes256>(context),
+            _ => new MmdGaussian<Lanes128>(context),
+        };
+        AdamW = Width("adamw") switch
+        {
+            0 => new AdamW<Lanes512>(context),
+            1 => new AdamW<Lanes256>(context),
+            _ => new AdamW<Lanes128>(context),
+        };
+        Elementwise = Width("elementwise") switch
+        {
+            0 => new Elementwise<Lanes512>(context),
+            1 => new Elementwise<Lanes256>(context),
+            _ => new Elementwise<Lanes128>(context),
+        };
+    }
+
+    public Matmul Matmul { get; }
+
+    public Attention Attention { get; }
+
+    public Norm Norm { get; }
+
+    public Rotary Rotary { get; }
+
+    public Swiglu Swiglu { get; }
+
+    public Embedding Embedding { get; }
+
+    public LinearCrossEntropy LinearCrossEntropy { get; }
+
+    public MmdGaussian MmdGaussian { get; }
+
+    public AdamW AdamW { get; }
+
+    public Elementwise Elementwise { get; }
+
+    /// <summary>What was chosen, for the log: <c>matmul=avx512 attention=vector512 ...</c></summary>
+    public override string ToString() => string.Join(' ', chosen);
+
+    /// <summary>Index into <see cref="Widths"/> of a family's variant; noted for the log.</summary>
+    private int Width(string family)
+    {
+        string[] names = [.. Widths.Select(width => family == "matmul" ? width.Matmul : width.Others)];
+        int index = Array.FindIndex(Widths, width => width.IsSupported);
+        if (forced.TryGetValue(family, out string? wanted))
+        {
+            index = Array.IndexOf(names, wanted);
+            string[] usable = [.. names.Where((_, i) => Widths[i].IsSupported)];
+            if (index < 0) throw Refused($"kernel family {family} has no variant '{wanted}'", usable);
+            if (!Widths[index].IsSupported) throw Refused($"variant {family}={wanted} cannot run on this processor", usable);
+        }
+
+        chosen.Add($"{family}={names[index]}");
+        return index;
+    }
+
+    private static DeviceException Refused(string problem, IEnumerable<string> existing) =>
+        new(CpuDevice.DeviceName, problem, $"Use one of {string.Join(", ", existing)}");
+}

@@ -1,0 +1,121 @@
+using System.Runtime.CompilerServices;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>
+/// The inner part of every matrix product of this device, attention's included: packing of panels and the micro-kernel.
+/// <para>Panels: A in strips of up to <see cref="MaxRows"/> rows, stored (k, rows); B in strips of <see cref="Columns"/>
+/// columns, stored (k, Columns). The micro-kernel holds a tile of C in registers while it walks down both (Goto and van de
+/// Geijn, "Anatomy of High-Performance Matrix Multiplication", TOMS 34, 2008). An element of C is one chain of fused
+/// multiply-adds over k, whatever tile it falls in, so how C is cut never shows in the bits.</para>
+/// Variants: tiles of 14 x 32 with 512-bit registers (28 of 32 hold C), 6 x 16 with 256-bit and 4 x 8 with 128-bit ones.
+/// </summary>
+/// <typeparam name="T">The register.</typeparam>
+internal static unsafe partial class MatmulTile<T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary>Columns of a tile.</summary>
+    public static int Columns => 2 * T.Width;
+
+    /// <summary>Rows of the highest tile that the registers hold; at most a register's width, which packing counts on.</summary>
+    public static int MaxRows => T.Width switch { 16 => 14, 8 => 6, _ => 4 };
+
+    /// <summary>Floats that packing may write past the end of a panel.</summary>
+    public static int Slack => T.Width;
+
+    /// <summary>
+    /// <see cref="Run"/> for a tile whose last columns may lie outside of C, which has 1 to <see cref="Columns"/> of them: such
+    /// a tile goes through a buffer.
+    /// </summary>
+    public static void RunPart(
+        int rows, int columns, long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    {
+        if (columns == Columns)
+        {
+            Run(rows, k, a, b, c, stride, accumulate, bias);
+            return;
+        }
+
+        float* tile = stackalloc float[14 * 32];
+        Run(rows, k, a, b, tile, Columns, false, null);
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                float value = accumulate ? c[i * stride + j] + tile[i * Columns + j] : tile[i * Columns + j];
+                c[i * stride + j] = bias is null ? value : value + bias[j];
+            }
+        }
+    }
+
+    /// <summary>
+    /// A strip whose lines run along memory: <c>strip[k * width + i] = source[min(i, count - 1) * stride + k]</c>. Lines past
+    /// the last repeat it; their products are never stored.
+    /// </summary>
+    /// <param name="source">First line.</param>
+    /// <param name="stride">Elements from line to line.</param>
+    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
+    /// <param name="width">Lines of the strip.</param>
+    /// <param name="k">Elements of a line.</param>
+    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackLines(float* source, long stride, int count, int width, int k, float* strip)
+    {
+        int at = 0;
+        for (; at + T.Width <= k; at += T.Width)
+        {
+            for (int i = 0; i < width; i += T.Width)
+            {
+                int line = Math.Min(i, count - 1);
+                T.Transpose(source + line * stride + at, stride, count - line, strip + (long)at * width + i, width);
+            }
+        }
+
+        for (; at < k; at++)
+        {
+            for (int i = 0; i < width; i++) strip[(long)at * width + i] = source[Math.Min(i, count - 1) * stride + at];
+        }
+    }
+
+    /// <summary>A strip whose lines run across memory: <c>strip[k * width + i] = source[k * stride + i]</c>, zero from count on.</summary>
+    /// <param name="source">Element (0, 0).</param>
+    /// <param name="stride">Elements from one k to the next.</param>
+    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
+    /// <param name="width">Lines of the strip.</param>
+    /// <param name="k">Elements of a line.</param>
+    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackColumns(float* source, long stride, int count, int width, int k, float* strip)
+    {
+        for (int at = 0; at < k; at++)
+        {
+            for (int i = 0; i < width; i += T.Width)
+            {
+                var lanes = i < count ? SimdMath.Load<T>(source + i, count - i) : default;
+                T.Store(lanes, strip + i); // past the strip's end it writes what the next k overwrites
+            }
+
+            source += stride;
+            strip += width;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish(T x, T y, float* c, bool accumulate, float* bias)
+    {
+        if (accumulate)
+        {
+            x = T.Load(c) + x;
+            y = T.Load(c + T.Width) + y;
+        }
+
+        if (bias is not null)
+        {
+            x += T.Load(bias);
+            y += T.Load(bias + T.Width);
+        }
+
+        T.Store(x, c);
+        T.Store(y, c + T.Width);
+    }
+}

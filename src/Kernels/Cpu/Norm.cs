@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>
+/// Family norm: RMSNorm of each group of C columns, with the mean square, and the mean of its backward, in float64. Variants:
+/// vector512, vector256, vector128.
+/// </summary>
+internal abstract class Norm
+{
+    /// <summary>output may be x.</summary>
+    public abstract void Forward(View output, View rstd, View x, View weight, double epsilon);
+
+    /// <summary>dX may be dOutput.</summary>
+    public abstract void Backward(View dX, View dWeight, View dOutput, View x, View weight, View rstd, bool accumulate);
+
+    /// <summary>target (1, C) += sum over rows of values (N, C): a bias's gradient, the same sum without the norm.</summary>
+    public abstract void AddColumnSums(View target, View values);
+}
+
+/// <inheritdoc/>
+internal sealed unsafe class Norm<T>(CpuContext context) : Norm
+    where T : unmanaged, ISimd<T>
+{
+    public override void Forward(View output, View rstd, View x, View weight, double epsilon) =>
+        new RowParts<ForwardWork>(new ForwardWork(output, rstd, x, weight, epsilon), x.Rows, x.Columns).Run(context.Team);
+
+    public override void Backward(View dX, View dWeight, View dOutput, View x, View weight, View rstd, bool accumulate)
+    {
+        // The weight first: it reads dOutput, which dX may overwrite.
+        ColumnSums<T>.Run(context.Team, dWeight, dOutput, x, rstd);
+        new RowParts<BackwardWork>(new BackwardWork(dX, dOutput, x, weight, rstd, accumulate), x.Rows, x.Columns).Run(context.Team);
+    }
+
+    public override void AddColumnSums(View target, View values) => ColumnSums<T>.Run(context.Team, target, values);
+
+    private readonly struct ForwardWork(View output, View rstd, View x, View weight, double epsilon) : IRowWork
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int row)
+        {
+            int columns = weight.Columns;
+            for (int group = 0; group < rstd.Columns; group++)
+            {
+                float* from = x.Row(row) + group * columns, to = output.Row(row) + group * columns;
+                float reciprocal = (float)(1 / Math.Sqrt(SimdMath.DotWide<T>(from, from, columns) / columns + epsilon));
+                rstd.Row(row)[group] = reciprocal;
+                var scale = T.Create(reciprocal);
+                for (int i = 0; i < columns; i += T.Width)
+                {
+                    int left = columns - i;
+                    SimdMath.Store(SimdMath.Load<T>(from + i, left) * scale * SimdMath.Load<T>(weight.Data + i, left), to + i, left);
+                }
+            }
+        }
+    }
+
+    private readonly struct BackwardWork(View dX, View dOutput, View x, View weight, View rstd, bool accumulate) : IRowWork
+    {
+        public void Run(int row)
+        {
+            int columns = weight.Columns;
+            for (int group = 0; group < rstd.Columns; group++)
+            {
+                long at = (long)group * columns;
+                Group(dX.Row(row) + at, dOutput.Row(row) + at, x.Row(row) + at, rstd.Row(row)[group], columns);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Group(float* to, float* from, float* values, float reciprocal, int columns)
+        {
+            double mean = Mean(from, values, columns) * reciprocal * reciprocal;
+            T scale = T.Create(reciprocal), shift = T.Create((float)-mean);
+            for (int i = 0; i < columns; i += T.Width)
+            {
+                int left = columns - i;
+                var g = SimdMath.Load<T>(from + i, left) * SimdMath.Load<T>(weight.Data + i, left);
+                var d = scale * T.MultiplyAdd(SimdMath.Load<T>(values + i, left), shift, g);
+                if (accumulate) d = SimdMath.Load<T>(to + i, left) + d;
+                SimdMath.Store(d, to + i, left);
+            }
+        }
+
+        /// <summary>mean(dOutput * weight * x).</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private double Mean(float* from, float* values, int columns)
+        {
+            T low = default, high = default;
+            for (int i = 0; i < columns; i += T.Width)
+            {
+                int left = columns - i;
+                var g = SimdMath.Load<T>(from + i, left) * SimdMath.Load<T>(weight.Data + i, left);
+                var v = SimdMath.Load<T>(values + i, left);
+                low = T.MultiplyAddDouble(T.WidenLower(g), T.WidenLower(v), low);
+                high = T.MultiplyAddDouble(T.WidenUpper(g), T.WidenUpper(v), high);
+            }
+
+            return T.SumDouble(T.AddDouble(low, high)) / columns;
+        }
+    }
+}

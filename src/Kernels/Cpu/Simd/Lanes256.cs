@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>A 256-bit register; needs AVX2 and FMA.</summary>
+internal readonly unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
+{
+    private readonly Vector256<float> value = value;
+
+    public static int Width => 8;
+
+    public static Lanes256 Iota => new(Vector256<int>.Indices.AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Create(float value) => new(Vector256.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 CreateInt(int value) => new(Vector256.Create(value).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Load(float* source) => new(Vector256.Load(source));
+
+    public static Lanes256 LoadPartial(float* source, int count)
+    {
+        if (Avx.IsSupported) return new(Avx.MaskLoad(source, Mask(count)));
+        Vector256<float> lanes = default;
+        for (int i = 0; i < count; i++) lanes = lanes.WithElement(i, source[i]);
+        return new(lanes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Lanes256 value, float* target) => value.value.Store(target);
+
+    public static void StorePartial(Lanes256 value, float* target, int count)
+    {
+        if (Avx.IsSupported)
+        {
+            Avx.MaskStore(target, Mask(count), value.value);
+            return;
+        }
+
+        for (int i = 0; i < count; i++) target[i] = value.value.GetElement(i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator +(Lanes256 a, Lanes256 b) => new(a.value + b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator -(Lanes256 a, Lanes256 b) => new(a.value - b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator *(Lanes256 a, Lanes256 b) => new(a.value * b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator /(Lanes256 a, Lanes256 b) => new(a.value / b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator &(Lanes256 a, Lanes256 b) => new(a.value & b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 operator ^(Lanes256 a, Lanes256 b) => new(a.value ^ b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 FusedMultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.FusedMultiplyAdd(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Sqrt(Lanes256 value) => new(Vector256.Sqrt(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Min(Lanes256 a, Lanes256 b) => new(Vector256.Min(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a.value, b.value));
+
+    public static float MaxAcross(Lanes256 value) =>
+        Lanes128.MaxAcross(new(Vector128.Max(value.value.GetLower(), value.value.GetUpper())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumAcross(Lanes256 value) => Vector256.Sum(value.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Select(Lanes256 mask, Lanes256 a, Lanes256 b) =>
+        new(Vector256.ConditionalSelect(mask.value, a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddInt(Lanes256 a, Lanes256 b) => new((a.value.AsInt32() + b.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 SubtractInt(Lanes256 a, Lanes256 b) => new((a.value.AsInt32() - b.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftLeft(Lanes256 value, int bits) => new((value.value.AsInt32() << bits).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftRightLogical(Lanes256 value, int bits) => new((value.value.AsInt32() >>> bits).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ShiftRightArithmetic(Lanes256 value, int bits) => new((value.value.AsInt32() >> bits).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 GreaterOrEqualInt(Lanes256 a, Lanes256 b) =>
+        new(Vector256.GreaterThanOrEqual(a.value.AsInt32(), b.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ToFloat(Lanes256 value) => new(Vector256.ConvertToSingle(value.value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Lanes256 Low, Lanes256 High) MultiplyWide(Lanes256 a, Lanes256 b)
+    {
+        Vector256<uint> x = a.value.AsUInt32(), y = b.value.AsUInt32();
+        var even = Avx2.Multiply(x, y);
+        var odd = Avx2.Multiply((x.AsUInt64() >>> 32).AsUInt32(), (y.AsUInt64() >>> 32).AsUInt32());
+        var upper = Vector256.Create(0xFFFFFFFF00000000UL);
+        return (new((x * y).AsSingle()), new(((even >>> 32) | (odd & upper)).AsSingle()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WidenLower(Lanes256 value) => new(Vector256.WidenLower(value.value).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 WidenUpper(Lanes256 value) => new(Vector256.WidenUpper(value.value).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AddDouble(Lanes256 a, Lanes256 b) => new((a.value.AsDouble() + b.value.AsDouble()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 MultiplyAddDouble(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.MultiplyAddEstimate(a.value.AsDouble(), b.value.AsDouble(), c.value.AsDouble()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumDouble(Lanes256 value) => Vector256.Sum(value.value.AsDouble());
+
+    public static void Transpose(float* source, long sourceStride, int rows, float* target, long targetStride)
+    {
+        Vector256<float>* r = stackalloc Vector256<float>[8];
+        LoadColumns(source, sourceStride, rows, 0, r);
+        LoadColumns(source, sourceStride, rows, 4, r + 4);
+        for (int c = 0; c < 4; c++) Avx.Permute2x128(r[c], r[c + 4], 0x20).Store(target + c * targetStride);
+        for (int c = 0; c < 4; c++) Avx.Permute2x128(r[c], r[c + 4], 0x31).Store(target + (c + 4) * targetStride);
+    }
+
+    /// <summary>4 x 4 transposes of rows i to i + 3: register c, 128-bit lane g holds column 4g + c.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void LoadColumns(float* source, long stride, int rows, int i, Vector256<float>* r)
+    {
+        var a = Vector256.Load(source + Math.Min(i, rows - 1) * stride);
+        var b = Vector256.Load(source + Math.Min(i + 1, rows - 1) * stride);
+        var c = Vector256.Load(source + Math.Min(i + 2, rows - 1) * stride);
+        var d = Vector256.Load(source + Math.Min(i + 3, rows - 1) * stride);
+        var abLow = Avx.UnpackLow(a, b).AsDouble();
+        var abHigh = Avx.UnpackHigh(a, b).AsDouble();
+        var cdLow = Avx.UnpackLow(c, d).AsDouble();
+        var cdHigh = Avx.UnpackHigh(c, d).AsDouble();
+        r[0] = Avx.UnpackLow(abLow, cdLow).AsSingle();
+        r[1] = Avx.UnpackHigh(abLow, cdLow).AsSingle();
+        r[2] = Avx.UnpackLow(abHigh, cdHigh).AsSingle();
+        r[3] = Avx.UnpackHigh(abHigh, cdHigh).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Mask(int count) =>
+        Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Quarter(Lanes256 value, int index) => index == 0 ? value.value.GetLower() : value.value.GetUpper();
+}

@@ -1,0 +1,138 @@
+using System.Runtime.CompilerServices;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>What kernels build from <see cref="ISimd{TSelf}"/>: loads that stop at a row's end, the exponential, dot products.</summary>
+internal static unsafe class SimdMath
+{
+    /// <summary>A full register, or what is left of the row with zeros behind it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Load<T>(float* source, long left)
+        where T : unmanaged, ISimd<T> => left >= T.Width ? T.Load(source) : T.LoadPartial(source, (int)left);
+
+    /// <summary>A full register, or what is left of the row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(T value, float* target, long left)
+        where T : unmanaged, ISimd<T>
+    {
+        if (left >= T.Width) T.Store(value, target);
+        else T.StorePartial(value, target, (int)left);
+    }
+
+    /// <summary>
+    /// exp(x) within 2 ulp (the tests sample all exponents; 1 ulp seen), subnormal results included; 0 below -104, Inf above
+    /// 88.73, NaN stays. Cephes expf (S. Moshier): x = n ln 2 + r, a polynomial in r, then the scale 2^n in two factors so that
+    /// neither overflows before the result does.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Exp<T>(T x)
+        where T : unmanaged, ISimd<T>
+    {
+        // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low mantissa bits.
+        var rounder = T.Create(12582912f);
+        x = T.Max(T.Min(x, T.Create(89f)), T.Create(-104.5f));
+        var shifted = T.MultiplyAdd(x, T.Create(1.44269504088896341f), rounder);
+        var n = shifted - rounder;
+        var r = T.MultiplyAdd(n, T.Create(-Gaussian.Ln2High), x);
+        r = T.MultiplyAdd(n, T.Create(-Gaussian.Ln2Low), r);
+        var p = T.MultiplyAdd(T.Create(1.9875691500e-4f), r, T.Create(1.3981999507e-3f));
+        p = T.MultiplyAdd(p, r, T.Create(8.3334519073e-3f));
+        p = T.MultiplyAdd(p, r, T.Create(4.1665795894e-2f));
+        p = T.MultiplyAdd(p, r, T.Create(1.6666665459e-1f));
+        p = T.MultiplyAdd(p, r, T.Create(5.0000001201e-1f));
+        p = T.MultiplyAdd(p, r * r, r) + T.Create(1f);
+        var exponent = T.SubtractInt(shifted, rounder);
+        var half = T.ShiftRightArithmetic(exponent, 1);
+        return p * PowerOfTwo(half) * PowerOfTwo(T.SubtractInt(exponent, half));
+    }
+
+    /// <summary>Sum of a[i] * b[i] in float32: four registers of partial sums, then one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Dot<T>(float* a, float* b, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        long i = 0;
+        for (; i + 4 * T.Width <= count; i += 4 * T.Width)
+        {
+            s0 = T.MultiplyAdd(T.Load(a + i), T.Load(b + i), s0);
+            s1 = T.MultiplyAdd(T.Load(a + i + T.Width), T.Load(b + i + T.Width), s1);
+            s2 = T.MultiplyAdd(T.Load(a + i + 2 * T.Width), T.Load(b + i + 2 * T.Width), s2);
+            s3 = T.MultiplyAdd(T.Load(a + i + 3 * T.Width), T.Load(b + i + 3 * T.Width), s3);
+        }
+
+        for (; i < count; i += T.Width) s0 = T.MultiplyAdd(Load<T>(a + i, count - i), Load<T>(b + i, count - i), s0);
+        return T.SumAcross(s0 + s1 + (s2 + s3));
+    }
+
+    /// <summary>Sum of a[i] * b[i] in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double DotWide<T>(float* a, float* b, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        T low = default, high = default;
+        for (long i = 0; i < count; i += T.Width)
+        {
+            T x = Load<T>(a + i, count - i), y = Load<T>(b + i, count - i);
+            low = T.MultiplyAddDouble(T.WidenLower(x), T.WidenLower(y), low);
+            high = T.MultiplyAddDouble(T.WidenUpper(x), T.WidenUpper(y), high);
+        }
+
+        return T.SumDouble(T.AddDouble(low, high));
+    }
+
+    /// <summary>values *= factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Scale<T>(float* values, long count, float factor)
+        where T : unmanaged, ISimd<T>
+    {
+        var scale = T.Create(factor);
+        for (long i = 0; i < count; i += T.Width) Store(Load<T>(values + i, count - i) * scale, values + i, count - i);
+    }
+
+    /// <summary>target += factor * source.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaled<T>(float* target, float* source, long count, float factor)
+        where T : unmanaged, ISimd<T>
+    {
+        var scale = T.Create(factor);
+        for (long i = 0; i < count; i += T.Width)
+        {
+            long left = count - i;
+            Store(T.MultiplyAdd(scale, Load<T>(source + i, left), Load<T>(target + i, left)), target + i, left);
+        }
+    }
+
+    /// <summary>Largest value; NaN wins, -Inf for none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxOf<T>(float* values, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        var max = T.Create(float.NegativeInfinity);
+        long i = 0;
+        for (; i + T.Width <= count; i += T.Width) max = T.Max(max, T.Load(values + i));
+        float result = T.MaxAcross(max);
+        for (; i < count; i++) result = Math.Max(result, values[i]);
+        return result;
+    }
+
+    /// <summary>Sum of a[i] in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumWide<T>(float* a, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        T low = default, high = default;
+        for (long i = 0; i < count; i += T.Width)
+        {
+            var x = Load<T>(a + i, count - i);
+            low = T.AddDouble(T.WidenLower(x), low);
+            high = T.AddDouble(T.WidenUpper(x), high);
+        }
+
+        return T.SumDouble(T.AddDouble(low, high));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T PowerOfTwo<T>(T exponent)
+        where T : unmanaged, ISimd<T> => T.ShiftLeft(T.AddInt(exponent, T.CreateInt(127)), 23);
+}

@@ -1,0 +1,32 @@
+using RepNoise.Kernels.Cpu;
+
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>Cpu devices with forced kernels.</summary>
+internal static class CpuVariants
+{
+    /// <summary>The device as it chooses by itself.</summary>
+    public static Device Create(int threads) => Devices.Create("cpu", new DeviceOptions { Threads = threads });
+
+    /// <summary>The device with all families forced to a register width; skips the test where the processor lacks it.</summary>
+    public static Device Create(int threads, int bits)
+    {
+        var kernels = CpuKernels.Families.ToDictionary(family => family, family => Variant(family, bits));
+        try
+        {
+            return Devices.Create("cpu", new DeviceOptions { Threads = threads, Kernels = kernels });
+        }
+        catch (DeviceException e) when (bits > 128 && e.Message.Contains("cannot run on this processor", StringComparison.Ordinal))
+        {
+            Assert.Skip(e.Message);
+            throw;
+        }
+    }
+
+    private static string Variant(string family, int bits) => (family, bits) switch
+    {
+        ("matmul", 512) => "avx512",
+        ("matmul", 256) => "avx2",
+        _ => $"vector{bits}",
+    };
+}
