@@ -1,5 +1,5 @@
-using RepNoise.Host.Data;
 using RepNoise.Host.Configuration;
+using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Tests.Support;
 using RepNoise.Host.Training;

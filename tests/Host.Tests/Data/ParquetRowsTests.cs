@@ -1,6 +1,6 @@
 using CsCheck;
-using Parquet.Schema;
 using Parquet;
+using Parquet.Schema;
 using RepNoise.Host.Data;
 using RepNoise.Host.Tests.Support;
 
