@@ -80,7 +80,7 @@ internal sealed class DemoHandler
             Retain = world.PathOf("retain.jsonl"),
             OutputDir = output,
             OverwriteOutputDir = true,
-            Arguments = With(new RepNoiseArguments { Beta = 1, FirstToken = FirstToken.Kept, RetainWeight = 4, RetainRows = 16 }, 1e-3, 8, 720),
+            Arguments = With(new RepNoiseArguments { Beta = 1, FirstToken = FirstToken.Kept, RetainWeight = 4, RetainRows = 16 }, 1e-3, 8, 1440),
         },
         terminal, stop);
 
