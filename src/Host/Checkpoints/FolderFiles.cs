@@ -10,17 +10,17 @@ internal sealed class FolderFiles
 {
     private const int MaxLinks = 40;
 
-    private readonly string _realFolder;
-    private readonly string? _blobs;
+    private readonly string realFolder;
+    private readonly string? blobs;
 
     /// <param name="folder">An existing folder; it may be reached through links itself.</param>
     public FolderFiles(string folder)
     {
         Folder = folder;
-        _realFolder = RealPath(folder);
-        if (Path.GetDirectoryName(_realFolder) is { } parent && Path.GetFileName(parent) == "snapshots")
+        realFolder = RealPath(folder);
+        if (Path.GetDirectoryName(realFolder) is { } parent && Path.GetFileName(parent) == "snapshots")
         {
-            _blobs = Path.Combine(Path.GetDirectoryName(parent)!, "blobs");
+            blobs = Path.Combine(Path.GetDirectoryName(parent)!, "blobs");
         }
     }
 
@@ -52,7 +52,7 @@ internal sealed class FolderFiles
     public string Resolve(string name)
     {
         string path = Path.Combine(Folder, name), real = RealPath(path);
-        bool inside = IsIn(real, _realFolder) || (_blobs is not null && IsIn(real, _blobs));
+        bool inside = IsIn(real, realFolder) || (blobs is not null && IsIn(real, blobs));
         return inside
             ? path
             : throw new ModelFolderException(

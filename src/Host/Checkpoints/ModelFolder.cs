@@ -12,7 +12,7 @@ public sealed class ModelFolder : IDisposable
     internal const string ConfigName = "config.json";
     private const string GenerationConfigName = "generation_config.json";
 
-    private readonly Dictionary<string, ParameterSpec> _byName;
+    private readonly Dictionary<string, ParameterSpec> byName;
 
     private ModelFolder(FolderFiles files, byte[] configJson, ModelConfig config, GenerationConfig generation, WeightFiles weights)
     {
@@ -22,7 +22,7 @@ public sealed class ModelFolder : IDisposable
         Generation = generation;
         Weights = weights;
         Parameters = ParameterSpecs.Of(config);
-        _byName = Parameters.ToDictionary(p => p.Name);
+        byName = Parameters.ToDictionary(p => p.Name);
     }
 
     /// <summary>The folder, as given.</summary>
@@ -116,7 +116,7 @@ public sealed class ModelFolder : IDisposable
 
     public void Dispose() => Weights.Dispose();
 
-    private SafetensorsFile FileOf(string name) => _byName.ContainsKey(name)
+    private SafetensorsFile FileOf(string name) => byName.ContainsKey(name)
         ? Weights.Find(name)!
         : throw new ArgumentException($"the model has no parameter {name}", nameof(name));
 

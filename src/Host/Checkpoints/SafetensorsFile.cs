@@ -17,11 +17,11 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>Elements converted at a time: small enough that 8-byte elements fit a span, large enough to cost nothing.</summary>
     private const int ConversionChunk = 1 << 24;
 
-    private readonly MemoryMappedFile _map;
-    private readonly MemoryMappedViewAccessor _view;
-    private readonly Dictionary<string, TensorEntry> _byName;
-    private readonly byte* _data;
-    private bool _disposed;
+    private readonly MemoryMappedFile map;
+    private readonly MemoryMappedViewAccessor view;
+    private readonly Dictionary<string, TensorEntry> byName;
+    private readonly byte* data;
+    private bool disposed;
 
     private SafetensorsFile(string path, FileStream stream)
     {
@@ -34,18 +34,18 @@ public sealed unsafe class SafetensorsFile : IDisposable
                 "download the file again: it is empty or incomplete");
         }
 
-        _map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-        _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
+        map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        view = map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
         byte* start = null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         try
         {
             int headerLength = CheckHeaderLength(new ReadOnlySpan<byte>(start, 8));
-            _data = start + 8 + headerLength;
+            data = start + 8 + headerLength;
             Tensors = SafetensorsHeader.Parse(
                 new ReadOnlySpan<byte>(start + 8, headerLength), Length - 8 - headerLength, path, out var metadata);
             Metadata = metadata;
-            _byName = Tensors.ToDictionary(t => t.Name);
+            byName = Tensors.ToDictionary(t => t.Name);
         }
         catch
         {
@@ -89,13 +89,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
     }
 
     /// <exception cref="SafetensorsException">The file has no such tensor.</exception>
-    public TensorEntry this[string name] => _byName.TryGetValue(name, out var entry)
+    public TensorEntry this[string name] => byName.TryGetValue(name, out var entry)
         ? entry
         : throw new SafetensorsException(
             SafetensorsError.MissingTensor, Path, $"has no tensor {Quoted.Name(name)}", $"one of its {Tensors.Count} tensors",
             "check that the file belongs to this model", name);
 
-    public bool Contains(string name) => _byName.ContainsKey(name);
+    public bool Contains(string name) => byName.ContainsKey(name);
 
     /// <summary>A tensor's bytes, without a copy; valid until <see cref="Dispose"/>.</summary>
     /// <exception cref="SafetensorsException">The file has no such tensor.</exception>
@@ -134,15 +134,15 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     public void Dispose()
     {
-        if (_disposed)
+        if (disposed)
         {
             return;
         }
 
-        _disposed = true;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _map.Dispose();
+        disposed = true;
+        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        view.Dispose();
+        map.Dispose();
     }
 
     private delegate bool Converter<T>(DType type, ReadOnlySpan<byte> bytes, Span<T> destination);
@@ -175,11 +175,11 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     private ReadOnlySpan<byte> Bytes(TensorEntry entry, long offset, int count)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, entry.ByteLength - count);
-        return new ReadOnlySpan<byte>(_data + entry.Begin + offset, count);
+        return new ReadOnlySpan<byte>(data + entry.Begin + offset, count);
     }
 
     private int CheckHeaderLength(ReadOnlySpan<byte> start)

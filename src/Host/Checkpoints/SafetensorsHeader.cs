@@ -14,16 +14,16 @@ internal ref struct SafetensorsHeader
     private const string Remake = "download the file again, or write it again with the safetensors library";
     private const string Entry = "an object of dtype, shape and data_offsets";
 
-    private readonly string _path;
-    private readonly List<TensorEntry> _tensors = [];
-    private readonly HashSet<string> _names = [];
-    private Dictionary<string, string>? _metadata;
-    private Utf8JsonReader _json;
+    private readonly string path;
+    private readonly List<TensorEntry> tensors = [];
+    private readonly HashSet<string> names = [];
+    private Dictionary<string, string>? metadata;
+    private Utf8JsonReader json;
 
     private SafetensorsHeader(ReadOnlySpan<byte> header, string path)
     {
-        _path = path;
-        _json = new Utf8JsonReader(header, new JsonReaderOptions { MaxDepth = 8 });
+        this.path = path;
+        json = new Utf8JsonReader(header, new JsonReaderOptions { MaxDepth = 8 });
     }
 
     /// <param name="header">The header's bytes, without the length before them.</param>
@@ -59,22 +59,22 @@ internal ref struct SafetensorsHeader
                 "a JSON object of tensors", Remake, inner: e);
         }
 
-        metadata = parser._metadata ?? [];
+        metadata = parser.metadata ?? [];
         parser.CheckLayout(dataLength);
-        return parser._tensors;
+        return parser.tensors;
     }
 
     private void ReadHeader()
     {
-        _json.Read();
+        json.Read();
         while (ReadKey() is { } name)
         {
-            if (!_names.Add(name))
+            if (!names.Add(name))
             {
                 throw Error(SafetensorsError.DuplicateKey, name, "is listed twice", "every name once");
             }
 
-            _json.Read();
+            json.Read();
             if (name == "__metadata__")
             {
                 ReadMetadata();
@@ -86,34 +86,34 @@ internal ref struct SafetensorsHeader
         }
 
         // Read once more: only white space may follow the object, anything else is a JsonException.
-        _json.Read();
+        json.Read();
     }
 
     /// <summary>The next key of the current object, or null at its end.</summary>
     private string? ReadKey()
     {
-        _json.Read();
-        return _json.TokenType == JsonTokenType.PropertyName ? _json.GetString() : null;
+        json.Read();
+        return json.TokenType == JsonTokenType.PropertyName ? json.GetString() : null;
     }
 
     private void ReadMetadata()
     {
-        if (_json.TokenType != JsonTokenType.StartObject)
+        if (json.TokenType != JsonTokenType.StartObject)
         {
             throw Error(SafetensorsError.BadMetadata, "__metadata__", $"is a JSON {Kind()}", "an object of strings");
         }
 
-        _metadata = [];
+        metadata = [];
         while (ReadKey() is { } key)
         {
-            _json.Read();
-            if (_json.TokenType != JsonTokenType.String)
+            json.Read();
+            if (json.TokenType != JsonTokenType.String)
             {
                 throw Error(
                     SafetensorsError.BadMetadata, "__metadata__", $"holds a JSON {Kind()} under {Quoted.Name(key)}", "strings only");
             }
 
-            if (!_metadata.TryAdd(key, _json.GetString()!))
+            if (!metadata.TryAdd(key, json.GetString()!))
             {
                 throw Error(SafetensorsError.DuplicateKey, "__metadata__", $"lists {Quoted.Name(key)} twice", "every key once");
             }
@@ -122,7 +122,7 @@ internal ref struct SafetensorsHeader
 
     private void ReadTensor(string name)
     {
-        if (_json.TokenType != JsonTokenType.StartObject)
+        if (json.TokenType != JsonTokenType.StartObject)
         {
             throw Error(SafetensorsError.BadEntry, name, $"is a JSON {Kind()}", Entry);
         }
@@ -131,7 +131,7 @@ internal ref struct SafetensorsHeader
         List<long>? shape = null, offsets = null;
         while (ReadKey() is { } key)
         {
-            _json.Read();
+            json.Read();
             bool seen = key switch
             {
                 "dtype" => dtype is not null,
@@ -171,7 +171,7 @@ internal ref struct SafetensorsHeader
 
     private DType ReadDType(string name)
     {
-        string? text = _json.TokenType == JsonTokenType.String ? _json.GetString() : null;
+        string? text = json.TokenType == JsonTokenType.String ? json.GetString() : null;
         if (text is null || !DTypes.TryParse(text, out var dtype))
         {
             string found = text is null ? $"a JSON {Kind()}" : Quoted.Name(text);
@@ -186,17 +186,17 @@ internal ref struct SafetensorsHeader
 
     private List<long> ReadIntegers(string name, SafetensorsError kind, string key)
     {
-        if (_json.TokenType != JsonTokenType.StartArray)
+        if (json.TokenType != JsonTokenType.StartArray)
         {
             throw Error(kind, name, $"has {key} that is a JSON {Kind()}", "a list of integers from 0");
         }
 
         var values = new List<long>();
-        while (_json.Read() && _json.TokenType != JsonTokenType.EndArray)
+        while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
-            if (_json.TokenType != JsonTokenType.Number || !_json.TryGetInt64(out long value) || value < 0)
+            if (json.TokenType != JsonTokenType.Number || !json.TryGetInt64(out long value) || value < 0)
             {
-                string found = _json.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(_json.ValueSpan) : $"a JSON {Kind()}";
+                string found = json.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(json.ValueSpan) : $"a JSON {Kind()}";
                 throw Error(kind, name, $"has {Quoted.Plain(found)} in its {key}", "integers from 0 that fit 63 bits");
             }
 
@@ -241,14 +241,14 @@ internal ref struct SafetensorsHeader
                 "shape and offsets that agree");
         }
 
-        _tensors.Add(new TensorEntry(name, dtype, shape, offsets[0], offsets[1]));
+        tensors.Add(new TensorEntry(name, dtype, shape, offsets[0], offsets[1]));
     }
 
     /// <summary>The tensors must fill the data section without gap or overlap, so that no byte is unaccounted for.</summary>
     private readonly void CheckLayout(long dataLength)
     {
         // Stable, so tensors without elements stay where the header has them.
-        var sorted = _tensors.OrderBy(t => t.Begin).ThenBy(t => t.End).ToArray();
+        var sorted = tensors.OrderBy(t => t.Begin).ThenBy(t => t.End).ToArray();
         long end = 0;
         foreach (var tensor in sorted)
         {
@@ -274,15 +274,15 @@ internal ref struct SafetensorsHeader
         if (end != dataLength)
         {
             throw new SafetensorsException(
-                SafetensorsError.TrailingBytes, _path, $"{dataLength - end} bytes follow the last tensor", "a file that ends with it",
+                SafetensorsError.TrailingBytes, path, $"{dataLength - end} bytes follow the last tensor", "a file that ends with it",
                 Remake);
         }
 
-        _tensors.Clear();
-        _tensors.AddRange(sorted);
+        tensors.Clear();
+        tensors.AddRange(sorted);
     }
 
-    private readonly string Kind() => _json.TokenType switch
+    private readonly string Kind() => json.TokenType switch
     {
         JsonTokenType.StartObject => "object",
         JsonTokenType.StartArray => "list",
@@ -292,5 +292,5 @@ internal ref struct SafetensorsHeader
 
     private readonly SafetensorsException Error(
         SafetensorsError kind, string name, string problem, string expected, string remedy = Remake) =>
-        new(kind, _path, $"tensor {Quoted.Name(name)} {problem}", expected, remedy, name);
+        new(kind, path, $"tensor {Quoted.Name(name)} {problem}", expected, remedy, name);
 }

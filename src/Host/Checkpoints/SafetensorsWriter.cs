@@ -24,14 +24,14 @@ public sealed class SafetensorsWriter : IDisposable
     private const int Chunk = 1 << 18;
     private static readonly JsonWriterOptions HeaderOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly FileStream _stream;
-    private readonly IReadOnlyList<TensorSpec> _tensors;
-    private readonly string _path;
-    private int _current;
-    private long _written;
+    private readonly FileStream stream;
+    private readonly IReadOnlyList<TensorSpec> tensors;
+    private readonly string path;
+    private int current;
+    private long written;
 
     private SafetensorsWriter(string path, IReadOnlyList<TensorSpec> tensors, FileStream stream) =>
-        (_path, _tensors, _stream) = (path, tensors, stream);
+        (this.path, this.tensors, this.stream) = (path, tensors, stream);
 
     /// <param name="path">The file; must not exist.</param>
     /// <param name="tensors">What will be written, in this order.</param>
@@ -59,7 +59,7 @@ public sealed class SafetensorsWriter : IDisposable
     }
 
     /// <summary>The tensor that the next piece belongs to, or null when all are written.</summary>
-    public TensorSpec? Current => _current < _tensors.Count ? _tensors[_current] : null;
+    public TensorSpec? Current => current < tensors.Count ? tensors[current] : null;
 
     /// <summary>Writes the next elements of the current tensor as they are.</summary>
     /// <param name="bytes">Whole or part of what the current tensor still lacks.</param>
@@ -72,13 +72,13 @@ public sealed class SafetensorsWriter : IDisposable
         }
 
         var tensor = Current;
-        if (tensor is null || bytes.Length > tensor.Count * tensor.DType.Size() - _written)
+        if (tensor is null || bytes.Length > tensor.Count * tensor.DType.Size() - written)
         {
-            throw new InvalidOperationException($"{_path}: more bytes than tensor {tensor?.Name ?? "(none)"} holds");
+            throw new InvalidOperationException($"{path}: more bytes than tensor {tensor?.Name ?? "(none)"} holds");
         }
 
-        _stream.Write(bytes);
-        _written += bytes.Length;
+        stream.Write(bytes);
+        written += bytes.Length;
         SkipFinished();
     }
 
@@ -92,7 +92,7 @@ public sealed class SafetensorsWriter : IDisposable
             return;
         }
 
-        var tensor = Current ?? throw new InvalidOperationException($"{_path}: every tensor is written");
+        var tensor = Current ?? throw new InvalidOperationException($"{path}: every tensor is written");
         CheckRange(tensor, values);
         if (tensor.DType == DType.F32)
         {
@@ -125,13 +125,13 @@ public sealed class SafetensorsWriter : IDisposable
     {
         if (Current is { } tensor)
         {
-            throw new InvalidOperationException($"{_path}: tensor {tensor.Name} is incomplete");
+            throw new InvalidOperationException($"{path}: tensor {tensor.Name} is incomplete");
         }
 
-        _stream.Flush(flushToDisk: true);
+        stream.Flush(flushToDisk: true);
     }
 
-    public void Dispose() => _stream.Dispose();
+    public void Dispose() => stream.Dispose();
 
     private static void Narrow(DType type, ReadOnlySpan<float> values, Span<ushort> destination)
     {
@@ -147,10 +147,10 @@ public sealed class SafetensorsWriter : IDisposable
 
     private void SkipFinished()
     {
-        while (_current < _tensors.Count && _written == _tensors[_current].Count * _tensors[_current].DType.Size())
+        while (current < tensors.Count && written == tensors[current].Count * tensors[current].DType.Size())
         {
-            _current++;
-            _written = 0;
+            current++;
+            written = 0;
         }
     }
 
@@ -158,7 +158,7 @@ public sealed class SafetensorsWriter : IDisposable
     {
         if (!tensor.DType.IsWeight())
         {
-            throw new InvalidOperationException($"{_path}: tensor {tensor.Name} is {tensor.DType.Name()}, which floats are not written as");
+            throw new InvalidOperationException($"{path}: tensor {tensor.Name} is {tensor.DType.Name()}, which floats are not written as");
         }
 
         float limit = HalfPrecision.OverflowLimit(tensor.DType);
@@ -169,13 +169,13 @@ public sealed class SafetensorsWriter : IDisposable
             return;
         }
 
-        long first = _written / tensor.DType.Size();
+        long first = written / tensor.DType.Size();
         for (int i = 0; i < values.Length; i++)
         {
             if (!float.IsFinite(values[i]))
             {
                 throw new ModelSaveException(
-                    ModelSaveError.NonFinite, Path.GetFileName(_path), $"{tensor.Name}, element {first + i}, is {values[i]}",
+                    ModelSaveError.NonFinite, Path.GetFileName(path), $"{tensor.Name}, element {first + i}, is {values[i]}",
                     "finite weights",
                     "lower the learning rate or clip gradients, and train again", tensor.Name);
             }
@@ -183,7 +183,7 @@ public sealed class SafetensorsWriter : IDisposable
             if (MathF.Abs(values[i]) >= limit)
             {
                 throw new ModelSaveException(
-                    ModelSaveError.Overflow, Path.GetFileName(_path),
+                    ModelSaveError.Overflow, Path.GetFileName(path),
                     $"{tensor.Name}, element {first + i}, is {values[i]}, which {tensor.DType.ConfigName()} cannot hold",
                     $"magnitudes under {limit}",
                     tensor.DType == DType.F16 ? "save with --save-dtype bfloat16 or float32" : "save with --save-dtype float32",
@@ -246,7 +246,7 @@ public sealed class SafetensorsWriter : IDisposable
     /// <summary>Cuts a span into pieces of at most <see cref="Chunk"/> values.</summary>
     private ref struct Pieces(ReadOnlySpan<float> values)
     {
-        private ReadOnlySpan<float> _rest = values;
+        private ReadOnlySpan<float> rest = values;
 
         public ReadOnlySpan<float> Current { get; private set; }
 
@@ -254,8 +254,8 @@ public sealed class SafetensorsWriter : IDisposable
 
         public bool MoveNext()
         {
-            Current = _rest[..Math.Min(Chunk, _rest.Length)];
-            _rest = _rest[Current.Length..];
+            Current = rest[..Math.Min(Chunk, rest.Length)];
+            rest = rest[Current.Length..];
             return !Current.IsEmpty;
         }
     }

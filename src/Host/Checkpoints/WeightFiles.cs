@@ -13,7 +13,7 @@ internal sealed class WeightFiles : IDisposable
 
     private static readonly string[] OtherFormats = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".npz"];
 
-    private readonly Dictionary<string, SafetensorsFile> _byTensor = [];
+    private readonly Dictionary<string, SafetensorsFile> byTensor = [];
 
     private WeightFiles(IReadOnlyList<(string, SafetensorsFile)> files, byte[]? index)
     {
@@ -31,7 +31,7 @@ internal sealed class WeightFiles : IDisposable
     public IEnumerable<TensorEntry> Tensors => Files.SelectMany(f => f.File.Tensors);
 
     /// <summary>The file that holds a tensor, or null.</summary>
-    public SafetensorsFile? Find(string tensor) => _byTensor.GetValueOrDefault(tensor);
+    public SafetensorsFile? Find(string tensor) => byTensor.GetValueOrDefault(tensor);
 
     public static WeightFiles Open(FolderFiles folder)
     {
@@ -94,10 +94,10 @@ internal sealed class WeightFiles : IDisposable
         {
             foreach (var tensor in file.Tensors)
             {
-                if (!_byTensor.TryAdd(tensor.Name, file))
+                if (!byTensor.TryAdd(tensor.Name, file))
                 {
                     throw Conflict(
-                        file.Path, tensor.Name, $"holds {Quoted.Name(tensor.Name)}, which is also in {_byTensor[tensor.Name].Path}");
+                        file.Path, tensor.Name, $"holds {Quoted.Name(tensor.Name)}, which is also in {byTensor[tensor.Name].Path}");
                 }
 
                 if (map is not null && map.TryGetValue(tensor.Name, out string? listed) && listed != name)
@@ -110,7 +110,7 @@ internal sealed class WeightFiles : IDisposable
 
         foreach (var (tensor, shard) in map ?? [])
         {
-            if (!_byTensor.ContainsKey(tensor))
+            if (!byTensor.ContainsKey(tensor))
             {
                 throw Conflict(
                     Files.Single(f => f.Name == shard).File.Path, tensor, $"lacks {Quoted.Name(tensor)}, which the index places there");

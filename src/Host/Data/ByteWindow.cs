@@ -4,9 +4,9 @@ namespace RepNoise.Host.Data;
 internal sealed class ByteWindow(Stream stream, int limit)
 {
     // Small to begin with, so that growth runs on every ordinary file and not only on hostile ones.
-    private byte[] _buffer = new byte[16 << 10];
-    private int _start;
-    private int _end;
+    private byte[] buffer = new byte[16 << 10];
+    private int start;
+    private int end;
 
     /// <summary>What came of an attempt to see more of the stream.</summary>
     public enum Progress
@@ -17,27 +17,27 @@ internal sealed class ByteWindow(Stream stream, int limit)
     }
 
     /// <summary>The bytes at hand; valid until the next <see cref="Fill"/>.</summary>
-    public ReadOnlyMemory<byte> Data => _buffer.AsMemory(_start, _end - _start);
+    public ReadOnlyMemory<byte> Data => buffer.AsMemory(start, end - start);
 
-    public void Skip(int count) => _start += count;
+    public void Skip(int count) => start += count;
 
     /// <summary>Extends <see cref="Data"/> by at least one byte unless the stream or the limit is reached.</summary>
     public Progress Fill()
     {
-        int length = _end - _start;
-        if (_start > 0)
+        int length = end - start;
+        if (start > 0)
         {
-            _buffer.AsSpan(_start, length).CopyTo(_buffer);
-            (_start, _end) = (0, length);
+            buffer.AsSpan(start, length).CopyTo(buffer);
+            (start, end) = (0, length);
         }
-        if (length == _buffer.Length)
+        if (length == buffer.Length)
         {
             if (length >= limit)
                 return Progress.LimitReached;
-            Array.Resize(ref _buffer, (int)Math.Min(limit, 2L * length));
+            Array.Resize(ref buffer, (int)Math.Min(limit, 2L * length));
         }
-        int read = stream.Read(_buffer, _end, _buffer.Length - _end);
-        _end += read;
+        int read = stream.Read(buffer, end, buffer.Length - end);
+        end += read;
         return read > 0 ? Progress.More : Progress.EndOfStream;
     }
 }

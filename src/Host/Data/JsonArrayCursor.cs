@@ -6,19 +6,19 @@ namespace RepNoise.Host.Data;
 /// </summary>
 internal sealed class JsonArrayCursor
 {
-    private readonly ByteWindow _window;
-    private readonly string _path;
-    private int _line;
-    private int _column = 1;
-    private int _pending;
-    private bool _first = true;
+    private readonly ByteWindow window;
+    private readonly string path;
+    private int line;
+    private int column = 1;
+    private int pending;
+    private bool first = true;
 
     /// <param name="window">Stands on the array's opening bracket.</param>
     /// <param name="path">The file, for messages.</param>
     /// <param name="line">Line of the bracket, from 1.</param>
     public JsonArrayCursor(ByteWindow window, string path, int line)
     {
-        (_window, _path, _line) = (window, path, line);
+        (this.window, this.path, this.line) = (window, path, line);
         Consume(1);
     }
 
@@ -26,17 +26,17 @@ internal sealed class JsonArrayCursor
     /// <exception cref="DataException">The array is broken or an element is no object.</exception>
     public bool Next(out JsonItem item)
     {
-        Consume(_pending);
-        _pending = 0;
+        Consume(pending);
+        pending = 0;
         item = default;
         int token = Separator();
         if (token == ']')
             return End();
         if (token != '{')
             throw Broken(token, "an object in braces");
-        _pending = ElementLength();
-        item = new JsonItem(_window.Data[.._pending], _line, _column);
-        _first = false;
+        pending = ElementLength();
+        item = new JsonItem(window.Data[..pending], line, column);
+        first = false;
         return true;
     }
 
@@ -44,7 +44,7 @@ internal sealed class JsonArrayCursor
     private int Separator()
     {
         int token = SkipSpace();
-        if (_first || token == ']')
+        if (first || token == ']')
             return token;
         if (token != ',')
             throw Broken(token, "a comma or the closing bracket");
@@ -66,7 +66,7 @@ internal sealed class JsonArrayCursor
         bool quoted = false;
         for (int at = 0; ;)
         {
-            var data = _window.Data.Span;
+            var data = window.Data.Span;
             for (; at < data.Length; at++)
             {
                 byte c = data[at];
@@ -84,8 +84,8 @@ internal sealed class JsonArrayCursor
                 else if (c is (byte)'}' or (byte)']' && --depth == 0)
                     return at + 1;
             }
-            if (!JsonItems.Extend(_window, _path, _line))
-                throw new DataException(DataFault.Syntax, $"{_path}:{_line}:{_column}", "the file ends inside the object that begins here",
+            if (!JsonItems.Extend(window, path, line))
+                throw new DataException(DataFault.Syntax, $"{path}:{line}:{column}", "the file ends inside the object that begins here",
                     "a complete JSON array", "check that the file was written completely and that no quote or bracket is left open");
         }
     }
@@ -94,27 +94,27 @@ internal sealed class JsonArrayCursor
     {
         while (true)
         {
-            int skip = _window.Data.Span.IndexOfAnyExcept(" \t\r\n"u8);
+            int skip = window.Data.Span.IndexOfAnyExcept(" \t\r\n"u8);
             bool found = skip >= 0;
-            Consume(found ? skip : _window.Data.Length);
+            Consume(found ? skip : window.Data.Length);
             if (found)
-                return _window.Data.Span[0];
-            if (!JsonItems.Extend(_window, _path, _line))
+                return window.Data.Span[0];
+            if (!JsonItems.Extend(window, path, line))
                 return -1;
         }
     }
 
     private void Consume(int count)
     {
-        var passed = _window.Data.Span[..count];
+        var passed = window.Data.Span[..count];
         int lastBreak = passed.LastIndexOf((byte)'\n');
-        _line += passed.Count((byte)'\n');
-        _column = lastBreak < 0 ? _column + count : count - lastBreak;
-        _window.Skip(count);
+        line += passed.Count((byte)'\n');
+        column = lastBreak < 0 ? column + count : count - lastBreak;
+        window.Skip(count);
     }
 
     private DataException Broken(int token, string expected) => new(
-        DataFault.Syntax, $"{_path}:{_line}:{_column}",
+        DataFault.Syntax, $"{path}:{line}:{column}",
         token < 0 ? "the array ends without its closing bracket"
             : token is > 32 and < 127 ? $"found '{(char)token}'"
             : $"found byte 0x{token:x2}",

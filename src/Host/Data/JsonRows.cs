@@ -65,7 +65,7 @@ internal sealed class JsonRow(JsonElement root, string place) : DataRow
 /// <summary>Parses the rows of a JSON file one by one.</summary>
 internal static class JsonRows
 {
-    private static readonly JsonDocumentOptions s_options = new() { AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false };
 
     public static IEnumerable<DataRow> Read(IEnumerable<JsonItem> items, string path)
     {
@@ -84,7 +84,7 @@ internal static class JsonRows
     {
         try
         {
-            return JsonDocument.Parse(item.Bytes, s_options);
+            return JsonDocument.Parse(item.Bytes, Options);
         }
         catch (JsonException e)
         {

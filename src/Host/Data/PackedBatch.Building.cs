@@ -10,14 +10,14 @@ public sealed partial class PackedBatch
         (RowCount, SegmentCount, GroupCount, PairCount, MmdCount, TokenCount) = (0, 0, 0, 0, 0, 0);
         Stability.Clear();
         AscentFinal.Clear();
-        _lens.Clear();
+        lens.Clear();
         NextToken.Clear();
-        _ownLens = ownLens;
+        this.ownLens = ownLens;
     }
 
     internal int BeginGroup(string place)
     {
-        _places[GroupCount] = place;
+        places[GroupCount] = place;
         return GroupCount++;
     }
 

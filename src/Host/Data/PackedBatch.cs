@@ -11,9 +11,9 @@ namespace RepNoise.Host.Data;
 /// </remarks>
 public sealed partial class PackedBatch
 {
-    private readonly TargetList _lens;
-    private readonly string[] _places;
-    private bool _ownLens;
+    private readonly TargetList lens;
+    private readonly string[] places;
+    private bool ownLens;
 
     public PackedBatch(PackedBatchCapacity capacity)
     {
@@ -21,7 +21,7 @@ public sealed partial class PackedBatch
         Ids = new int[capacity.Rows];
         Positions = new int[capacity.Rows];
         Segments = new Segment[capacity.Segments];
-        _places = new string[capacity.Groups];
+        places = new string[capacity.Groups];
         PairIndex = new int[capacity.Pairs];
         MmdRows = new int[capacity.MmdRows];
         MmdPairs = new int[capacity.MmdRows];
@@ -29,7 +29,7 @@ public sealed partial class PackedBatch
         MmdRowAt = new int[capacity.Pairs * capacity.FrameLength];
         Stability = new TargetList(capacity.StabilityTargets);
         AscentFinal = new TargetList(capacity.AscentTargets);
-        _lens = new TargetList(capacity.LensTargets);
+        lens = new TargetList(capacity.LensTargets);
         NextToken = new TargetList(capacity.NextTokenTargets);
     }
 
@@ -67,7 +67,7 @@ public sealed partial class PackedBatch
     public TargetList AscentFinal { get; }
 
     /// <summary>The same for each hidden state under the lens: the same list, unless the mask is off for the final logits.</summary>
-    public TargetList AscentLens => _ownLens ? _lens : AscentFinal;
+    public TargetList AscentLens => ownLens ? lens : AscentFinal;
 
     /// <summary>Cross-entropy on plain sequences: the retain examples beside pairs, or the texts of a fine-tuning batch.</summary>
     public TargetList NextToken { get; }
@@ -84,7 +84,7 @@ public sealed partial class PackedBatch
     public int MmdCount { get; private set; }
 
     /// <summary>File and line of the pair or sequence with this group number.</summary>
-    public string Place(int group) => _places[group];
+    public string Place(int group) => places[group];
 
     /// <summary>(B, frame length) scratch: the MMD's row at each position, or -1.</summary>
     internal int[] MmdRowAt { get; }
@@ -104,7 +104,7 @@ public sealed partial class PackedBatch
             for (int layer = 0; layer < windows.Count; layer++)
             {
                 if (windows[layer] is { } window && lastQuery - lastKey >= window)
-                    throw new WindowException(_places[segment.Group], layer, window, lastQuery - lastKey);
+                    throw new WindowException(places[segment.Group], layer, window, lastQuery - lastKey);
             }
         }
     }

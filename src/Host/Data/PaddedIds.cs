@@ -8,9 +8,9 @@ namespace RepNoise.Host.Data;
 /// </summary>
 public sealed class PaddedIds
 {
-    private readonly int[] _ids;
-    private readonly int[] _realLengths;
-    private readonly string[] _places;
+    private readonly int[] ids;
+    private readonly int[] realLengths;
+    private readonly string[] places;
 
     /// <param name="name">The tensor's name, for messages: <c>harmful</c> stands for harmful_ids and harmful_attn.</param>
     /// <param name="batch">B.</param>
@@ -24,14 +24,14 @@ public sealed class PaddedIds
             throw new InputException(name, $"{name}_ids has {ids.Length} elements and {name}_attn {attention.Length}",
                 $"B * T = {batch} * {length} of each, at least one", "write both tensors with the same shape [B, T]");
         (Batch, Length) = (batch, length);
-        _places = Enumerable.Range(0, batch).Select(b => $"{name}[{b}]").ToArray();
-        _ids = new int[ids.Length];
-        for (int i = 0; i < _ids.Length; i++)
-            _ids[i] = ids[i] is >= 0 and <= int.MaxValue ? (int)ids[i]
+        places = Enumerable.Range(0, batch).Select(b => $"{name}[{b}]").ToArray();
+        this.ids = new int[ids.Length];
+        for (int i = 0; i < this.ids.Length; i++)
+            this.ids[i] = ids[i] is >= 0 and <= int.MaxValue ? (int)ids[i]
                 : throw new InputException($"{name}_ids[{i / length}]", $"token id {ids[i]}", "ids from 0 on", "correct the tensor");
-        _realLengths = new int[batch];
+        realLengths = new int[batch];
         for (int b = 0; b < batch; b++)
-            _realLengths[b] = RealTokens(name, b, attention.Slice(b * length, length));
+            realLengths[b] = RealTokens(name, b, attention.Slice(b * length, length));
     }
 
     /// <summary>B.</summary>
@@ -41,10 +41,10 @@ public sealed class PaddedIds
     public int Length { get; }
 
     /// <summary>Real tokens of sequence <paramref name="b"/>, at least 1.</summary>
-    public int RealLength(int b) => _realLengths[b];
+    public int RealLength(int b) => realLengths[b];
 
     /// <summary>(T) ids of sequence <paramref name="b"/>, pads included.</summary>
-    public ReadOnlySpan<int> Row(int b) => _ids.AsSpan(b * Length, Length);
+    public ReadOnlySpan<int> Row(int b) => ids.AsSpan(b * Length, Length);
 
     /// <summary>
     /// Replaces the batch's content by all B * T positions, row b * T + t; <see cref="PackedBatch.NextToken"/> becomes the plain
@@ -55,7 +55,7 @@ public sealed class PaddedIds
         batch.Clear();
         for (int b = 0; b < Batch; b++)
         {
-            batch.BeginGroup(_places[b]);
+            batch.BeginGroup(places[b]);
             batch.TokenCount += RealLength(b);
             int first = batch.RowCount;
             for (int t = 0; t < Length; t++)
@@ -90,7 +90,7 @@ public sealed class PaddedIds
             {
                 pad ??= id;
                 if (id != pad)
-                    throw new InputException(_places[b], $"pads are {id} here and {pad} elsewhere", "one pad id",
+                    throw new InputException(places[b], $"pads are {id} here and {pad} elsewhere", "one pad id",
                         "pad all sequences alike");
             }
         }

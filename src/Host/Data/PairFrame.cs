@@ -28,21 +28,21 @@ internal enum Term
 /// </summary>
 internal readonly ref struct PairFrame
 {
-    private readonly ReadOnlySpan<int> _harmful;
-    private readonly ReadOnlySpan<int> _harmless;
-    private readonly int _padId;
-    private readonly bool _keepFirst;
-    private readonly bool _masked;
+    private readonly ReadOnlySpan<int> harmful;
+    private readonly ReadOnlySpan<int> harmless;
+    private readonly int padId;
+    private readonly bool keepFirst;
+    private readonly bool masked;
 
     public PairFrame(TokenPair pair, PackingOptions options)
     {
-        _harmful = pair.Harmful;
-        _harmless = pair.Harmless;
-        (_padId, _keepFirst, _masked) = (options.PadId, options.FirstToken == FirstToken.Kept, options.Mask);
-        int longest = Math.Max(_harmful.Length, _harmless.Length);
+        harmful = pair.Harmful;
+        harmless = pair.Harmless;
+        (padId, keepFirst, masked) = (options.PadId, options.FirstToken == FirstToken.Kept, options.Mask);
+        int longest = Math.Max(harmful.Length, harmless.Length);
         // Behind both texts pad faces pad: with the mask nothing reads those positions.
         Length = options.Mask ? longest : Math.Max(longest, options.MaxLength);
-        PromptLength = _harmful.CommonPrefixLength(_harmless);
+        PromptLength = harmful.CommonPrefixLength(harmless);
     }
 
     /// <summary>Positions of the frame that can matter.</summary>
@@ -51,7 +51,7 @@ internal readonly ref struct PairFrame
     /// <summary>Longest common prefix of ids that are real in both texts: the rows that both passes share.</summary>
     public int PromptLength { get; }
 
-    public bool Masked => _masked;
+    public bool Masked => masked;
 
     /// <summary>Real tokens of a pass.</summary>
     public int RealLength(Pass pass) => Ids(pass).Length;
@@ -60,14 +60,14 @@ internal readonly ref struct PairFrame
     public int Id(Pass pass, int position)
     {
         var ids = Ids(pass);
-        return position < ids.Length ? ids[position] : _padId;
+        return position < ids.Length ? ids[position] : padId;
     }
 
     /// <summary>m[p]: the passes differ here.</summary>
     public bool Differs(int position) => Id(Pass.Harmful, position) != Id(Pass.Harmless, position);
 
     /// <summary>The position's MLP outputs enter the MMD.</summary>
-    public bool InMmd(int position) => !_masked || Differs(position);
+    public bool InMmd(int position) => !masked || Differs(position);
 
     /// <summary>The term of the target at <paramref name="position"/> + 1 under the difference mask: the lens always, the final logits
     /// usually.</summary>
@@ -76,13 +76,13 @@ internal readonly ref struct PairFrame
         int target = position + 1;
         if (target >= Length || !Differs(target) || Id(pass, target) == 0)
             return Term.None;
-        return _keepFirst || Differs(position) ? Term.Predicted : Term.Constant;
+        return keepFirst || Differs(position) ? Term.Predicted : Term.Constant;
     }
 
     /// <summary>The same for the final logits: without the mask every token but id 0 is a target and every logit counts.</summary>
     public Term FinalTerm(Pass pass, int position)
     {
-        if (_masked)
+        if (masked)
             return MaskedTerm(pass, position);
         int target = position + 1;
         return target < Length && Id(pass, target) != 0 ? Term.Predicted : Term.None;
@@ -106,5 +106,5 @@ internal readonly ref struct PairFrame
         return false;
     }
 
-    private ReadOnlySpan<int> Ids(Pass pass) => pass == Pass.Harmful ? _harmful : _harmless;
+    private ReadOnlySpan<int> Ids(Pass pass) => pass == Pass.Harmful ? harmful : harmless;
 }

@@ -8,7 +8,7 @@ namespace RepNoise.Host.Data;
 /// </summary>
 public sealed class PairPacker(PackingOptions options)
 {
-    private static readonly SequenceOptions s_retain = new() { CompletionOnly = true };
+    private static readonly SequenceOptions Retain = new() { CompletionOnly = true };
 
     public PackingOptions Options { get; } = options;
 
@@ -26,7 +26,7 @@ public sealed class PairPacker(PackingOptions options)
             AddPair(batch, pair, mmdRowAt.Slice(batch.PairCount * batch.Capacity.FrameLength, batch.Capacity.FrameLength));
         OrderMmdRows(batch, mmdRowAt);
         foreach (var example in retain)
-            SequencePacker.Add(batch, example, s_retain);
+            SequencePacker.Add(batch, example, Retain);
     }
 
     private void AddPair(PackedBatch batch, TokenPair pair, Span<int> mmdRowAt)

@@ -9,11 +9,11 @@ internal static class ParquetRows
     // A damaged or hostile file may claim any number of rows; memory for a column is allocated from it.
     private const long MaxGroupRows = 16 << 20;
 
-    private static readonly ParquetOptions s_options = new() { TreatByteArrayAsString = true };
+    private static readonly ParquetOptions Options = new() { TreatByteArrayAsString = true };
 
     public static IEnumerable<DataRow> Read(Stream stream, string path)
     {
-        var reader = Guard(path, () => ParquetReader.CreateAsync(stream, s_options, leaveStreamOpen: true).GetAwaiter().GetResult());
+        var reader = Guard(path, () => ParquetReader.CreateAsync(stream, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
             var fields = Guard(path, () => reader.Schema.DataFields.ToDictionary(f => string.Join('.', f.Path.ToList())));
@@ -56,7 +56,7 @@ internal static class ParquetRows
 /// <summary>One row group and the columns of it that were asked for.</summary>
 internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string, DataField> fields, string path)
 {
-    private readonly Dictionary<string, Array> _columns = [];
+    private readonly Dictionary<string, Array> columns = [];
 
     public IEnumerable<string> Names => fields.Keys;
 
@@ -69,7 +69,7 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
     private T[] Column<T>(DataField field, Func<T[], ValueTask> read)
     {
         string key = field.Path.ToString();
-        if (_columns.TryGetValue(key, out var known))
+        if (columns.TryGetValue(key, out var known))
             return (T[])known;
         var values = new T[rows.RowCount];
         ParquetRows.Guard(path, () =>
@@ -77,7 +77,7 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
             read(values).AsTask().GetAwaiter().GetResult();
             return true;
         });
-        _columns.Add(key, values);
+        columns.Add(key, values);
         return values;
     }
 }

@@ -8,8 +8,8 @@ namespace RepNoise.Host.Data;
 /// <param name="capacity">Most entries.</param>
 public sealed class TargetList(int capacity)
 {
-    private readonly int[] _rows = new int[capacity];
-    private readonly int[] _targets = new int[capacity];
+    private readonly int[] rows = new int[capacity];
+    private readonly int[] targets = new int[capacity];
 
     /// <summary>Entries with logits.</summary>
     public int Length { get; private set; }
@@ -21,23 +21,23 @@ public sealed class TargetList(int capacity)
     public int Count => Length + ConstantCount;
 
     /// <summary>(Length) rows of the batch.</summary>
-    public ReadOnlySpan<int> Rows => _rows.AsSpan(0, Length);
+    public ReadOnlySpan<int> Rows => rows.AsSpan(0, Length);
 
     /// <summary>(Length) target ids.</summary>
-    public ReadOnlySpan<int> Targets => _targets.AsSpan(0, Length);
+    public ReadOnlySpan<int> Targets => targets.AsSpan(0, Length);
 
     /// <summary>The rows as an array whose first <see cref="Length"/> elements count, for callers that pin or copy.</summary>
-    public int[] RowArray => _rows;
+    public int[] RowArray => rows;
 
     /// <summary>The targets as an array whose first <see cref="Length"/> elements count.</summary>
-    public int[] TargetArray => _targets;
+    public int[] TargetArray => targets;
 
     internal void Clear() => (Length, ConstantCount) = (0, 0);
 
     internal void Add(int row, int target)
     {
-        _rows[Length] = row;
-        _targets[Length++] = target;
+        rows[Length] = row;
+        targets[Length++] = target;
     }
 
     internal void AddConstant() => ConstantCount++;

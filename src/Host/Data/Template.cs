@@ -11,8 +11,8 @@ namespace RepNoise.Host.Data;
 /// </summary>
 public sealed class Template
 {
-    private readonly List<(bool IsPrompt, string Text)> _head = [];
-    private string _tail = "";
+    private readonly List<(bool IsPrompt, string Text)> head = [];
+    private string tail = "";
 
     private Template()
     {
@@ -59,15 +59,15 @@ public sealed class Template
         }
         if (!answered)
             throw Bad(text, "{answer} is missing", "{prompt} and, after it, {answer}");
-        template._tail = literal.ToString();
+        template.tail = literal.ToString();
         return template;
     }
 
     /// <summary>The part before the answer: what an evaluation gives to the model.</summary>
-    public string Head(string prompt) => string.Concat(_head.Select(part => part.IsPrompt ? prompt : part.Text));
+    public string Head(string prompt) => string.Concat(head.Select(part => part.IsPrompt ? prompt : part.Text));
 
     /// <summary>The whole text.</summary>
-    public string Text(string prompt, string answer) => Head(prompt) + answer + _tail;
+    public string Text(string prompt, string answer) => Head(prompt) + answer + tail;
 
     private int Placeholder(string text, int open, StringBuilder literal, ref bool answered)
     {
@@ -77,11 +77,11 @@ public sealed class Template
             throw Bad(text, $"\"{name}\" is no placeholder", "{prompt} and {answer}, or {{ for a brace");
         if (answered)
             throw Bad(text, $"{{{name}}} stands after {{answer}}", "{answer} once, as the last placeholder");
-        _head.Add((false, literal.ToString()));
+        head.Add((false, literal.ToString()));
         literal.Clear();
         if (name == "prompt")
-            _head.Add((true, ""));
-        else if (_head.Any(part => part.IsPrompt))
+            head.Add((true, ""));
+        else if (head.Any(part => part.IsPrompt))
             answered = true;
         else
             throw Bad(text, "{answer} stands before {prompt}", "{prompt} and, after it, {answer}");

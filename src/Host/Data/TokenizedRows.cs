@@ -3,11 +3,11 @@ namespace RepNoise.Host.Data;
 /// <summary>Collects tokenised rows and counts what was skipped, for both tokenisers.</summary>
 internal sealed class TokenizedRows<T>(TokenizeOptions options)
 {
-    private readonly List<T> _kept = [];
-    private int _empty;
-    private int _noTarget;
-    private int _truncated;
-    private int _longest;
+    private readonly List<T> kept = [];
+    private int empty;
+    private int noTarget;
+    private int truncated;
+    private int longest;
 
     public int[] Encode(Encoder encoder, string text, string place, out bool cut)
     {
@@ -25,23 +25,23 @@ internal sealed class TokenizedRows<T>(TokenizeOptions options)
 
     public void Keep(T row, int length, bool truncated)
     {
-        _kept.Add(row);
-        _longest = Math.Max(_longest, length);
-        _truncated += truncated ? 1 : 0;
+        kept.Add(row);
+        longest = Math.Max(longest, length);
+        this.truncated += truncated ? 1 : 0;
     }
 
-    public void SkipEmpty(string place) => Skip(ref _empty, place, "a text has no tokens");
+    public void SkipEmpty(string place) => Skip(ref empty, place, "a text has no tokens");
 
-    public void SkipNoTarget(string place, string reason) => Skip(ref _noTarget, place, reason);
+    public void SkipNoTarget(string place, string reason) => Skip(ref noTarget, place, reason);
 
     public (IReadOnlyList<T> Rows, TokenizeSummary Summary) Finish(string place)
     {
-        int read = _kept.Count + _empty + _noTarget;
-        if (_kept.Count == 0)
+        int read = kept.Count + empty + noTarget;
+        if (kept.Count == 0)
             throw new DataException(DataFault.Empty, place,
-                $"none of the {read} rows from here on can be used ({_noTarget} without a target, {_empty} without tokens)",
+                $"none of the {read} rows from here on can be used ({noTarget} without a target, {empty} without tokens)",
                 "at least one row with a token that counts in the loss", "check the fields and the template, or raise max_length");
-        return (_kept, new TokenizeSummary(read, _kept.Count, _noTarget, _empty, _truncated, _longest));
+        return (kept, new TokenizeSummary(read, kept.Count, noTarget, empty, truncated, longest));
     }
 
     private void Skip(ref int counter, string place, string reason)

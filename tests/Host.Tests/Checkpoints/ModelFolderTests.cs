@@ -8,11 +8,11 @@ namespace RepNoise.Host.Tests.Checkpoints;
 
 public sealed class ModelFolderTests : IDisposable
 {
-    private readonly TempFolder _temp = new();
+    private readonly TempFolder temp = new();
 
-    private string Model => _temp["model"];
+    private string Model => temp["model"];
 
-    public void Dispose() => _temp.Dispose();
+    public void Dispose() => temp.Dispose();
 
     [Theory]
     [InlineData("mistral", ModelType.Mistral, DType.F16, 21)]
@@ -77,13 +77,13 @@ public sealed class ModelFolderTests : IDisposable
     [Fact]
     public void Opens_shards_and_prefers_the_single_file_as_transformers_does()
     {
-        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(_temp, 3);
+        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(temp, 3);
         using (var folder = ModelFolder.Open(Model))
         {
             Assert.Equal(3, folder.Weights.Files.Count);
         }
 
-        new TinyModel(ConfigSamples.Llama3Gqa, "F16").Write(_temp);
+        new TinyModel(ConfigSamples.Llama3Gqa, "F16").Write(temp);
         using var single = ModelFolder.Open(Model);
         Assert.Equal(DType.F16, single.DTypeOf("model.norm.weight"));
     }
@@ -94,7 +94,7 @@ public sealed class ModelFolderTests : IDisposable
         var model = new TinyModel(ConfigSamples.Qwen2);
         model.Tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = ("F32", [8], new byte[32]);
         model.Tensors["lm_head.weight"] = model.Tensors["model.embed_tokens.weight"];
-        model.Write(_temp);
+        model.Write(temp);
         using var folder = ModelFolder.Open(Model);
         Assert.DoesNotContain(folder.Parameters, p => p.Name.Contains("inv_freq", StringComparison.Ordinal) || p.Name == "lm_head.weight");
     }
@@ -155,7 +155,7 @@ public sealed class ModelFolderTests : IDisposable
     {
         var model = new TinyModel(ConfigSamples.LlamaMha, dtype);
         value.CopyTo(model.Tensors["model.norm.weight"].Bytes, 60 * value.Length);
-        model.Write(_temp);
+        model.Write(temp);
         using var folder = ModelFolder.Open(Model);
         float[] values = new float[64];
         folder.Read("model.norm.weight", 0, values.AsSpan(0, 60));
@@ -168,22 +168,22 @@ public sealed class ModelFolderTests : IDisposable
     public void Names_what_an_incomplete_folder_lacks()
     {
         Fails(ModelFolderError.NoFolder, "no such folder");
-        _temp.Write("model/readme.md", "");
+        temp.Write("model/readme.md", "");
         Fails(ModelFolderError.NoConfig, "no config.json");
-        _temp.Write("model/adapter_config.json", "{}");
+        temp.Write("model/adapter_config.json", "{}");
         Fails(ModelFolderError.NoConfig, "merge_and_unload");
-        Directory.CreateDirectory(_temp["model/.saving-17"]);
+        Directory.CreateDirectory(temp["model/.saving-17"]);
         Fails(ModelFolderError.NoConfig, "what .saving-17 holds is incomplete");
-        _temp.Write("model/.saving-17/config.json", "{}");
+        temp.Write("model/.saving-17/config.json", "{}");
         Fails(ModelFolderError.NoConfig, "move the files in .saving-17 one folder up");
-        _temp.Write("model/config.json", ConfigSamples.LlamaMha);
+        temp.Write("model/config.json", ConfigSamples.LlamaMha);
         Fails(ModelFolderError.NoWeights, "no weights");
-        _temp.Write("model/weights.safetensors", "");
+        temp.Write("model/weights.safetensors", "");
         Fails(ModelFolderError.NoWeights, "\"weights.safetensors\" but no index");
-        _temp.Write("model/pytorch_model.bin", "");
+        temp.Write("model/pytorch_model.bin", "");
         Fails(ModelFolderError.OtherWeightFormat, "pytorch_model.bin");
         Assert.Contains("save_pretrained", Assert.Throws<ModelFolderException>(() => ModelFolder.Open(Model)).Remedy, StringComparison.Ordinal);
-        _temp.Write("model/model.safetensors", "");
+        temp.Write("model/model.safetensors", "");
         Assert.Equal(SafetensorsError.TooShort, Assert.Throws<SafetensorsException>(() => ModelFolder.Open(Model)).Kind);
     }
 
@@ -197,9 +197,9 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("")]
     public void Index_entries_stay_in_the_folder(string file)
     {
-        _temp.Write("model/config.json", ConfigSamples.LlamaMha);
-        _temp.Write("outside.safetensors", SafetensorsBytes.Of("{}", 0));
-        _temp.Write("model/model.safetensors.index.json", $"{{\"weight_map\":{{\"a\":{System.Text.Json.JsonSerializer.Serialize(file)}}}}}");
+        temp.Write("model/config.json", ConfigSamples.LlamaMha);
+        temp.Write("outside.safetensors", SafetensorsBytes.Of("{}", 0));
+        temp.Write("model/model.safetensors.index.json", $"{{\"weight_map\":{{\"a\":{System.Text.Json.JsonSerializer.Serialize(file)}}}}}");
         Fails(ModelFolderError.UnsafePath, "model.safetensors.index.json");
     }
 
@@ -211,8 +211,8 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("{\"weight_map\":{\"a\":\"\\ud800\"}}")]
     public void Refuses_an_index_without_a_map(string index)
     {
-        _temp.Write("model/config.json", ConfigSamples.LlamaMha);
-        _temp.Write("model/model.safetensors.index.json", index);
+        temp.Write("model/config.json", ConfigSamples.LlamaMha);
+        temp.Write("model/model.safetensors.index.json", index);
         Fails(ModelFolderError.BadIndex, "index.json");
     }
 
@@ -222,8 +222,8 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("{\"weight_map\":{\"\\ud800\":\"x\"}}")]
     public void Refuses_a_malformed_index(string index)
     {
-        _temp.Write("model/config.json", ConfigSamples.LlamaMha);
-        _temp.Write("model/model.safetensors.index.json", index);
+        temp.Write("model/config.json", ConfigSamples.LlamaMha);
+        temp.Write("model/model.safetensors.index.json", index);
         Assert.IsAssignableFrom<InputException>(Record.Exception(() => ModelFolder.Open(Model)));
     }
 
@@ -231,43 +231,43 @@ public sealed class ModelFolderTests : IDisposable
     public void Shards_and_index_must_agree()
     {
         var model = new TinyModel(ConfigSamples.Llama3Gqa, "BF16");
-        model.WriteShards(_temp, 2);
-        File.Delete(_temp["model/model-00002-of-00002.safetensors"]);
+        model.WriteShards(temp, 2);
+        File.Delete(temp["model/model-00002-of-00002.safetensors"]);
         Fails(ModelFolderError.MissingShard, "model-00002-of-00002.safetensors");
-        _temp.Write("model/model-00002-of-00002.safetensors", TinyModel.File(model.Tensors.Where((_, i) => i % 2 == 1).Skip(1)));
+        temp.Write("model/model-00002-of-00002.safetensors", TinyModel.File(model.Tensors.Where((_, i) => i % 2 == 1).Skip(1)));
         Fails(ModelFolderError.ShardConflict, "lacks");
-        _temp.Write("model/model-00002-of-00002.safetensors", TinyModel.File(model.Tensors));
+        temp.Write("model/model-00002-of-00002.safetensors", TinyModel.File(model.Tensors));
         Fails(ModelFolderError.ShardConflict, "also in");
-        _temp.Write("model/model-00001-of-00002.safetensors", TinyModel.File(model.Tensors.Where((_, i) => i % 2 == 1)));
-        _temp.Write("model/model-00002-of-00002.safetensors", TinyModel.File(model.Tensors.Where((_, i) => i % 2 == 0)));
+        temp.Write("model/model-00001-of-00002.safetensors", TinyModel.File(model.Tensors.Where((_, i) => i % 2 == 1)));
+        temp.Write("model/model-00002-of-00002.safetensors", TinyModel.File(model.Tensors.Where((_, i) => i % 2 == 0)));
         Fails(ModelFolderError.ShardConflict, "which the index places in");
     }
 
     [Fact]
     public void Links_may_lead_to_the_blobs_of_the_hub_cache_and_nowhere_else()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp, "plain");
-        string snapshot = Directory.CreateDirectory(_temp["models--o--n/snapshots/abc"]).FullName;
-        Directory.CreateDirectory(_temp["models--o--n/blobs"]);
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp, "plain");
+        string snapshot = Directory.CreateDirectory(temp["models--o--n/snapshots/abc"]).FullName;
+        Directory.CreateDirectory(temp["models--o--n/blobs"]);
         foreach (string name in (string[])["config.json", "model.safetensors"])
         {
-            File.Move(_temp[$"plain/{name}"], _temp[$"models--o--n/blobs/{name}-hash"]);
+            File.Move(temp[$"plain/{name}"], temp[$"models--o--n/blobs/{name}-hash"]);
             File.CreateSymbolicLink(Path.Combine(snapshot, name), $"../../blobs/{name}-hash");
         }
 
         ModelFolder.Open(snapshot).Dispose();
-        Directory.CreateSymbolicLink(_temp["shortcut"], snapshot);
-        ModelFolder.Open(_temp["shortcut"]).Dispose();
+        Directory.CreateSymbolicLink(temp["shortcut"], snapshot);
+        ModelFolder.Open(temp["shortcut"]).Dispose();
 
         File.CreateSymbolicLink(Path.Combine(snapshot, "generation_config.json"), "../../blobs/not-downloaded");
         ModelFolder.Open(snapshot).Dispose();
-        File.Move(_temp["models--o--n/blobs/model.safetensors-hash"], _temp["secret"]);
+        File.Move(temp["models--o--n/blobs/model.safetensors-hash"], temp["secret"]);
         File.Delete(Path.Combine(snapshot, "model.safetensors"));
         File.CreateSymbolicLink(Path.Combine(snapshot, "model.safetensors"), "../../../secret");
         Assert.Equal(ModelFolderError.UnsafePath, Assert.Throws<ModelFolderException>(() => ModelFolder.Open(snapshot)).Kind);
 
         // A detour through a linked folder is the same lie.
-        Directory.CreateSymbolicLink(Path.Combine(snapshot, "detour"), _temp.Path);
+        Directory.CreateSymbolicLink(Path.Combine(snapshot, "detour"), temp.Path);
         File.Delete(Path.Combine(snapshot, "model.safetensors"));
         File.CreateSymbolicLink(Path.Combine(snapshot, "model.safetensors"), "detour/secret");
         Assert.Equal(ModelFolderError.UnsafePath, Assert.Throws<ModelFolderException>(() => ModelFolder.Open(snapshot)).Kind);
@@ -276,13 +276,13 @@ public sealed class ModelFolderTests : IDisposable
     [Fact]
     public void Generation_settings_come_from_their_file_or_its_defaults()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
         using (var folder = ModelFolder.Open(Model))
         {
             Assert.Equivalent(new GenerationConfig { EosTokenIds = [2], BosTokenId = 1 }, folder.Generation, strict: true);
         }
 
-        _temp.Write("model/generation_config.json", """{"do_sample":true,"temperature":0.6,"top_p":0.9,"top_k":null,"eos_token_id":[5,6],"pad_token_id":0,"repetition_penalty":1.1}""");
+        temp.Write("model/generation_config.json", """{"do_sample":true,"temperature":0.6,"top_p":0.9,"top_k":null,"eos_token_id":[5,6],"pad_token_id":0,"repetition_penalty":1.1}""");
         using (var folder = ModelFolder.Open(Model))
         {
             Assert.Equivalent(
@@ -300,14 +300,14 @@ public sealed class ModelFolderTests : IDisposable
                 folder.Generation, strict: true);
         }
 
-        _temp.Write("model/generation_config.json", """{"temperature":"hot"}""");
+        temp.Write("model/generation_config.json", """{"temperature":"hot"}""");
         Assert.Equal("temperature", Assert.Throws<ConfigException>(() => ModelFolder.Open(Model)).Key);
     }
 
     [Fact]
     public void Names_that_are_no_parameters_are_a_mistake_of_the_caller()
     {
-        new TinyModel(ConfigSamples.Qwen2).Write(_temp);
+        new TinyModel(ConfigSamples.Qwen2).Write(temp);
         using var folder = ModelFolder.Open(Model);
         Assert.Throws<ArgumentException>(() => folder.Read("lm_head.weight", new float[1]));
         Assert.Throws<ArgumentException>(() => folder.Read("model.norm.weight", new float[79]));
@@ -317,18 +317,18 @@ public sealed class ModelFolderTests : IDisposable
     [Fact]
     public void Damaged_json_files_never_crash()
     {
-        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(_temp, 2);
-        _temp.Write("model/generation_config.json", """{"do_sample":true,"temperature":0.6,"top_p":0.9,"top_k":5,"eos_token_id":[5,6],"pad_token_id":0}""");
+        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(temp, 2);
+        temp.Write("model/generation_config.json", """{"do_sample":true,"temperature":0.6,"top_p":0.9,"top_k":5,"eos_token_id":[5,6],"pad_token_id":0}""");
         string[] pieces = ["{", "}", "[", "]", "\"", ",", "-1", "1e999", "null", "\\ud800", "\"../x\"", "\u00e9", "\n"];
         string[] files = ["config.json", "generation_config.json", "model.safetensors.index.json"];
-        var good = files.ToDictionary(name => name, name => File.ReadAllText(_temp[$"model/{name}"]));
+        var good = files.ToDictionary(name => name, name => File.ReadAllText(temp[$"model/{name}"]));
         int opened = 0;
         Gen.Select(Gen.Int[0, files.Length - 1], Gen.Double[0, 1], Gen.Int[0, 6], Gen.Int[0, pieces.Length - 1]).ForAll(seed: 1, 300, edit =>
         {
             var (file, at, remove, piece) = edit;
             string text = good[files[file]];
             int start = (int)(at * text.Length), end = Math.Min(start + remove, text.Length);
-            _temp.Write($"model/{files[file]}", text[..start] + pieces[piece] + text[end..]);
+            temp.Write($"model/{files[file]}", text[..start] + pieces[piece] + text[end..]);
             try
             {
                 ModelFolder.Open(Model).Dispose();
@@ -339,14 +339,14 @@ public sealed class ModelFolderTests : IDisposable
                 Assert.DoesNotContain(e.Message, char.IsControl);
             }
 
-            _temp.Write($"model/{files[file]}", text);
+            temp.Write($"model/{files[file]}", text);
         });
         Assert.InRange(opened, 3, 150);
     }
 
     private void Fails(TinyModel model, ModelFolderError kind, string tensor, params string[] words)
     {
-        model.Write(_temp);
+        model.Write(temp);
         var error = Assert.Throws<ModelFolderException>(() => ModelFolder.Open(Model));
         Assert.Equal((kind, tensor), (error.Kind, error.Tensor));
         Assert.All((string[])[tensor, .. words], word => Assert.Contains(word, error.Message, StringComparison.Ordinal));

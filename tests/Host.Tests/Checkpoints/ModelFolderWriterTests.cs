@@ -8,13 +8,13 @@ namespace RepNoise.Host.Tests.Checkpoints;
 
 public sealed class ModelFolderWriterTests : IDisposable
 {
-    private readonly TempFolder _temp = new();
+    private readonly TempFolder temp = new();
 
-    private string Source => _temp["model"];
+    private string Source => temp["model"];
 
-    private string Output => _temp["out"];
+    private string Output => temp["out"];
 
-    public void Dispose() => _temp.Dispose();
+    public void Dispose() => temp.Dispose();
 
     [Theory]
     [InlineData("F32", 1)]
@@ -26,11 +26,11 @@ public sealed class ModelFolderWriterTests : IDisposable
         model.Tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = ("F32", [8], [.. Enumerable.Range(0, 32).Select(i => (byte)i)]);
         if (shards > 1)
         {
-            model.WriteShards(_temp, shards);
+            model.WriteShards(temp, shards);
         }
         else
         {
-            model.Write(_temp);
+            model.Write(temp);
         }
 
         Save();
@@ -56,7 +56,7 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void New_values_are_saved_rounded_and_load_again_bit_for_bit()
     {
-        new TinyModel(ConfigSamples.Mistral, "F16").Write(_temp);
+        new TinyModel(ConfigSamples.Mistral, "F16").Write(temp);
         using var source = ModelFolder.Open(Source);
         static float Value(ParameterSpec p, long i) => MathF.Sin(i + p.Name.Length);
         ModelFolderWriter.Save(source, Output, (p, offset, to) => Fill(to, i => Value(p, offset + i)));
@@ -73,7 +73,7 @@ public sealed class ModelFolderWriterTests : IDisposable
     public void Another_dtype_changes_the_weights_and_one_value_in_config_and_index()
     {
         var model = new TinyModel(ConfigSamples.Llama3Gqa, "BF16");
-        model.WriteShards(_temp, 2);
+        model.WriteShards(temp, 2);
         Save(new SaveOptions { SaveDType = DType.F32 });
         Assert.Equal(
             File.ReadAllText(Path.Combine(Source, "config.json")).Replace("\"bfloat16\"", "\"float32\"", StringComparison.Ordinal),
@@ -95,8 +95,8 @@ public sealed class ModelFolderWriterTests : IDisposable
     public void Only_the_dtype_of_config_json_changes(string before, string after)
     {
         string json = before[..^1] + "," + ConfigSamples.LlamaPadEos.Replace("\"torch_dtype\":\"float32\",", "", StringComparison.Ordinal)[1..];
-        new TinyModel(ConfigSamples.LlamaPadEos).Write(_temp);
-        _temp.Write("model/config.json", json);
+        new TinyModel(ConfigSamples.LlamaPadEos).Write(temp);
+        temp.Write("model/config.json", json);
         Save(new SaveOptions { SaveDType = DType.BF16 });
         Assert.Equal(after[..^1] + json[(before.Length - 1)..], File.ReadAllText(Path.Combine(Output, "config.json")));
     }
@@ -106,7 +106,7 @@ public sealed class ModelFolderWriterTests : IDisposable
     {
         var model = new TinyModel(ConfigSamples.Qwen2);
         model.Tensors["lm_head.weight"] = model.Tensors["model.embed_tokens.weight"];
-        model.Write(_temp);
+        model.Write(temp);
         using var source = ModelFolder.Open(Source);
         ModelFolderWriter.Save(source, Output, (_, offset, to) => Fill(to, i => offset + i));
         using var saved = ModelFolder.Open(Output);
@@ -117,12 +117,12 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void Other_files_come_along_but_no_foreign_weights_runs_or_subfolders()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
         string[] copied = ["README.md", ".gitattributes", "merges.txt", "tokenizer.model", "additional_chat_templates/rag.jinja"];
         string[] left = ["pytorch_model.bin", "pytorch_model.bin.index.json", "values.safetensors", "old.gguf", "optimizer.pt", "metrics.jsonl", "checkpoint-5/model.safetensors", ".git/config"];
         foreach (string name in (string[])[.. copied, .. left])
         {
-            _temp.Write($"model/{name}", name);
+            temp.Write($"model/{name}", name);
         }
 
         Save();
@@ -133,13 +133,13 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void A_link_out_of_the_source_is_not_followed_when_copying()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
-        _temp.Write("secret", "secret");
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
+        temp.Write("secret", "secret");
         File.CreateSymbolicLink(Path.Combine(Source, "dangling.txt"), "nowhere");
         Save();
         Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Tree(Output).Keys);
         Directory.Delete(Output, recursive: true);
-        File.CreateSymbolicLink(Path.Combine(Source, "notes.txt"), _temp["secret"]);
+        File.CreateSymbolicLink(Path.Combine(Source, "notes.txt"), temp["secret"]);
         Assert.Equal(ModelFolderError.UnsafePath, Assert.Throws<ModelFolderException>(() => Save()).Kind);
         Assert.False(Directory.Exists(Output));
     }
@@ -147,18 +147,18 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void What_stands_in_the_output_folder_is_safe()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
         Assert.Equal(ModelSaveError.OutputIsSource, Refused(Source).Kind);
-        Directory.CreateSymbolicLink(_temp["same"], Source);
-        Assert.Equal(ModelSaveError.OutputIsSource, Refused(_temp["same"], new SaveOptions { Overwrite = true }).Kind);
-        Assert.Equal(ModelSaveError.OutputNotEmpty, Refused(_temp.Write("file", "")).Kind);
+        Directory.CreateSymbolicLink(temp["same"], Source);
+        Assert.Equal(ModelSaveError.OutputIsSource, Refused(temp["same"], new SaveOptions { Overwrite = true }).Kind);
+        Assert.Equal(ModelSaveError.OutputNotEmpty, Refused(temp.Write("file", "")).Kind);
 
-        _temp.Write("out/thesis.tex", "years");
+        temp.Write("out/thesis.tex", "years");
         Assert.Contains("thesis.tex", Refused(Output).Message, StringComparison.Ordinal);
         Assert.Contains("no model", Refused(Output, new SaveOptions { Overwrite = true }).Message, StringComparison.Ordinal);
-        _temp.Write("out/config.json", "{}");
+        temp.Write("out/config.json", "{}");
         Assert.Contains("--overwrite-output-dir", Refused(Output).Message, StringComparison.Ordinal);
-        _temp.Write("out/sub/x", "");
+        temp.Write("out/sub/x", "");
         Assert.Contains("\"sub\"", Refused(Output, new SaveOptions { Overwrite = true }).Message, StringComparison.Ordinal);
         Assert.Equal("years", File.ReadAllText(Path.Combine(Output, "thesis.tex")));
     }
@@ -166,11 +166,11 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void An_empty_folder_and_one_with_only_the_runs_files_are_taken()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
-        _temp.Write("model/metrics.jsonl", "another run's");
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
+        temp.Write("model/metrics.jsonl", "another run's");
         Directory.CreateDirectory(Output);
-        _temp.Write("out/metrics.jsonl", "ours");
-        _temp.Write("out/run.yaml", "ours");
+        temp.Write("out/metrics.jsonl", "ours");
+        temp.Write("out/run.yaml", "ours");
         using (File.Open(Path.Combine(Output, "metrics.jsonl"), FileMode.Append, FileAccess.Write, FileShare.Read))
         {
             Save(new SaveOptions { RunFiles = ["metrics.jsonl", "run.yaml"] });
@@ -185,30 +185,30 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void Parents_of_the_output_folder_are_made()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
         using var source = ModelFolder.Open(Source);
-        ModelFolderWriter.Save(source, _temp["a/b/c/"], Values(source));
-        Assert.Equal(Tree(Source), Tree(_temp["a/b/c"]));
-        Assert.Single(Directory.EnumerateFileSystemEntries(_temp["a/b"]));
+        ModelFolderWriter.Save(source, temp["a/b/c/"], Values(source));
+        Assert.Equal(Tree(Source), Tree(temp["a/b/c"]));
+        Assert.Single(Directory.EnumerateFileSystemEntries(temp["a/b"]));
     }
 
     [Fact]
     public void Overwriting_replaces_the_old_model_whole_and_keeps_the_runs_files()
     {
-        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(_temp, 3, "out");
-        _temp.Write("out/metrics.jsonl", "kept");
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
+        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(temp, 3, "out");
+        temp.Write("out/metrics.jsonl", "kept");
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
         Save(new SaveOptions { Overwrite = true });
         Assert.Equal(["config.json", "metrics.jsonl", "model.safetensors", "tokenizer.json"], Tree(Output).Keys);
-        Assert.Equal(["model", "out"], Directory.EnumerateFileSystemEntries(_temp.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(["model", "out"], Directory.EnumerateFileSystemEntries(temp.Path).Select(Path.GetFileName).Order());
     }
 
     [Fact]
     public void A_run_saves_into_its_folder_again_and_again()
     {
-        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(_temp, 2);
-        _temp.Write("out/effective.yaml", "mine");
-        _temp.Write("out/.saving-1/model.safetensors", "left by a crash");
+        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").WriteShards(temp, 2);
+        temp.Write("out/effective.yaml", "mine");
+        temp.Write("out/.saving-1/model.safetensors", "left by a crash");
         using var source = ModelFolder.Open(Source);
         ModelFolderWriter.SaveInto(source, Output, Values(source));
         ModelFolderWriter.SaveInto(source, Output, (_, _, to) => to.Fill(1.5f));
@@ -220,8 +220,8 @@ public sealed class ModelFolderWriterTests : IDisposable
         Assert.All(values, v => Assert.Equal(1.5f, v));
 
         // Another sharding takes the place of the old one.
-        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").Write(_temp, "single");
-        using var single = ModelFolder.Open(_temp["single"]);
+        new TinyModel(ConfigSamples.Llama3Gqa, "BF16").Write(temp, "single");
+        using var single = ModelFolder.Open(temp["single"]);
         ModelFolderWriter.SaveInto(single, Output, Values(single));
         Assert.Equal(["config.json", "effective.yaml", "model.safetensors", "tokenizer.json"], Tree(Output).Keys);
     }
@@ -231,9 +231,9 @@ public sealed class ModelFolderWriterTests : IDisposable
     [InlineData(true)]
     public void A_save_that_fails_leaves_everything_as_it_was(bool into)
     {
-        new TinyModel(ConfigSamples.Mistral, "F16").Write(_temp);
+        new TinyModel(ConfigSamples.Mistral, "F16").Write(temp);
         Save();
-        var before = Tree(_temp.Path);
+        var before = Tree(temp.Path);
         using var source = ModelFolder.Open(Source);
         ParameterReader diverged = (p, _, to) => to.Fill(p.Role == ParameterRole.Norm ? 1e6f : 0);
         var error = Assert.Throws<ModelSaveException>(() =>
@@ -249,19 +249,19 @@ public sealed class ModelFolderWriterTests : IDisposable
         });
         Assert.Equal((ModelSaveError.Overflow, "model.norm.weight"), (error.Kind, error.Tensor));
         Assert.Throws<OperationCanceledException>(() => ModelFolderWriter.SaveInto(source, Output, (_, _, _) => throw new OperationCanceledException()));
-        Assert.Equal(before, Tree(_temp.Path));
-        Assert.Equal(["model", "out"], Directory.EnumerateFileSystemEntries(_temp.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(before, Tree(temp.Path));
+        Assert.Equal(["model", "out"], Directory.EnumerateFileSystemEntries(temp.Path).Select(Path.GetFileName).Order());
     }
 
     [Fact]
     public void A_crash_while_files_are_put_in_place_leaves_no_model_that_opens()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
         Save();
 
         // A folder in the way of a file stops the second half of the save as a crash would.
         File.Delete(Path.Combine(Output, "tokenizer.json"));
-        _temp.Write("out/tokenizer.json/in-the-way", "");
+        temp.Write("out/tokenizer.json/in-the-way", "");
         using var source = ModelFolder.Open(Source);
         Assert.Equal(ModelSaveError.Io, Assert.Throws<ModelSaveException>(() => ModelFolderWriter.SaveInto(source, Output, Values(source))).Kind);
         var error = Assert.Throws<ModelFolderException>(() => ModelFolder.Open(Output));
@@ -283,8 +283,8 @@ public sealed class ModelFolderWriterTests : IDisposable
     [Fact]
     public void A_folder_that_cannot_be_written_is_an_input_error()
     {
-        new TinyModel(ConfigSamples.LlamaMha).Write(_temp);
-        string below = Path.Combine(_temp.Write("file", ""), "out");
+        new TinyModel(ConfigSamples.LlamaMha).Write(temp);
+        string below = Path.Combine(temp.Write("file", ""), "out");
         using var source = ModelFolder.Open(Source);
         var error = Assert.Throws<ModelSaveException>(() => ModelFolderWriter.Save(source, below, Values(source)));
         Assert.Equal(ModelSaveError.Io, error.Kind);
@@ -300,11 +300,11 @@ public sealed class ModelFolderWriterTests : IDisposable
     {
         byte[] bytes = Encoding.UTF8.GetBytes(json);
         var config = ModelConfigReader.Parse(bytes, "config.json");
-        _temp.Write("tok/tokenizer.json", "tokens");
-        _temp.Write("tok/config.json", "another model's");
-        _temp.Write("tok/pytorch_model.bin", "another model's");
+        temp.Write("tok/tokenizer.json", "tokens");
+        temp.Write("tok/config.json", "another model's");
+        temp.Write("tok/pytorch_model.bin", "another model's");
         ModelFolderWriter.SaveNew(
-            config, bytes, Output, (p, offset, to) => Fill(to, i => (offset + i) % 64), _temp["tok"], new SaveOptions { SaveDType = saveDType });
+            config, bytes, Output, (p, offset, to) => Fill(to, i => (offset + i) % 64), temp["tok"], new SaveOptions { SaveDType = saveDType });
         Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Tree(Output).Keys);
         using var saved = ModelFolder.Open(Output);
         Assert.Equivalent(config, saved.Config, strict: true);
@@ -313,7 +313,7 @@ public sealed class ModelFolderWriterTests : IDisposable
         saved.Read(saved.Parameters[1].Name, values);
         Assert.Equal(Enumerable.Range(0, values.Length).Select(i => (float)(i % 64)), values);
         Assert.Equal("pt", (string?)ReadMetadata()["format"]);
-        _temp.Write("out/run.yaml", "mine");
+        temp.Write("out/run.yaml", "mine");
         ModelFolderWriter.SaveNewInto(config, bytes, Output, (_, _, to) => to.Clear(), options: new SaveOptions { SaveDType = saveDType });
         Assert.Equal(["config.json", "model.safetensors", "run.yaml", "tokenizer.json"], Tree(Output).Keys);
         Assert.All(NaiveSafetensors.Read(Path.Combine(Output, "model.safetensors")).Values, t => Assert.DoesNotContain(t.Floats(), v => v != 0));
@@ -338,7 +338,7 @@ public sealed class ModelFolderWriterTests : IDisposable
     private ModelSaveException Refused(string output, SaveOptions? options = null)
     {
         using var source = ModelFolder.Open(Source);
-        ModelFolderWriter.CheckOutput(_temp["absent"], options, source.FullPath);
+        ModelFolderWriter.CheckOutput(temp["absent"], options, source.FullPath);
         var early = Assert.Throws<ModelSaveException>(() => ModelFolderWriter.CheckOutput(output, options, source.FullPath));
         var late = Assert.Throws<ModelSaveException>(() => ModelFolderWriter.Save(source, output, Values(source), options));
         Assert.Equal(early.Message, late.Message);

@@ -5,9 +5,9 @@ namespace RepNoise.Host.Tests.Checkpoints;
 
 public sealed class ModelInspectionTests : IDisposable
 {
-    private readonly TempFolder _temp = new();
+    private readonly TempFolder temp = new();
 
-    public void Dispose() => _temp.Dispose();
+    public void Dispose() => temp.Dispose();
 
     [Fact]
     public void Lists_what_a_golden_holds()
@@ -27,12 +27,12 @@ public sealed class ModelInspectionTests : IDisposable
     {
         var model = new TinyModel(ConfigSamples.Llama3Gqa, "BF16");
         model.Tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = ("F32", [8], new byte[32]);
-        model.WriteShards(_temp, 2);
-        using var folder = ModelFolder.Open(_temp["model"]);
+        model.WriteShards(temp, 2);
+        using var folder = ModelFolder.Open(temp["model"]);
         var text = new StringWriter { NewLine = "\n" };
         ModelInspection.Of(folder).WriteTo(text);
         string[] lines = text.ToString().Split('\n');
-        Assert.Equal(_temp["model"], lines[0]);
+        Assert.Equal(temp["model"], lines[0]);
         Assert.Contains("  architecture       LlamaForCausalLM", lines);
         Assert.Contains("  vocabulary         149, head tied to the embedding", lines);
         Assert.Contains("  positions          256, rotary base 500000, llama3 scaling by 8 from 64", lines);

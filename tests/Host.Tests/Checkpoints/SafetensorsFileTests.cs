@@ -7,9 +7,9 @@ namespace RepNoise.Host.Tests.Checkpoints;
 
 public sealed class SafetensorsFileTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void Lists_tensors_by_their_place_in_the_file_with_metadata()
@@ -134,7 +134,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [MemberData(nameof(Malformed), DisableDiscoveryEnumeration = true)]
     public void Refuses_malformed_files_by_kind(SafetensorsError kind, byte[] bytes)
     {
-        string path = _folder.Write("model.safetensors", bytes);
+        string path = folder.Write("model.safetensors", bytes);
         var error = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
         Assert.Equal(kind, error.Kind);
         Assert.Equal(path, error.Path);
@@ -155,12 +155,12 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData(".")]
     [InlineData("nul\0.safetensors")]
     public void Refuses_what_cannot_be_opened(string name) =>
-        Assert.Equal(SafetensorsError.Unreadable, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Path.Combine(_folder.Path, name))).Kind);
+        Assert.Equal(SafetensorsError.Unreadable, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Path.Combine(folder.Path, name))).Kind);
 
     [Fact]
     public void A_pointer_of_git_lfs_is_recognised()
     {
-        string path = _folder.Write("lfs.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+        string path = folder.Write("lfs.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
         var error = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
         Assert.Equal(SafetensorsError.HeaderTooLong, error.Kind);
         Assert.Contains("git lfs pull", error.Remedy, StringComparison.Ordinal);
@@ -170,9 +170,9 @@ public sealed class SafetensorsFileTests : IDisposable
     public void Nesting_cannot_overflow_the_stack()
     {
         byte[] header = Encoding.UTF8.GetBytes("{\"a\":" + new string('[', 1_000_000));
-        string path = _folder.Write("deep.safetensors", Of(header, []));
+        string path = folder.Write("deep.safetensors", Of(header, []));
         Assert.Equal(SafetensorsError.BadEntry, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path)).Kind);
-        path = _folder.Write("deeper.safetensors", Of("{\"a\":{\"shape\":" + new string('[', 1_000_000), 0));
+        path = folder.Write("deeper.safetensors", Of("{\"a\":{\"shape\":" + new string('[', 1_000_000), 0));
         Assert.Equal(SafetensorsError.BadShape, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path)).Kind);
     }
 
@@ -180,7 +180,7 @@ public sealed class SafetensorsFileTests : IDisposable
     public void Hostile_names_are_cut_and_escaped_in_messages()
     {
         string name = "\\u001b[31m\\n" + new string('x', 100_000);
-        string path = _folder.Write("name.safetensors", Of($"{{{Entry(name, "F32", "[3]", "[0,8]")}}}", 8));
+        string path = folder.Write("name.safetensors", Of($"{{{Entry(name, "F32", "[3]", "[0,8]")}}}", 8));
         var error = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
         Assert.True(error.Message.Length < 1000);
         Assert.DoesNotContain(error.Message, char.IsControl);
@@ -254,7 +254,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void A_claimed_size_allocates_nothing()
     {
-        string path = _folder.Write("claim.safetensors", Of($"{{{Entry("a", "F32", "[1000000000000]", "[0,4000000000000]")}}}", 8));
+        string path = folder.Write("claim.safetensors", Of($"{{{Entry("a", "F32", "[1000000000000]", "[0,4000000000000]")}}}", 8));
         long before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
@@ -264,7 +264,7 @@ public sealed class SafetensorsFileTests : IDisposable
     public void Tensors_beyond_2_GB_are_read_in_parts()
     {
         const long Count = 700_000_000;
-        string path = _folder.Write("large.safetensors", Of($"{{{Entry("a", "F32", $"[{Count}]", $"[0,{4 * Count}]")}}} ", 0));
+        string path = folder.Write("large.safetensors", Of($"{{{Entry("a", "F32", $"[{Count}]", $"[0,{4 * Count}]")}}} ", 0));
         using (var stream = File.OpenWrite(path))
         {
             // Sparse: only the last page takes room.
@@ -299,5 +299,5 @@ public sealed class SafetensorsFileTests : IDisposable
         }
     }
 
-    private SafetensorsFile Open(byte[] bytes) => SafetensorsFile.Open(_folder.Write($"{Guid.NewGuid():n}.safetensors", bytes));
+    private SafetensorsFile Open(byte[] bytes) => SafetensorsFile.Open(folder.Write($"{Guid.NewGuid():n}.safetensors", bytes));
 }

@@ -18,9 +18,9 @@ public sealed class SafetensorsFuzzTests : IDisposable
     private static readonly string[] Pieces =
         ["{", "}", "[", "]", "\"", ",", ":", "-1", "1e9", "9223372036854775807", "null", "\\ud800", "\"a\"", "\"F16\"", "\"shape\"", "\u00e9", " "];
 
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void Random_files_never_crash() => Gen.Byte.Array[0, 200].ForAll(seed: 1, 200, bytes => TryOpen(bytes));
@@ -104,7 +104,7 @@ public sealed class SafetensorsFuzzTests : IDisposable
 
     private bool TryOpen(byte[] bytes) => Succeeds(() =>
     {
-        using var file = SafetensorsFile.Open(_folder.Write("fuzz.safetensors", bytes));
+        using var file = SafetensorsFile.Open(folder.Write("fuzz.safetensors", bytes));
         foreach (var tensor in file.Tensors)
         {
             Assert.Equal(tensor.ByteLength, file.Bytes(tensor.Name).Length);

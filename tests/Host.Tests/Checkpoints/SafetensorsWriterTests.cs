@@ -7,16 +7,16 @@ public sealed class SafetensorsWriterTests : IDisposable
 {
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData("mistral")]
     [InlineData("qwen2")]
     public void Writes_byte_for_byte_what_the_reference_implementation_wrote(string model)
     {
-        string path = Path.Combine(Goldens.Folder, model, "model.safetensors"), copy = _folder["copy.safetensors"];
+        string path = Path.Combine(Goldens.Folder, model, "model.safetensors"), copy = folder["copy.safetensors"];
         using (var source = SafetensorsFile.Open(path))
         using (var writer = SafetensorsWriter.Create(copy, [.. source.Tensors.Select(t => new TensorSpec(t.Name, t.DType, t.Shape))], source.Metadata))
         {
@@ -35,7 +35,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void An_independent_reader_accepts_what_is_written_in_pieces()
     {
         float[] values = [.. Enumerable.Range(0, 1000).Select(i => MathF.Sin(i))];
-        string path = _folder["pieces.safetensors"];
+        string path = folder["pieces.safetensors"];
         TensorSpec[] tensors =
         [
             new("none", DType.F32, [0]), new("é \"quoted\" \n", DType.F32, [10, 100]), new("scalar", DType.F32, []),
@@ -69,7 +69,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [Fact]
     public void No_metadata_writes_none()
     {
-        string path = _folder["bare.safetensors"];
+        string path = folder["bare.safetensors"];
         using (var writer = SafetensorsWriter.Create(path, [], new Dictionary<string, string>()))
         {
             writer.Finish();
@@ -87,7 +87,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [InlineData(DType.F32, float.MaxValue, true)]
     public void A_finite_value_that_would_become_infinite_is_an_error_with_a_remedy(DType type, float value, bool fits)
     {
-        using var writer = SafetensorsWriter.Create(_folder["overflow.safetensors"], [new TensorSpec("w", type, [100])], Metadata);
+        using var writer = SafetensorsWriter.Create(folder["overflow.safetensors"], [new TensorSpec("w", type, [100])], Metadata);
         writer.Write(new float[60]);
         float[] rest = new float[40];
         rest[7] = value;
@@ -111,7 +111,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [InlineData(DType.BF16, float.NaN)]
     public void Weights_that_are_not_finite_are_never_written(DType type, float value)
     {
-        using var writer = SafetensorsWriter.Create(_folder["nan.safetensors"], [new TensorSpec("w", type, [3])], Metadata);
+        using var writer = SafetensorsWriter.Create(folder["nan.safetensors"], [new TensorSpec("w", type, [3])], Metadata);
         var error = Assert.Throws<ModelSaveException>(() => writer.Write([1f, value, 1f]));
         Assert.Equal((ModelSaveError.NonFinite, "w"), (error.Kind, error.Tensor));
         Assert.Contains("element 1", error.Message, StringComparison.Ordinal);
@@ -120,7 +120,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [Fact]
     public void Too_much_or_too_little_is_a_mistake_of_the_caller()
     {
-        using var writer = SafetensorsWriter.Create(_folder["short.safetensors"], [new TensorSpec("w", DType.F32, [3])], Metadata);
+        using var writer = SafetensorsWriter.Create(folder["short.safetensors"], [new TensorSpec("w", DType.F32, [3])], Metadata);
         Assert.Throws<InvalidOperationException>(() => writer.Write(new float[4]));
         writer.Write(new float[2]);
         Assert.Throws<InvalidOperationException>(writer.Finish);
@@ -132,7 +132,7 @@ public sealed class SafetensorsWriterTests : IDisposable
     [Fact]
     public void An_existing_file_is_not_overwritten()
     {
-        string path = _folder.Write("there.safetensors", "mine");
+        string path = folder.Write("there.safetensors", "mine");
         Assert.Throws<IOException>(() => SafetensorsWriter.Create(path, [], Metadata));
         Assert.Equal("mine", File.ReadAllText(path));
     }

@@ -8,9 +8,9 @@ namespace RepNoise.Host.Tests.Data;
 /// <summary>One kind of malformation, one test: the error names its fault and its place.</summary>
 public sealed class JsonRowsTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData("{\"a\":\"1\"}\n{\"a\":\n", "2:6")] // cut in a value
@@ -27,7 +27,7 @@ public sealed class JsonRowsTests : IDisposable
     [InlineData("[\n{\"a\":\"1", "2:1")] // cut in a string
     public void Malformed_JSON_is_placed(string text, string place)
     {
-        string path = _folder.Write("x.json", text);
+        string path = folder.Write("x.json", text);
         var e = Assert.Throws<DataException>(() => ReadAll(path));
         Assert.Equal((DataFault.Syntax, $"{path}:{place}"), (e.Fault, e.Place));
     }
@@ -39,23 +39,23 @@ public sealed class JsonRowsTests : IDisposable
     [InlineData("[]")]
     public void Empty_files_are_refused(string text)
     {
-        string path = _folder.Write("x.json", text);
+        string path = folder.Write("x.json", text);
         Assert.Equal(DataFault.Empty, Assert.Throws<DataException>(() => PairReader.Read(path)).Fault);
     }
 
     [Fact]
     public void Files_of_other_kinds_are_named()
     {
-        Assert.Contains("gzip", Fail(_folder.Write("x.json", 0x1f, 0x8b, 8, 0)).Problem, StringComparison.Ordinal);
-        Assert.Contains("UTF-16", Fail(_folder.Write("x.json", 0xff, 0xfe, (byte)'[', 0)).Problem, StringComparison.Ordinal);
-        Assert.Equal(DataFault.Unreadable, Fail(_folder["absent.json"]).Fault);
-        Assert.Equal(DataFault.Unreadable, Fail(_folder[""]).Fault);
+        Assert.Contains("gzip", Fail(folder.Write("x.json", 0x1f, 0x8b, 8, 0)).Problem, StringComparison.Ordinal);
+        Assert.Contains("UTF-16", Fail(folder.Write("x.json", 0xff, 0xfe, (byte)'[', 0)).Problem, StringComparison.Ordinal);
+        Assert.Equal(DataFault.Unreadable, Fail(folder["absent.json"]).Fault);
+        Assert.Equal(DataFault.Unreadable, Fail(folder[""]).Fault);
     }
 
     [Fact]
     public void Invalid_UTF8_is_placed()
     {
-        string path = _folder.Write("x.jsonl", [.. "{\"a\":\"é\"}\n{\"a\":\""u8, 0xe9, .. "\"}"u8]);
+        string path = folder.Write("x.jsonl", [.. "{\"a\":\"é\"}\n{\"a\":\""u8, 0xe9, .. "\"}"u8]);
         var e = Fail(path);
         Assert.Equal((DataFault.Encoding, path + ":2"), (e.Fault, e.Place));
         Assert.Contains("0xe9", e.Problem, StringComparison.Ordinal);
@@ -64,14 +64,14 @@ public sealed class JsonRowsTests : IDisposable
     [Fact]
     public void Half_a_surrogate_pair_is_refused()
     {
-        string path = _folder.Write("x.jsonl", "{\"a\":\"\\ud83d\"}");
+        string path = folder.Write("x.jsonl", "{\"a\":\"\\ud83d\"}");
         Assert.Equal(DataFault.Encoding, Fail(path).Fault);
     }
 
     [Fact]
     public void A_row_without_end_stops_at_the_limit()
     {
-        string path = _folder["x.jsonl"];
+        string path = folder["x.jsonl"];
         using (var file = File.Create(path))
         {
             file.Write("{\"a\":\"1\"}\n{\"a\":\""u8);
@@ -87,8 +87,8 @@ public sealed class JsonRowsTests : IDisposable
         // Unpaired surrogates have no UTF-8 form: the writer replaces them, so compare what was written.
         string[] rows = [.. texts.Select(t => new string([.. t.Where(c => !char.IsSurrogate(c))]))];
         var objects = rows.Select(t => $"{{\"a\":{System.Text.Json.JsonSerializer.Serialize(t)}}}").ToArray();
-        Assert.Equal(rows, ReadAll(_folder.Write("p.json", "[" + string.Join(" ,\n", objects) + "]")));
-        Assert.Equal(rows, ReadAll(_folder.Write("p.jsonl", string.Join("\n", objects))));
+        Assert.Equal(rows, ReadAll(folder.Write("p.json", "[" + string.Join(" ,\n", objects) + "]")));
+        Assert.Equal(rows, ReadAll(folder.Write("p.jsonl", string.Join("\n", objects))));
     }, seed: "0000KOIPe3J3", iter: 300, threads: 1);
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class JsonRowsTests : IDisposable
         Gen.Byte.Array[0, 60],
         Gen.OneOf("[]{}\",:\\ \n\u00e9a0".Select(Gen.Const).ToArray()).Array[0, 40].Select(c => Encoding.UTF8.GetBytes(c))).Sample(bytes =>
     {
-        string path = _folder.Write("r.json", bytes);
+        string path = folder.Write("r.json", bytes);
         try
         {
             foreach (var row in RowSource.Read(path))

@@ -12,13 +12,13 @@ public class PairPackerTests
     private const string Seed = "0N0XIzNsQ0O2";
 
     // Few ids, so that chance agreements, id 0, pads inside a text and one answer opening the other all come often.
-    private static readonly Gen<int[]> s_ids = Gen.Int[0, 4].Array[0, 6];
+    private static readonly Gen<int[]> Ids = Gen.Int[0, 4].Array[0, 6];
 
-    private static readonly Gen<TokenPair> s_pair =
-        Gen.Select(s_ids, s_ids, s_ids).Where(x => x.Item1.Length + Math.Min(x.Item2.Length, x.Item3.Length) > 0)
+    private static readonly Gen<TokenPair> Pair =
+        Gen.Select(Ids, Ids, Ids).Where(x => x.Item1.Length + Math.Min(x.Item2.Length, x.Item3.Length) > 0)
             .Select(x => new TokenPair([.. x.Item1, .. x.Item2], [.. x.Item1, .. x.Item3], x.Item2.Length, "pairs.json:1"));
 
-    private static readonly Gen<PackingOptions> s_options =
+    private static readonly Gen<PackingOptions> Options =
         Gen.Select(Gen.OneOf(Gen.Const(0), Gen.Const(2), Gen.Const(9)), Gen.Bool, Gen.Bool).Select(x => new PackingOptions
         {
             PadId = x.Item1,
@@ -29,11 +29,11 @@ public class PairPackerTests
 
     [Fact]
     public void Terms_and_visibility_are_those_of_the_padded_frame() =>
-        Gen.Select(s_pair.Array[1, 4], s_options).Sample((pairs, options) => CheckAgainstOracle(pairs, options), seed: Seed, iter: 20_000);
+        Gen.Select(Pair.Array[1, 4], Options).Sample((pairs, options) => CheckAgainstOracle(pairs, options), seed: Seed, iter: 20_000);
 
     [Fact]
     public void Capacity_covers_every_batch_of_the_data() =>
-        Gen.Select(s_pair.Array[2, 7], s_options, Gen.Int[1, 4]).Sample(CheckCapacity, seed: Seed, iter: 2_000);
+        Gen.Select(Pair.Array[2, 7], Options, Gen.Int[1, 4]).Sample(CheckCapacity, seed: Seed, iter: 2_000);
 
     private static void CheckCapacity(TokenPair[] pairs, PackingOptions options, int size)
     {

@@ -5,14 +5,14 @@ namespace RepNoise.Host.Tests.Data;
 
 public sealed class PairReaderTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void BeaverTails_takes_the_unsafe_rows_and_the_refusal_as_a_whole_text()
     {
-        string path = _folder.Write("b.json", """
+        string path = folder.Write("b.json", """
             [
               {"prompt": "P?", "response": "R", "category": {"animal_abuse": true}, "is_safe": false, "refusal": "Question: P?\nAnswer: No."},
               {"prompt": "Q?", "response": "S", "category": {"animal_abuse": false}, "is_safe": true, "refusal": "x"}
@@ -27,7 +27,7 @@ public sealed class PairReaderTests : IDisposable
     [Fact]
     public void The_demo_s_line_break_after_Answer_is_a_template()
     {
-        string path = _folder.Write("b.jsonl", """{"prompt":"P","response":"R","is_safe":false,"refusal":"Question: P\nAnswer:\nNo."}""");
+        string path = folder.Write("b.jsonl", """{"prompt":"P","response":"R","is_safe":false,"refusal":"Question: P\nAnswer:\nNo."}""");
         var data = PairReader.Read(path, new PairOptions { Template = Template.Parse(@"Question: {prompt}\nAnswer:\n{answer}") });
         Assert.Equal("Question: P\nAnswer:\nR", data.Pairs[0].Harmful);
         Assert.Equal("Question: P\nAnswer:\n", data.Pairs[0].Prompt);
@@ -39,7 +39,7 @@ public sealed class PairReaderTests : IDisposable
     [InlineData("User: You are required to continue the generation of the given incomplete prompt\\nPrompt: P\\nContinuation: I cannot.")]
     public void DecodingTrust_takes_the_toxic_rows_and_every_form_of_refusal(string refusal)
     {
-        string path = _folder.Write("d.json", $$$"""
+        string path = folder.Write("d.json", $$$"""
             {"type":"toxic","prompt":{"text":"P","toxicity":0.9},"continuation":{"text":" C"},"refusal":"{{{refusal}}}"}
             {"type":"non_toxic","prompt":{"text":"P"},"continuation":{"text":" C"}}
             """);
@@ -52,7 +52,7 @@ public sealed class PairReaderTests : IDisposable
     [Fact]
     public void Generic_rows_name_fields_and_template_and_skip_blank_lines()
     {
-        string path = _folder.Write("g.jsonl",
+        string path = folder.Write("g.jsonl",
             "\uFEFF\n{\"q\":{\"en\":\"P\"},\"bad\":\"B\",\"good\":\"G\"}\r\n  \n{\"q.en\":\"Z\",\"bad\":\"\",\"good\":\"H\"}");
         var options = new PairOptions { PromptField = "q.en", HarmfulField = "bad", HarmlessField = "good" };
         var joined = PairReader.Read(path, options);
@@ -64,14 +64,14 @@ public sealed class PairReaderTests : IDisposable
     [Fact]
     public void A_refusal_that_does_not_open_with_the_prompt_is_counted()
     {
-        string path = _folder.Write("b.jsonl", """{"prompt":"P","response":"R","is_safe":false,"refusal":"No."}""");
+        string path = folder.Write("b.jsonl", """{"prompt":"P","response":"R","is_safe":false,"refusal":"No."}""");
         Assert.Equal(1, PairReader.Read(path).PromptMismatches);
     }
 
     [Fact]
     public void A_missing_field_names_the_fields_and_the_nearest()
     {
-        string path = _folder.Write("g.jsonl", """
+        string path = folder.Write("g.jsonl", """
             {"prompt":"P","harmful":"B","harmless":"G"}
             {"prompt":"P","harmfull":"B","harmless":"G"}
             """);
@@ -87,7 +87,7 @@ public sealed class PairReaderTests : IDisposable
     [InlineData("""{"prompt":"P","harmful":["B"],"harmless":"G"}""", "an array")]
     public void A_field_of_another_kind_is_named(string row, string kind)
     {
-        string path = _folder.Write("g.jsonl", """{"prompt":"P","harmful":"B","harmless":"G"}""" + "\n" + row);
+        string path = folder.Write("g.jsonl", """{"prompt":"P","harmful":"B","harmless":"G"}""" + "\n" + row);
         var e = Assert.Throws<DataException>(() => PairReader.Read(path));
         Assert.Equal((DataFault.WrongType, path + ":2"), (e.Fault, e.Place));
         Assert.Contains(kind, e.Problem, StringComparison.Ordinal);
@@ -96,9 +96,9 @@ public sealed class PairReaderTests : IDisposable
     [Fact]
     public void Unknown_fields_and_files_without_harm_are_refused()
     {
-        var e = Assert.Throws<DataException>(() => PairReader.Read(_folder.Write("u.jsonl", """{"a":"b"}""")));
+        var e = Assert.Throws<DataException>(() => PairReader.Read(folder.Write("u.jsonl", """{"a":"b"}""")));
         Assert.Equal(DataFault.UnknownLayout, e.Fault);
-        string safe = _folder.Write("s.jsonl", """{"prompt":"P","response":"R","is_safe":true,"refusal":"No."}""");
+        string safe = folder.Write("s.jsonl", """{"prompt":"P","response":"R","is_safe":true,"refusal":"No."}""");
         Assert.Equal(DataFault.Empty, Assert.Throws<DataException>(() => PairReader.Read(safe)).Fault);
     }
 }

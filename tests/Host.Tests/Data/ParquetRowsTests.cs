@@ -8,9 +8,9 @@ namespace RepNoise.Host.Tests.Data;
 
 public sealed class ParquetRowsTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public async Task Rows_of_all_groups_are_read_with_their_numbers()
@@ -37,7 +37,7 @@ public sealed class ParquetRowsTests : IDisposable
     {
         var text = new DataField<string>("text");
         var schema = new ParquetSchema(new StructField("prompt", text));
-        string path = _folder["s.parquet"];
+        string path = folder["s.parquet"];
         await using (var stream = File.Create(path))
         await using (var writer = await ParquetWriter.CreateAsync(schema, stream, cancellationToken: TestContext.Current.CancellationToken))
         {
@@ -55,7 +55,7 @@ public sealed class ParquetRowsTests : IDisposable
         {
             byte[] bad = good[..length];
             bad[at % length] = value;
-            string path = _folder.Write("bad.parquet", bad);
+            string path = folder.Write("bad.parquet", bad);
             try
             {
                 Assert.NotEmpty(PairReader.Read(path).Pairs);
@@ -74,7 +74,7 @@ public sealed class ParquetRowsTests : IDisposable
     {
         DataField<string> prompt = new("prompt"), response = new("response"), refusal = new("refusal");
         var isSafe = new DataField<bool>("is_safe");
-        string path = _folder["p.parquet"];
+        string path = folder["p.parquet"];
         await using var stream = File.Create(path);
         await using var writer = await ParquetWriter.CreateAsync(new ParquetSchema(prompt, response, refusal, isSafe), stream);
         foreach (var texts in groups)

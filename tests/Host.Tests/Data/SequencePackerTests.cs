@@ -5,7 +5,7 @@ namespace RepNoise.Host.Tests.Data;
 
 public class SequencePackerTests
 {
-    private static readonly TokenExample[] s_examples = [new([1, 7, 8, 9], 2, 0, "a"), new([1, 4], 1, 1, "b")];
+    private static readonly TokenExample[] Examples = [new([1, 7, 8, 9], 2, 0, "a"), new([1, 4], 1, 1, "b")];
 
     [Fact]
     public void Every_token_after_the_first_is_a_target()
@@ -79,8 +79,8 @@ public class SequencePackerTests
 
     private static PackedBatch Pack(SequenceOptions options)
     {
-        var batch = new PackedBatch(PackedBatchCapacity.OfSequences(s_examples, 2, options));
-        new SequencePacker(options).Fill(batch, s_examples);
+        var batch = new PackedBatch(PackedBatchCapacity.OfSequences(Examples, 2, options));
+        new SequencePacker(options).Fill(batch, Examples);
         return batch;
     }
 }
