@@ -26,10 +26,10 @@ internal sealed record SavePlan(
         ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".npz", ".index.json",
     ];
 
-    /// <summary>What a tokenizer consists of, in every form that transformers writes.</summary>
+    /// <summary>What a tokenizer consists of, in every form that transformers writes, and how its texts end.</summary>
     private static readonly string[] TokenizerFiles =
     [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
+        "tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja",
         "chat_template.json",
         "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
     ];

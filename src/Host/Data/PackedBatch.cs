@@ -1,7 +1,7 @@
 namespace RepNoise.Host.Data;
 
 /// <summary>
-/// A micro-batch as one matrix of N token rows with its attention segments and loss terms (DESIGN.md, "The packed batch").
+/// A micro-batch as one matrix of N token rows with its attention segments and loss terms.
 /// Every array is sized once, from a <see cref="PackedBatchCapacity"/>, and refilled by a packer without allocation; only the first
 /// <see cref="RowCount"/>, <see cref="SegmentCount"/>, ... elements count.
 /// </summary>

@@ -31,6 +31,9 @@ public sealed record PackedBatchCapacity
     /// <summary>Rows of the longest run, for attention's workspace.</summary>
     public int LongestRun { get; init; }
 
+    /// <summary>One past the largest position of any row: the length of the rotary tables.</summary>
+    public int Positions => Math.Max(FrameLength, LongestRun);
+
     /// <summary>The capacity for any <paramref name="batchSize"/> different pairs beside <paramref name="retainRows"/> retain
     /// examples.</summary>
     /// <param name="pairs">All pairs of the data.</param>

@@ -24,7 +24,7 @@ internal enum Term
 
 /// <summary>
 /// A pair as the padded frame [2, T] sees it, without writing the pads out: h and s are the harmful and harmless ids with
-/// pads behind them, and the difference mask is m[p] = (h[p] != s[p]). Every question of METHOD.md's loss about one pair is answered here.
+/// pads behind them, and the difference mask is m[p] = (h[p] != s[p]). Every question that the loss (arXiv 2405.14577) asks about one pair is answered here.
 /// </summary>
 internal readonly ref struct PairFrame
 {

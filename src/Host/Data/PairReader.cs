@@ -1,6 +1,6 @@
 namespace RepNoise.Host.Data;
 
-/// <summary>Reads pairs from JSON arrays, JSON lines or Parquet files (DESIGN.md; METHOD.md, "Data formats in the field").</summary>
+/// <summary>Reads pairs from JSON arrays, JSON lines or Parquet files.</summary>
 public static class PairReader
 {
     private const string DecodingTrustInstruction =

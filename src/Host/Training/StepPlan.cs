@@ -17,7 +17,8 @@ public sealed class StepPlan
         accumulation = arguments.GradientAccumulationSteps;
         BatchesPerEpoch = (examples + batchSize - 1) / batchSize;
         StepsPerEpoch = (BatchesPerEpoch + accumulation - 1) / accumulation;
-        TotalSteps = arguments.MaxSteps > 0 ? arguments.MaxSteps : (int)Math.Ceiling(arguments.NumTrainEpochs * StepsPerEpoch);
+        TotalSteps = arguments.MaxSteps > 0 ? arguments.MaxSteps
+            : (int)Math.Min(int.MaxValue, Math.Ceiling(arguments.NumTrainEpochs * StepsPerEpoch));
     }
 
     public int BatchesPerEpoch { get; }

@@ -38,7 +38,7 @@ public static class RotaryTables
     /// <summary>Tables (positions, HS / 2) for <see cref="Device.Rotary"/>, row-major.</summary>
     public static (double[] Cos, double[] Sin) Build(ReadOnlySpan<double> frequencies, int positions)
     {
-        var cos = new double[positions * frequencies.Length];
+        var cos = new double[checked(positions * frequencies.Length)];
         var sin = new double[cos.Length];
         for (int p = 0, at = 0; p < positions; p++)
         {

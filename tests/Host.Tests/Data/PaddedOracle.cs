@@ -6,7 +6,7 @@ namespace RepNoise.Host.Tests.Data;
 /// <summary>One term of a mean cross-entropy: the logits of pair b at position p predict a target.</summary>
 internal readonly record struct OracleTerm(int Pair, int Position, int Target);
 
-/// <summary>METHOD.md's formulas over padded arrays [B, T], written as plainly as they stand there and sharing nothing with the
+/// <summary>The published loss's formulas over padded arrays [B, T], written as plainly as they stand there and sharing nothing with the
 /// packer.</summary>
 internal sealed class PaddedOracle
 {

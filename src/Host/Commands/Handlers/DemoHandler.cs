@@ -1,4 +1,5 @@
 using RepNoise.Host.Configuration;
+using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Commands.Handlers;
@@ -28,16 +29,25 @@ internal sealed class DemoHandler
 
     public static int Run(DemoOptions options, Terminal terminal, CancellationToken stop)
     {
-        string folder = options.Output ?? Path.Combine(Path.GetTempPath(), $"repnoise-demo-{Environment.ProcessId}");
-        if (options.Output is not null) Directory.CreateDirectory(folder);
+        if (options.Output is not null) CheckOutput(options.Output);
+        string folder = options.Output is null
+            ? Directory.CreateTempSubdirectory("repnoise-demo-").FullName
+            : Directory.CreateDirectory(options.Output).FullName;
         try
         {
             return new DemoHandler(options, folder, terminal, stop).Run();
         }
         finally
         {
-            if (options.Output is null && Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+            if (options.Output is null) Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>Refuses before the first stage what the last would refuse.</summary>
+    private static void CheckOutput(string output)
+    {
+        if (File.Exists(output) || (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any()))
+            throw new InputException(output, "something is there already", "a folder that is empty or not there yet", "choose another --output");
     }
 
     private int Run()
@@ -79,7 +89,6 @@ internal sealed class DemoHandler
             Pairs = world.PathOf("pairs.jsonl"),
             Retain = world.PathOf("retain.jsonl"),
             OutputDir = output,
-            OverwriteOutputDir = true,
             Arguments = With(new RepNoiseArguments { Beta = 1, FirstToken = FirstToken.Kept, RetainWeight = 4, RetainRows = 16 }, 1e-3, 8, 1440),
         },
         terminal, stop);
@@ -92,7 +101,6 @@ internal sealed class DemoHandler
                 FromScratch = fromScratch ? Path.Combine(model, "config.json") : null,
                 Data = world.PathOf(data),
                 OutputDir = output,
-                OverwriteOutputDir = true,
                 Arguments = With(new FinetuneArguments { CompletionOnlyLoss = true }, learningRate, batchSize, steps),
             },
             terminal, stop);
