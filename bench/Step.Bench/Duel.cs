@@ -47,6 +47,7 @@ internal static class Duel
             double a = ours.Step().Loss, b = theirs.Step().Loss;
             if (step == 0) (loss, peerLoss) = (a, b);
             double difference = Math.Abs(a - b) / Math.Max(1, Math.Abs(b));
+            Console.Error.WriteLine($"{shape}/{setting}, step {step + 1}: loss {a:F7}, libtorch {b:F7}, {difference:E1} apart");
             if (!(difference <= s_tolerances[step]))
                 throw new InvalidOperationException($"shape {shape}, step {step + 1}: our loss is {a:R} and libtorch's {b:R}, {difference:E1} apart; " +
                     $"up to {s_tolerances[step]:E0} is rounding. No time is reported for a step that computes something else.");

@@ -23,6 +23,7 @@ command.SetAction(parsed =>
     string root = Root(), folder = Directory.CreateTempSubdirectory("step-bench-").FullName;
     try
     {
+        parsed.GetValue(json)!.Directory!.Create(); // before anything is measured
         var peer = new Peer(root);
         List<(Row, Row)> pairs = [];
         foreach (string shape in parsed.GetValue(shapes)!.Split(','))
@@ -36,13 +37,14 @@ command.SetAction(parsed =>
                 using var ours = new Child(Environment.ProcessPath!, ["--child", file], new Dictionary<string, string>());
                 using var theirs = peer.Start(file, setting);
                 pairs.Add(Duel.Run(shape, setting, job.Threads, ours, theirs, parsed.GetValue(quick)));
+                Results.Write(parsed.GetValue(json)!.FullName, root, pairs); // after every pair: a run that is cut short keeps what it has
             }
         }
 
-        Results.Write(parsed.GetValue(json)!.FullName, root, pairs);
+        Console.Write(File.ReadAllText(Path.ChangeExtension(parsed.GetValue(json)!.FullName, ".md")));
         return 0;
     }
-    catch (InvalidOperationException error)
+    catch (Exception error) when (error is InvalidOperationException or IOException)
     {
         Console.Error.WriteLine(error.Message);
         return 1;

@@ -33,7 +33,6 @@ internal static class Results
 
         json.WriteLine(JsonSerializer.Serialize(new { Ratios = ratios, Machine = machine, Commit = commit, LoadAverage = load }, s_json));
         File.WriteAllText(Path.ChangeExtension(path, ".md"), md.ToString());
-        Console.Write(md);
     }
 
     private sealed record Line(
