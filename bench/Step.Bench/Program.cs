@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Globalization;
+using RepNoise.Bench;
+using RepNoise.Bench.Step;
+
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--child", var jobFile])
+{
+    OurSide.Serve(Job.Read(jobFile));
+    return 0;
+}
+
+var json = new Option<FileInfo>("--json") { Required = true, Description = "The results, one object a line; a Markdown table goes beside it." };
+var shapes = new Option<string>("--shapes") { DefaultValueFactory = _ => string.Join(',', Shape.Names), Description = "Which shapes to run." };
+var settings = new Option<string>("--settings") { DefaultValueFactory = _ => string.Join(',', Peer.Settings), Description = "Which of the peer's settings." };
+var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads of either side." };
+var quick = new Option<bool>("--quick") { Description = "Three timed steps a pair." };
+settings.AcceptOnlyFromAmongList(Peer.Settings);
+shapes.AcceptOnlyFromAmongList(Shape.Names);
+var command = new RootCommand("A training step against libtorch's, in turns; losses are compared before anything is timed.") { json, shapes, settings, threads, quick };
+command.SetAction(parsed =>
+{
+    string root = Root(), folder = Directory.CreateTempSubdirectory("step-bench-").FullName;
+    try
+    {
+        parsed.GetValue(json)!.Directory!.Create(); // before anything is measured
+        var peer = new Peer(root);
+        List<(Row, Row)> pairs = [];
+        foreach (string shape in parsed.GetValue(shapes)!.Split(','))
+        {
+            var job = Shape.Create(shape, parsed.GetValue(threads), Path.Combine(folder, shape + ".safetensors"));
+            string file = Path.Combine(folder, shape + ".json");
+            job.Write(file);
+            OurSide.WriteTensors(job);
+            foreach (string setting in parsed.GetValue(settings)!.Split(','))
+            {
+                using var ours = new Child(Environment.ProcessPath!, ["--child", file], new Dictionary<string, string>());
+                using var theirs = peer.Start(file, setting);
+                pairs.Add(Duel.Run(shape, setting, job.Threads, ours, theirs, parsed.GetValue(quick)));
+                Results.Write(parsed.GetValue(json)!.FullName, root, pairs); // after every pair: a run that is cut short keeps what it has
+            }
+        }
+
+        Console.Write(File.ReadAllText(Path.ChangeExtension(parsed.GetValue(json)!.FullName, ".md")));
+        return 0;
+    }
+    catch (Exception error) when (error is InvalidOperationException or IOException)
+    {
+        Console.Error.WriteLine(error.Message);
+        return 1;
+    }
+    finally
+    {
+        Directory.Delete(folder, recursive: true);
+    }
+});
+return command.Parse(args).Invoke();
+
+static string Root()
+{
+    var folder = new DirectoryInfo(AppContext.BaseDirectory);
+    while (!File.Exists(Path.Combine(folder.FullName, "RepNoise.sln"))) folder = folder.Parent!;
+    return folder.FullName;
+}
+
+internal static class ListOptions
+{
+    /// <summary>Refuses a comma-separated list with a name outside <paramref name="names"/>.</summary>
+    public static void AcceptOnlyFromAmongList(this Option<string> option, string[] names) => option.Validators.Add(result =>
+    {
+        foreach (string name in (result.GetValueOrDefault<string>() ?? "").Split(','))
+            if (!names.Contains(name)) result.AddError($"{option.Name}: there is no {name}; choose from {string.Join(", ", names)}");
+    });
+}

@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+
+namespace RepNoise.Bench.Step;
+
+/// <summary>Writes the rows as lines of JSON, the ratios last, and the same as a Markdown table beside them.</summary>
+internal static class Results
+{
+    private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static void Write(string path, string root, IReadOnlyList<(Row Ours, Row Theirs)> pairs)
+    {
+        string machine = Cpu(), commit = Commit(root), load = File.ReadAllText("/proc/loadavg").Split(' ')[0];
+        string versions = $".NET {Environment.Version}, TorchSharp 0.107.0, libtorch 2.10.0, {RuntimeInformation.OSDescription}";
+        using var json = new StreamWriter(path);
+        json.NewLine = "\n";
+        var md = new StringBuilder($"{machine}, {Environment.ProcessorCount} cores; {versions}; commit {commit}; load average at the end {load}\n\n" +
+            "| shape | setting | threads | ours s (p20, p80) | libtorch s (p20, p80) | faster | ours MB | libtorch MB | smaller |\n|---|---|---|---|---|---|---|---|---|\n");
+        var ratios = new SortedDictionary<string, object>(StringComparer.Ordinal);
+        foreach (var (ours, theirs) in pairs)
+        {
+            foreach (var r in (Row[])[ours, theirs])
+                json.WriteLine(JsonSerializer.Serialize(new Line(r.Shape, r.Side, r.Setting, r.Threads, r.Seconds, r.PeakBytes, r.Loss,
+                    machine, versions, commit), s_json));
+            double faster = theirs.Seconds.Median / ours.Seconds.Median, smaller = (double)theirs.PeakBytes / ours.PeakBytes;
+            ratios[$"{ours.Shape}/{ours.Setting}"] = new { Seconds = faster, PeakBytes = smaller };
+            md.Append(CultureInfo.InvariantCulture, $"| {ours.Shape} | {ours.Setting} | {ours.Threads} | {Text(ours)} | {Text(theirs)} | {faster:F2}x ")
+                .Append(CultureInfo.InvariantCulture, $"| {ours.PeakBytes / 1e6:F0} | {theirs.PeakBytes / 1e6:F0} | {smaller:F2}x |\n");
+        }
+
+        json.WriteLine(JsonSerializer.Serialize(new { Ratios = ratios, Machine = machine, Commit = commit, LoadAverage = load }, s_json));
+        File.WriteAllText(Path.ChangeExtension(path, ".md"), md.ToString());
+    }
+
+    private sealed record Line(
+        string Shape, string Side, string Setting, int Threads, Spread Seconds, long PeakBytes, double Loss, string Machine, string Versions, string Commit);
+
+    private static string Text(Row row) =>
+        string.Create(CultureInfo.InvariantCulture, $"{row.Seconds.Median:F3} ({row.Seconds.P20:F3}, {row.Seconds.P80:F3})");
+
+    private static string Cpu() =>
+        File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+
+    private static string Commit(string root)
+    {
+        using var git = Process.Start(new ProcessStartInfo("git", ["-C", root, "describe", "--always", "--dirty"]) { RedirectStandardOutput = true })!;
+        return git.StandardOutput.ReadToEnd().Trim();
+    }
+}
