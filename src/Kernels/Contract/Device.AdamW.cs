@@ -18,6 +18,7 @@ public abstract partial class Device
     public void AddSquaredNorm(Tensor result, Tensor gradient)
     {
         Check.Shape(nameof(AddSquaredNorm), result, 1, 1);
+        using var observed = Observer is null ? default : Observe(nameof(AddSquaredNorm), SquaredNormCost(gradient.Length, Size(gradient)));
         AddSquaredNormCore(result, gradient);
     }
 
@@ -33,6 +34,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(ClipFactor), result, 1, 2);
         Check.Shape(nameof(ClipFactor), squaredNorm, 1, 1);
+        using var observed = Observer is null ? default : Observe(nameof(ClipFactor), SumCost(1, Size(squaredNorm)));
         ClipFactorCore(result, squaredNorm, maxNorm, scale);
     }
 
@@ -56,6 +58,7 @@ public abstract partial class Device
         Check.Shape(nameof(AdamW), v, master.Rows, master.Columns);
         Check.Shape(nameof(AdamW), gradientFactor, 1, 1);
         Check.That(step.Step > 0, nameof(AdamW), $"step is {step.Step}", "1 or more");
+        using var observed = Observer is null ? default : Observe(nameof(AdamW), AdamWCost(master.Length, Size(master)));
         AdamWCore(master, copy, gradient, m, v, step, gradientFactor);
     }
 

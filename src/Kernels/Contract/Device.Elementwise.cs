@@ -4,12 +4,17 @@ namespace RepNoise.Kernels;
 public abstract partial class Device
 {
     /// <summary>Sets every element to <paramref name="value"/>.</summary>
-    public void Fill(Tensor target, double value) => FillCore(target, value);
+    public void Fill(Tensor target, double value)
+    {
+        using var observed = Observer is null ? default : Observe(nameof(Fill), FillCost(target.Length, Size(target)));
+        FillCore(target, value);
+    }
 
     /// <summary>target = source; formats may differ (master weights to compute weights).</summary>
     public void Copy(Tensor target, Tensor source)
     {
         Check.Shape(nameof(Copy), target, source.Rows, source.Columns);
+        using var observed = Observer is null ? default : Observe(nameof(Copy), CopyCost(target.Length, Size(target), Size(source)));
         CopyCore(target, source);
     }
 
@@ -18,6 +23,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(AddScaled), target, source.Rows, source.Columns);
         Check.OptionalShape(nameof(AddScaled), deviceFactor, 1, 1);
+        using var observed = Observer is null ? default : Observe(nameof(AddScaled), AddScaledCost(target.Length, Size(target)));
         AddScaledCore(target, source, factor, deviceFactor);
     }
 
@@ -25,6 +31,7 @@ public abstract partial class Device
     public void SumInto(Tensor result, Tensor values, double factor, double constant)
     {
         Check.Shape(nameof(SumInto), result, 1, 1);
+        using var observed = Observer is null ? default : Observe(nameof(SumInto), SumCost(values.Length, Size(values)));
         SumIntoCore(result, values, factor, constant);
     }
 
@@ -40,8 +47,15 @@ public abstract partial class Device
     {
         Check.Shape(nameof(AscentValue), result, 1, 2);
         Check.That(terms.Rows == 1, nameof(AscentValue), $"terms is {terms}", "one row");
+        using var observed = Observer is null ? default : Observe(nameof(AscentValue), SumCost(terms.Length, Size(terms)));
         AscentValueCore(result, terms, divisor, offset);
     }
+
+    public static OpCost FillCost(long length, int size) => new(0, 1.0 * length * size);
+
+    public static OpCost CopyCost(long length, int targetSize, int sourceSize) => new(0, 1.0 * length * (targetSize + sourceSize));
+
+    public static OpCost SumCost(long length, int size) => new(length, 1.0 * length * size);
 
     public static OpCost AddScaledCost(long length, int size) => new(2.0 * length, 3.0 * length * size);
 

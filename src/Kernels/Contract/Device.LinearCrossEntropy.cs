@@ -30,6 +30,7 @@ public abstract partial class Device
         Check.That(dX.IsEmpty == dWeight.IsEmpty, nameof(LinearCrossEntropy), "only one gradient is asked for", "both or none");
         Check.That(!workspace.IsEmpty && workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
             $"workspace is {workspace}", $"(chunk, {weight.Rows})");
+        using var observed = Observer is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, Size(x)));
         if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, gradientFactor, dX, dWeight, workspace);
     }
 

@@ -29,6 +29,7 @@ public abstract partial class Device
         Check.Shape(nameof(Matmul), c, m, n);
         Check.OptionalShape(nameof(Matmul), bias, 1, n);
         Check.That((form == MatmulForm.NT ? b.Columns : b.Rows) == k, nameof(Matmul), $"{form} of {a} and {b}", "equal inner dimensions");
+        using var observed = Observer is null ? default : Observe(nameof(Matmul), MatmulCost(m, n, k, Size(c)));
         MatmulCore(c, a, b, form, accumulate, bias);
     }
 
@@ -36,6 +37,7 @@ public abstract partial class Device
     public void BiasBackward(Tensor dBias, Tensor dOutput)
     {
         Check.Shape(nameof(BiasBackward), dBias, 1, dOutput.Columns);
+        using var observed = Observer is null ? default : Observe(nameof(BiasBackward), BiasBackwardCost(dOutput.Rows, dOutput.Columns, Size(dOutput)));
         BiasBackwardCore(dBias, dOutput);
     }
 
@@ -49,6 +51,8 @@ public abstract partial class Device
 
     public static OpCost MatmulCost(long m, long n, long k, int size) =>
         new(2.0 * m * n * k, ((double)m * k + (double)k * n + (double)m * n) * size);
+
+    public static OpCost BiasBackwardCost(int rows, int columns, int size) => new(1.0 * rows * columns, 1.0 * rows * columns * size);
 
     protected abstract void MatmulCore(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias);
 
