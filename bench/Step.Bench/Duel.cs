@@ -31,10 +31,10 @@ internal sealed record Spread(double Median, double P20, double P80, int Count)
 internal static class Duel
 {
     // float32 on both sides, sums in different orders; the second step adds Adam's first update, the sign of noisy gradients.
-    private static readonly double[] s_tolerances = [2e-5, 2e-4];
+    private static readonly double[] Tolerances = [2e-5, 2e-4];
 
     // A slow pair stops early, but not below the steps of --quick.
-    private static readonly TimeSpan s_budget = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Budget = TimeSpan.FromMinutes(2);
     private const int QuickSteps = 3;
     private const int FullSteps = 9;
 
@@ -48,13 +48,13 @@ internal static class Duel
             if (step == 0) (loss, peerLoss) = (a, b);
             double difference = Math.Abs(a - b) / Math.Max(1, Math.Abs(b));
             Console.Error.WriteLine($"{shape}/{setting}, step {step + 1}: loss {a:F7}, libtorch {b:F7}, {difference:E1} apart");
-            if (!(difference <= s_tolerances[step]))
+            if (!(difference <= Tolerances[step]))
                 throw new InvalidOperationException($"shape {shape}, step {step + 1}: our loss is {a:R} and libtorch's {b:R}, {difference:E1} apart; " +
-                    $"up to {s_tolerances[step]:E0} is rounding. No time is reported for a step that computes something else.");
+                    $"up to {Tolerances[step]:E0} is rounding. No time is reported for a step that computes something else.");
         }
 
         List<double> mine = [], peers = [];
-        var end = DateTime.UtcNow + s_budget;
+        var end = DateTime.UtcNow + Budget;
         for (int i = 0; i < (quick ? QuickSteps : FullSteps) && (i < QuickSteps || DateTime.UtcNow < end); i++)
         {
             mine.Add(ours.Step().Seconds);

@@ -9,7 +9,7 @@ namespace RepNoise.Bench.Step;
 /// <summary>Writes the rows as lines of JSON, the ratios last, and the same as a Markdown table beside them.</summary>
 internal static class Results
 {
-    private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public static void Write(string path, string root, IReadOnlyList<(Row Ours, Row Theirs)> pairs)
     {
@@ -24,14 +24,14 @@ internal static class Results
         {
             foreach (var r in (Row[])[ours, theirs])
                 json.WriteLine(JsonSerializer.Serialize(new Line(r.Shape, r.Side, r.Setting, r.Threads, r.Seconds, r.PeakBytes, r.Loss,
-                    machine, versions, commit), s_json));
+                    machine, versions, commit), Json));
             double faster = theirs.Seconds.Median / ours.Seconds.Median, smaller = (double)theirs.PeakBytes / ours.PeakBytes;
             ratios[$"{ours.Shape}/{ours.Setting}"] = new { Seconds = faster, PeakBytes = smaller };
             md.Append(CultureInfo.InvariantCulture, $"| {ours.Shape} | {ours.Setting} | {ours.Threads} | {Text(ours)} | {Text(theirs)} | {faster:F2}x ")
                 .Append(CultureInfo.InvariantCulture, $"| {ours.PeakBytes / 1e6:F0} | {theirs.PeakBytes / 1e6:F0} | {smaller:F2}x |\n");
         }
 
-        json.WriteLine(JsonSerializer.Serialize(new { Ratios = ratios, Machine = machine, Commit = commit, LoadAverage = load }, s_json));
+        json.WriteLine(JsonSerializer.Serialize(new { Ratios = ratios, Machine = machine, Commit = commit, LoadAverage = load }, Json));
         File.WriteAllText(Path.ChangeExtension(path, ".md"), md.ToString());
     }
 

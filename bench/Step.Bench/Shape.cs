@@ -4,9 +4,9 @@ namespace RepNoise.Bench.Step;
 internal static class Shape
 {
     // Log-normal draws, medians 19, 72 and 72 tokens.
-    private static readonly int[] s_prompts = [24, 19, 16, 9, 19, 19, 32, 16];
-    private static readonly int[] s_harmful = [24, 34, 68, 83, 115, 54, 101, 77];
-    private static readonly int[] s_harmless = [221, 67, 77, 103, 160, 38, 51, 58];
+    private static readonly int[] Prompts = [24, 19, 16, 9, 19, 19, 32, 16];
+    private static readonly int[] Harmful = [24, 34, 68, 83, 115, 54, 101, 77];
+    private static readonly int[] Harmless = [221, 67, 77, 103, 160, 38, 51, 58];
 
     public static readonly string[] Names = ["a", "b", "c", "sft-a", "sft-b"];
 
@@ -18,7 +18,7 @@ internal static class Shape
             "a" or "sft-a" => Fill(a, Same(128, 4), Same(128, 4), Same(128, 4)),
             "b" or "sft-b" => Fill(a with { Vocab = 4096, Hidden = 512, Intermediate = 1376, Layers = 8, Length = 128 },
                 Same(64, 4), Same(64, 4), Same(64, 4)),
-            "c" => Fill(a, s_prompts, s_harmful, s_harmless),
+            "c" => Fill(a, Prompts, Harmful, Harmless),
             _ => throw new ArgumentException($"there is no shape {name}; the shapes are {string.Join(", ", Names)}"),
         };
     }
