@@ -206,7 +206,7 @@ DEVICE double shuffle_xor(double value, int mask) {
 }
 
 // The lanes whose predicate holds, one bit each. All lanes take part.
-DEVICE uint32_t ballot(bool predicate) {
+DEVICE uint32_t lanes_where(bool predicate) {
   uint32_t lanes;
   asm volatile(
       "{\n\t"
