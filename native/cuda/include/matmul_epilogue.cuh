@@ -2,7 +2,11 @@
 // in runs of 16 bytes a lane.
 #pragma once
 
-#include "matmul_tile.cuh"
+#include "device.cuh"
+
+// Flags of a product's kernels.
+constexpr int FlagAccumulate = 1;  // C += instead of C =
+constexpr int FlagFloat = 2;       // C holds floats; else bf16
 
 // Where a product goes.
 struct MatmulOutput {
@@ -55,41 +59,41 @@ DEVICE void store_element(const MatmulOutput& out, int row, int column, float va
   store_value(to, out.accumulate ? load_value(to) + value : value);
 }
 
-// Writes a warp's sums, 16 rows at a time: whole tiles 16 bytes a lane, tiles at an edge or with odd strides one by one.
-template <typename Config, typename Out>
+// Writes sums of one warp, 16 rows by `Columns` at a time: whole tiles 16 bytes a lane, tiles at an edge or with odd strides
+// value by value.
+template <int Columns, typename Out>
 struct SumsWriter {
   static constexpr int Width = 16 / sizeof(Out);
   // Eight floats of padding put the rows that a half-warp writes into different banks.
-  static constexpr int RowBytes = (Config::WarpN + 8) * 4;
-  static constexpr int LanesPerRow = Config::WarpN / Width, RowsPerPass = WarpSize / LanesPerRow, Passes = 16 / RowsPerPass;
-  static_assert(Config::Threads / WarpSize * 16 * RowBytes <= Config::SharedBytes, "the warps' rows fit into the ring of stages");
+  static constexpr int RowBytes = (Columns + 8) * 4;
+  static constexpr int ScratchBytes = 16 * RowBytes;
+  static constexpr int LanesPerRow = Columns / Width, RowsPerPass = WarpSize / LanesPerRow, Passes = 16 / RowsPerPass;
   static_assert(LanesPerRow <= WarpSize && 16 % RowsPerPass == 0, "a warp stores whole rows");
 
   const MatmulOutput& out;
-  uint32_t scratch;
+  uint32_t scratch;  // this warp's ScratchBytes of shared memory
+  bool aligned;
 
-  DEVICE explicit SumsWriter(const MatmulOutput& to)
-      : out(to), scratch(shared_address(dynamicShared) + warp_id() * 16 * RowBytes) {}
+  DEVICE SumsWriter(const MatmulOutput& to, uint32_t warpScratch)
+      : out(to), scratch(warpScratch), aligned(is_aligned(to.c, 16) && to.stride % Width == 0) {}
 
-  DEVICE void store(const float (&sums)[Config::BlocksM][Config::BlocksN * 2][4], int warpRow, int warpColumn) const {
-    bool whole = is_aligned(out.c, 16) && out.stride % Width == 0 && warpRow + Config::WarpM <= out.M && warpColumn + Config::WarpN <= out.N;
-    UNROLL for (int i = 0; i < Config::BlocksM; ++i) {
-      warp_sync();
-      stage(sums[i]);
-      warp_sync();
-      if (whole) {
-        store_whole(warpRow + i * 16, warpColumn);
-      } else {
-        store_edge(warpRow + i * 16, warpColumn);
-      }
+  // Sums in the layout of mma's D, Columns / 8 blocks of 16 x 8, for the rows of C from `row` and the columns from `column`.
+  DEVICE void store(const float (*sums)[4], int row, int column) const {
+    warp_sync();
+    stage(sums);
+    warp_sync();
+    if (aligned && row + 16 <= out.M && column + Columns <= out.N) {
+      store_whole(row, column);
+    } else {
+      store_edge(row, column);
     }
   }
 
  private:
-  DEVICE void stage(const float (&sums)[Config::BlocksN * 2][4]) const {
+  DEVICE void stage(const float (*sums)[4]) const {
     int lane = lane_id();
     uint32_t to = scratch + (lane >> 2) * RowBytes + (lane & 3) * 8;
-    UNROLL for (int j = 0; j < Config::BlocksN * 2; ++j) {
+    UNROLL for (int j = 0; j < Columns / 8; ++j) {
       store_shared8(to + j * 32, sums[j][0], sums[j][1]);
       store_shared8(to + j * 32 + 8 * RowBytes, sums[j][2], sums[j][3]);
     }
@@ -121,7 +125,7 @@ struct SumsWriter {
 
   DEVICE void store_edge(int row0, int column0) const {
     NO_UNROLL for (int row = 0; row < 16 && row0 + row < out.M; ++row) {
-      NO_UNROLL for (int column = lane_id(); column < Config::WarpN && column0 + column < out.N; column += WarpSize)
+      NO_UNROLL for (int column = lane_id(); column < Columns && column0 + column < out.N; column += WarpSize)
         store_element<Out>(out, row0 + row, column0 + column, load_shared(scratch + row * RowBytes + column * 4));
     }
   }

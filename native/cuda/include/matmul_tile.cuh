@@ -5,10 +5,8 @@
 // next 16 of K are read while the tensor cores work on the current ones. The order of every sum is fixed by the shape.
 #pragma once
 
+#include "matmul_grid.cuh"
 #include "operand_tile.cuh"
-
-// Which operand is read transposed; numbered as in the engine's contract.
-enum MatmulForm { FormNN = 0, FormNT = 1, FormTN = 2 };
 
 template <int BlockM_, int BlockN_, int BlockK_, int WarpsM, int WarpsN, int Stages_>
 struct MatmulConfig {
@@ -19,20 +17,6 @@ struct MatmulConfig {
   static constexpr int StageBytes = (BlockM + BlockN) * BlockK * 2;
   static constexpr int SharedBytes = Stages * StageBytes;
   static_assert(Steps >= 2, "fragments are read one step ahead, within a tile and into the next");
-};
-
-// The block's place in the grid: blocks that run at the same time share rows of A and columns of B in the L2 cache when
-// they form squares, so tiles are numbered down strips of `Strip` tile rows.
-struct TilePlace {
-  int m, n;
-
-  DEVICE TilePlace(int tile, int tilesM, int tilesN) {
-    constexpr int Strip = 8;
-    int perStrip = Strip * tilesN, strip = tile / perStrip, inStrip = tile - strip * perStrip;
-    int height = tilesM - strip * Strip < Strip ? tilesM - strip * Strip : Strip;
-    n = inStrip / height;
-    m = strip * Strip + inStrip - n * height;
-  }
 };
 
 template <typename Config, int Form, bool Aligned>

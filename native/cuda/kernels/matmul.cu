@@ -10,9 +10,16 @@
 // Where M N has too few tiles for the device, K is split: every part writes its sums to a workspace (gridDim.y parts) and
 // matmul_combine adds the parts in order. The number of parts is a function of shape and device, so repeats give the same bits.
 #include "matmul_epilogue.cuh"
+#include "matmul_tile.cuh"
 
-constexpr int FlagAccumulate = 1;  // C += instead of C =
-constexpr int FlagFloat = 2;       // C holds floats; else bf16
+// The warps' scratch rows lie in the ring of stages, which the main loop has left.
+template <typename Config, typename Out>
+DEVICE void store_tile(const MatmulOutput& out, const float (&sums)[Config::BlocksM][Config::BlocksN * 2][4], int row, int column) {
+  using Writer = SumsWriter<Config::WarpN, Out>;
+  static_assert(Config::Threads / WarpSize * Writer::ScratchBytes <= Config::SharedBytes, "every warp has its scratch rows");
+  Writer writer(out, shared_address(dynamicShared) + warp_id() * Writer::ScratchBytes);
+  UNROLL for (int i = 0; i < Config::BlocksM; ++i) writer.store(sums[i], row + i * 16, column);
+}
 
 template <typename Config, int Form, bool Aligned>
 DEVICE void matmul(const bf16* a, const bf16* b, void* c, const bf16* bias, int M, int N, int K, int64_t strideA, int64_t strideB,
@@ -23,12 +30,12 @@ DEVICE void matmul(const bf16* a, const bf16* b, void* c, const bf16* bias, int 
   MatmulTile<Config, Form, Aligned> tile;
   tile.run(a, strideA, b, strideB, m0, n0, M, N, kBegin, kEnd);
   MatmulOutput out{c, bias, strideC, M, N, (flags & FlagAccumulate) != 0};
-  int warpRow = m0 + tile.warp_m() * Config::WarpM, warpColumn = n0 + tile.warp_n() * Config::WarpN;
+  int row = m0 + tile.warp_m() * Config::WarpM, column = n0 + tile.warp_n() * Config::WarpN;
   if (flags & FlagFloat) {
     out.c = static_cast<float*>(c) + part * partStride;
-    SumsWriter<Config, float>(out).store(tile.sums, warpRow, warpColumn);
+    store_tile<Config, float>(out, tile.sums, row, column);
   } else {
-    SumsWriter<Config, bf16>(out).store(tile.sums, warpRow, warpColumn);
+    store_tile<Config, bf16>(out, tile.sums, row, column);
   }
 }
 
