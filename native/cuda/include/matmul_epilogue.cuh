@@ -8,21 +8,18 @@
 constexpr int FlagAccumulate = 1;  // C += instead of C =
 constexpr int FlagFloat = 2;       // C holds floats; else bf16
 
-// Where a product goes.
+// Where a product goes. `Element` is the operands' type, the bias has it too.
+template <typename Element>
 struct MatmulOutput {
-  void* c;           // (M, N), bf16 or float
-  const bf16* bias;  // (N) or null
-  int64_t stride;    // elements between rows of C
+  void* c;              // (M, N), bf16 or float
+  const Element* bias;  // (N) or null
+  int64_t stride;       // elements between rows of C
   int M, N;
-  bool accumulate;   // += instead of =
+  bool accumulate;      // += instead of =
 };
 
-template <typename Out>
-DEVICE float load_value(const Out* from);
-template <>
-DEVICE float load_value<float>(const float* from) { return *from; }
-template <>
-DEVICE float load_value<bf16>(const bf16* from) { return bf16_to_float(*from); }
+DEVICE float load_value(const float* from) { return *from; }
+DEVICE float load_value(const bf16* from) { return bf16_to_float(*from); }
 
 DEVICE void store_value(float* to, float value) { *to = value; }
 DEVICE void store_value(bf16* to, float value) { *to = float_to_bf16(value); }
@@ -52,16 +49,16 @@ DEVICE Words4 pack(const float (&values)[8]) {
 }
 
 // One value of a product, wherever it lies.
-template <typename Out>
-DEVICE void store_element(const MatmulOutput& out, int row, int column, float value) {
+template <typename Out, typename Element>
+DEVICE void store_element(const MatmulOutput<Element>& out, int row, int column, float value) {
   Out* to = static_cast<Out*>(out.c) + row * out.stride + column;
-  if (out.bias) value += bf16_to_float(out.bias[column]);
+  if (out.bias) value += load_value(out.bias + column);
   store_value(to, out.accumulate ? load_value(to) + value : value);
 }
 
 // Writes sums of one warp, 16 rows by `Columns` at a time: whole tiles 16 bytes a lane, tiles at an edge or with odd strides
 // value by value.
-template <int Columns, typename Out>
+template <int Columns, typename Out, typename Element>
 struct SumsWriter {
   static constexpr int Width = 16 / sizeof(Out);
   // Eight floats of padding put the rows that a half-warp writes into different banks.
@@ -70,11 +67,11 @@ struct SumsWriter {
   static constexpr int LanesPerRow = Columns / Width, RowsPerPass = WarpSize / LanesPerRow, Passes = 16 / RowsPerPass;
   static_assert(LanesPerRow <= WarpSize && 16 % RowsPerPass == 0, "a warp stores whole rows");
 
-  const MatmulOutput& out;
+  const MatmulOutput<Element>& out;
   uint32_t scratch;  // this warp's ScratchBytes of shared memory
   bool aligned;
 
-  DEVICE SumsWriter(const MatmulOutput& to, uint32_t warpScratch)
+  DEVICE SumsWriter(const MatmulOutput<Element>& to, uint32_t warpScratch)
       : out(to), scratch(warpScratch), aligned(is_aligned(to.c, 16) && to.stride % Width == 0) {}
 
   // Sums in the layout of mma's D, Columns / 8 blocks of 16 x 8, for the rows of C from `row` and the columns from `column`.
@@ -104,7 +101,7 @@ struct SumsWriter {
     Out* to = static_cast<Out*>(out.c) + (row0 + row) * out.stride + column0 + column;
     float bias[Width] = {};
     if (out.bias) {
-      UNROLL for (int e = 0; e < Width; ++e) bias[e] = bf16_to_float(out.bias[column0 + column + e]);
+      UNROLL for (int e = 0; e < Width; ++e) bias[e] = load_value(out.bias + column0 + column + e);
     }
     // All reads of C are under way before the first is needed.
     Words4 old[Passes] = {};
@@ -130,3 +127,28 @@ struct SumsWriter {
     }
   }
 };
+
+// One value of C = or += the sum of `parts` matrices of a workspace, in order, plus bias: the end of a product that was split
+// along K. One thread for four columns; the workspace's rows are padded to multiples of four floats.
+template <typename Element>
+DEVICE void combine_parts(const float* workspace, const MatmulOutput<Element>& out, int parts, int64_t workspaceStride, int64_t partStride,
+                          int flags) {
+  int column = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * 4, row = static_cast<int>(blockIdx.y);
+  if (column >= out.N) return;
+  const float* from = workspace + row * workspaceStride + column;
+  float values[4];
+  unpack(load_readonly16(from), values);
+  for (int part = 1; part < parts; ++part) {
+    float more[4];
+    unpack(load_readonly16(from + part * partStride), more);
+    UNROLL for (int i = 0; i < 4; ++i) values[i] += more[i];
+  }
+  UNROLL for (int i = 0; i < 4; ++i) {
+    if (column + i >= out.N) break;
+    if (flags & FlagFloat) {
+      store_element<float>(out, row, column + i, values[i]);
+    } else {
+      store_element<bf16>(out, row, column + i, values[i]);
+    }
+  }
+}

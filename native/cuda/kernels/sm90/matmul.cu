@@ -22,7 +22,7 @@ struct WarpGroupConfig {
   static constexpr int Threads = (Consumers + 1) * WarpGroupSize;
   static constexpr int BytesA = BlockM * BlockK * 2, BytesB = BlockN * BlockK * 2, StageBytes = BytesA + BytesB;
   static constexpr int StoreColumns = 32;
-  static constexpr int ScratchBytes = SumsWriter<StoreColumns, float>::ScratchBytes;
+  static constexpr int ScratchBytes = SumsWriter<StoreColumns, float, bf16>::ScratchBytes;
   static constexpr int ScratchBegin = Stages * StageBytes;
   static constexpr int BarrierBegin = ScratchBegin + Consumers * 4 * ScratchBytes;
   static constexpr int SharedBytes = BarrierBegin + Stages * 16;
@@ -112,7 +112,7 @@ struct WarpGroupMatmul {
     }
   }
 
-  DEVICE void consume(const MatmulOutput& product, const WorkList& work, int flags, int64_t partStride) const {
+  DEVICE void consume(const MatmulOutput<bf16>& product, const WorkList& work, int flags, int64_t partStride) const {
     int group = warp_id() / 4 - 1, warp = warp_id() - 4;
     RingPosition<Config::Stages> ring;
     float sums[Config::BlockN / 8][4];
@@ -121,7 +121,7 @@ struct WarpGroupMatmul {
       TilePlace place = work.place(item);
       int row = place.m * Config::BlockM + warp * 16, column = place.n * Config::BlockN;
       uint32_t scratch = shared + Config::ScratchBegin + warp * Config::ScratchBytes;
-      MatmulOutput out = product;
+      MatmulOutput<bf16> out = product;
       if (flags & FlagFloat) {
         out.c = static_cast<float*>(product.c) + work.part(item) * partStride;
         store<float>(out, sums, row, column, scratch);
@@ -167,8 +167,8 @@ struct WarpGroupMatmul {
   }
 
   template <typename Out>
-  static DEVICE void store(const MatmulOutput& out, const float (&sums)[Config::BlockN / 8][4], int row, int column, uint32_t scratch) {
-    SumsWriter<Config::StoreColumns, Out> writer(out, scratch);
+  static DEVICE void store(const MatmulOutput<bf16>& out, const float (&sums)[Config::BlockN / 8][4], int row, int column, uint32_t scratch) {
+    SumsWriter<Config::StoreColumns, Out, bf16> writer(out, scratch);
     constexpr int Blocks = Config::StoreColumns / 8;
     UNROLL for (int j = 0; j < Config::BlockN / 8; j += Blocks) writer.store(&sums[j], row, column + j * 8);
   }
@@ -186,7 +186,7 @@ DEVICE void matmul_warpgroup(const TensorMap* a, const TensorMap* b, void* c, co
     if (threadIdx.x == 0) matmul.produce(a, b, work);
   } else {
     registers_increase<232>();
-    MatmulOutput out{c, bias, strideC, M, N, (flags & FlagAccumulate) != 0};
+    MatmulOutput<bf16> out{c, bias, strideC, M, N, (flags & FlagAccumulate) != 0};
     matmul.consume(out, work, flags, partStride);
   }
 }
