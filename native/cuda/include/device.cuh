@@ -237,6 +237,19 @@ DEVICE uint32_t lanes_where(bool predicate) {
   return lanes;
 }
 
+// The lowest of some lanes, of which there is one at least.
+DEVICE int lowest_lane(uint32_t lanes) {
+  int lane;
+  asm("{\n\t"
+      ".reg .b32 reversed;\n\t"
+      "brev.b32 reversed, %1;\n\t"
+      "clz.b32 %0, reversed;\n\t"
+      "}"
+      : "=r"(lane)
+      : "r"(lanes));
+  return lane;
+}
+
 // ---- Global memory ----------------------------------------------------------------------------------------------------
 
 // 16 bytes that no thread writes while the kernel runs; the address is a multiple of 16.

@@ -9,7 +9,7 @@ namespace {
 constexpr int Threads = 256;
 
 struct Constants {
-  float beta1, rest1, beta2, rest2, rate, rootCorrection, epsilon, shrink, addedDecay, reserved;
+  float beta1, rest1, beta2, rest2, rate, rootCorrection, epsilon, shrink, addedDecay;
 };
 
 template <typename T>

@@ -3,18 +3,16 @@
 // gather: output[r, :] = table[rows[r], :]. scatter: dTable[rows[r], :] += factor * dOutput[r, :] in the order of r. Repeated
 // rows make that order matter: the block of a row number's first occurrence adds all later ones too, and the blocks of those do
 // nothing. Every warp finds the occurrences by itself, 32 row numbers at a time.
-#include "fault.cuh"
 #include "matrix.cuh"
 
 namespace {
 constexpr int Threads = 256;
 
 template <typename To, typename From>
-DEVICE void gather(const Matrix<To>& output, const Matrix<const From>& table, const int* rows, FaultRecord* fault) {
+DEVICE void gather(const Matrix<To>& output, const Matrix<const From>& table, const int* rows) {
   bool load = table.has_vectors(), store = output.has_vectors();
   each_pack(output.rows, output.columns, [&](int r, int c) {
-    int row = rows[r];
-    if (is_within(row, table.rows, fault)) store_pack(output, r, c, store, load_pack(table, row, c, load));
+    store_pack(output, r, c, store, load_pack(table, rows[r], c, load));
   });
 }
 
@@ -23,16 +21,16 @@ DEVICE int next_occurrence(const int* rows, int row, int first, int count) {
   for (int base = first; base < count; base += WarpSize) {
     int i = base + lane_id();
     uint32_t found = lanes_where(i < count && rows[i] == row);
-    if (found != 0) return base + __builtin_ctz(found);
+    if (found != 0) return base + lowest_lane(found);
   }
   return count;
 }
 
 template <typename To, typename From>
 DEVICE void scatter_add(const Matrix<To>& dTable, const Matrix<const From>& dOutput, const int* rows, double factor,
-                        const double* deviceFactor, FaultRecord* fault) {
+                        const double* deviceFactor) {
   int r = static_cast<int>(blockIdx.x), row = rows[r];
-  if (!is_within(row, dTable.rows, fault) || next_occurrence(rows, row, 0, r) < r) return;
+  if (next_occurrence(rows, row, 0, r) < r) return;
   bool load = dOutput.has_vectors(), store = dTable.has_vectors();
   float scale = static_cast<float>(deviceFactor != nullptr ? factor * *deviceFactor : factor);
   int columns = dTable.columns;
@@ -52,12 +50,12 @@ DEVICE void scatter_add(const Matrix<To>& dTable, const Matrix<const From>& dOut
 }  // namespace
 
 #define EMBEDDING(name, To, From)                                                                                              \
-  KERNEL(Threads, 1, gather_rows_##name)(Matrix<To> output, Matrix<const From> table, const int* rows, FaultRecord* fault) {   \
-    gather(output, table, rows, fault);                                                                                        \
+  KERNEL(Threads, 1, gather_rows_##name)(Matrix<To> output, Matrix<const From> table, const int* rows) {   \
+    gather(output, table, rows);                                                                                        \
   }                                                                                                                            \
   KERNEL(Threads, 1, scatter_add_rows_##name)                                                                                  \
-  (Matrix<To> dTable, Matrix<const From> dOutput, const int* rows, FaultRecord* fault, double factor, const double* deviceFactor) { \
-    scatter_add(dTable, dOutput, rows, factor, deviceFactor, fault);                                                           \
+  (Matrix<To> dTable, Matrix<const From> dOutput, const int* rows, double factor, const double* deviceFactor) { \
+    scatter_add(dTable, dOutput, rows, factor, deviceFactor);                                                           \
   }
 EMBEDDING(bf16_to_bf16, bf16, bf16)
 EMBEDDING(bf16_to_f32, float, bf16)

@@ -3,20 +3,17 @@
 //
 // x is (N, heads * HS), in place; cos and sin are (P, HS / 2); positions has N values below P. The grid's x runs over the packs
 // of the first halves of all heads of a row, its y over rows.
-#include "fault.cuh"
 #include "matrix.cuh"
 
 namespace {
 constexpr int Threads = 128;
 
 template <typename T>
-DEVICE void turn(const Matrix<T>& x, const Matrix<const float>& cos, const Matrix<const float>& sin, const int* positions, int inverse,
-                 FaultRecord* fault) {
+DEVICE void turn(const Matrix<T>& x, const Matrix<const float>& cos, const Matrix<const float>& sin, const int* positions, int inverse) {
   int half = cos.columns, packs = (half + PackSize - 1) / PackSize, heads = x.columns / (2 * half);
   bool vectors = x.has_vectors() && half % PackSize == 0, tables = cos.has_vectors() && sin.has_vectors();
   for (int r = static_cast<int>(blockIdx.y); r < x.rows; r += static_cast<int>(gridDim.y)) {
     int position = positions[r];
-    if (!is_within(position, cos.rows, fault)) continue;
     for (int p = static_cast<int>(blockIdx.x * Threads + threadIdx.x); p < heads * packs; p += static_cast<int>(gridDim.x * Threads)) {
       int head = p / packs, i = (p - head * packs) * PackSize;
       // The two halves as matrices whose last column is that of the half.
@@ -37,8 +34,8 @@ DEVICE void turn(const Matrix<T>& x, const Matrix<const float>& cos, const Matri
 
 #define ROTARY(name, T)                                                                                                  \
   KERNEL(Threads, 1, rotary_##name)                                                                                      \
-  (Matrix<T> x, Matrix<const float> cos, Matrix<const float> sin, const int* positions, FaultRecord* fault, int inverse) { \
-    turn(x, cos, sin, positions, inverse, fault);                                                                        \
+  (Matrix<T> x, Matrix<const float> cos, Matrix<const float> sin, const int* positions, int inverse) { \
+    turn(x, cos, sin, positions, inverse);                                                                        \
   }
 ROTARY(bf16, bf16)
 ROTARY(f32, float)

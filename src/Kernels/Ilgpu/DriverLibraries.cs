@@ -26,6 +26,9 @@ internal static class DriverLibraries
     private static nint cuda;
     private static bool isInstalled;
 
+    /// <summary>The library that ILGPU's CUDA imports are bound to; for calls that ILGPU lacks. 0 before <see cref="UseCuda"/>.</summary>
+    public static nint Cuda => cuda;
+
     /// <summary>The stand-in: what the variable names, else beside the program, else artifacts/native of a folder above it.</summary>
     /// <returns>A full path, or null with the reason in <paramref name="reason"/>.</returns>
     public static string? FindStandIn(out string reason)
