@@ -325,6 +325,10 @@ DEVICE float load_shared(uint32_t from) {
 
 DEVICE void store_shared(uint32_t to, float v) { asm volatile("st.shared.f32 [%0], %1;" : : "r"(to), "f"(v) : "memory"); }
 
+DEVICE void store_shared8(uint32_t to, float v0, float v1) {
+  asm volatile("st.shared.v2.f32 [%0], {%1, %2};" : : "r"(to), "f"(v0), "f"(v1) : "memory");
+}
+
 DEVICE void store_shared(uint32_t to, uint32_t v) { asm volatile("st.shared.b32 [%0], %1;" : : "r"(to), "r"(v) : "memory"); }
 
 DEVICE void store_shared(uint32_t to, bf16 v) { asm volatile("st.shared.b16 [%0], %1;" : : "r"(to), "h"(v.bits) : "memory"); }
