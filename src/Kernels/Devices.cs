@@ -1,4 +1,5 @@
 using RepNoise.Kernels.Cpu;
+using RepNoise.Kernels.Cuda;
 using RepNoise.Kernels.Reference;
 
 namespace RepNoise.Kernels;
@@ -26,6 +27,7 @@ public static class Devices
     public static IReadOnlyList<DeviceInfo> List() =>
     [
         new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null),
+        .. CudaDevices.List(),
         .. ReferenceDevices.Names.Select(name => new DeviceInfo(name, "plain loops on one core: what each operation means", null)),
     ];
 
@@ -36,6 +38,7 @@ public static class Devices
     public static Device Create(string name, DeviceOptions? options = null)
     {
         if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
+        if (CudaDevices.Knows(name)) return CudaDevices.Create(name, options ?? new DeviceOptions());
         if (!ReferenceDevices.Names.Contains(name))
             throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
         if (options is { Kernels.Count: > 0 })

@@ -4,8 +4,8 @@
 // (-nocudainc -nocudalib), so nothing here or in the kernels may use CUDA's headers, libdevice or host functions.
 // Every wrapper is one documented instruction of the PTX ISA (7.x, sm_80) under a name that says what it does.
 //
-// Rounding: `+` and `*` may be contracted to fma by either compiler. Where a sum must have one value on every compiler,
-// use fma_rn, mul_rn and add_rn, which neither touches.
+// Rounding: the build forbids contraction of `+` and `*` to fma. Where a sum must have one value even when these files are
+// compiled without that flag, use fma_rn, mul_rn and add_rn, which no compiler touches.
 #pragma once
 
 #if defined(__clang__) && !defined(__NVCC__)
@@ -74,6 +74,12 @@ DEVICE float bits_float(uint32_t bits) {
   return value;
 }
 
+DEVICE double bits_double(uint64_t bits) {
+  double value;
+  __builtin_memcpy(&value, &bits, 8);
+  return value;
+}
+
 DEVICE float bf16_to_float(bf16 value) { return bits_float(static_cast<uint32_t>(value.bits) << 16); }
 
 // The two halves of a word of two bf16, the first in memory being the low one.
@@ -107,6 +113,12 @@ DEVICE float fma_rn(float a, float b, float c) {
   return d;
 }
 
+DEVICE double fma_rn(double a, double b, double c) {
+  double d;
+  asm("fma.rn.f64 %0, %1, %2, %3;" : "=d"(d) : "d"(a), "d"(b), "d"(c));
+  return d;
+}
+
 DEVICE float mul_rn(float a, float b) {
   float c;
   asm("mul.rn.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
@@ -128,6 +140,12 @@ DEVICE float div_rn(float a, float b) {
 DEVICE float sqrt_rn(float a) {
   float b;
   asm("sqrt.rn.f32 %0, %1;" : "=f"(b) : "f"(a));
+  return b;
+}
+
+DEVICE double sqrt_rn(double a) {
+  double b;
+  asm("sqrt.rn.f64 %0, %1;" : "=d"(b) : "d"(a));
   return b;
 }
 
@@ -217,6 +235,19 @@ DEVICE uint32_t lanes_where(bool predicate) {
       : "=r"(lanes)
       : "r"(static_cast<uint32_t>(predicate)));
   return lanes;
+}
+
+// The lowest of some lanes, of which there is one at least.
+DEVICE int lowest_lane(uint32_t lanes) {
+  int lane;
+  asm("{\n\t"
+      ".reg .b32 reversed;\n\t"
+      "brev.b32 reversed, %1;\n\t"
+      "clz.b32 %0, reversed;\n\t"
+      "}"
+      : "=r"(lane)
+      : "r"(lanes));
+  return lane;
 }
 
 // ---- Global memory ----------------------------------------------------------------------------------------------------
