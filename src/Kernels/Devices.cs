@@ -1,4 +1,5 @@
 using RepNoise.Kernels.Cpu;
+using RepNoise.Kernels.Ilgpu;
 using RepNoise.Kernels.Reference;
 
 namespace RepNoise.Kernels;
@@ -26,6 +27,7 @@ public static class Devices
     public static IReadOnlyList<DeviceInfo> List() =>
     [
         new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null),
+        .. IlgpuDevices.List(),
         .. ReferenceDevices.Names.Select(name => new DeviceInfo(name, "plain loops on one core: what each operation means", null)),
     ];
 
@@ -36,10 +38,11 @@ public static class Devices
     public static Device Create(string name, DeviceOptions? options = null)
     {
         if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
-        if (!ReferenceDevices.Names.Contains(name))
+        bool isIlgpu = IlgpuDevices.Knows(name);
+        if (!isIlgpu && !ReferenceDevices.Names.Contains(name))
             throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
         if (options is { Kernels.Count: > 0 })
             throw new DeviceException(name, "it has no kernel variants to choose", "Leave the kernels out, or use device cpu");
-        return ReferenceDevices.Create(name);
+        return isIlgpu ? IlgpuDevices.Create(name) : ReferenceDevices.Create(name);
     }
 }
