@@ -52,8 +52,7 @@ internal static class DeviceGaussian
         float square = f * f;
         float tail = DeviceMath.Fma(p * f, square, e * Gaussian.Ln2Low);
         tail = DeviceMath.Fma(-0.5f, square, tail);
-        // Through Fma with a factor of 1 where a plain sum of a product would let the compiler fuse what is not fused elsewhere.
-        float log = DeviceMath.Fma(e, Gaussian.Ln2High, DeviceMath.Fma(1f, f, tail));
+        float log = DeviceMath.Fma(e, Gaussian.Ln2High, f + tail);
         return XMath.Sqrt(-2f * log);
     }
 

@@ -1,5 +1,4 @@
 using ILGPU;
-using ILGPU.Runtime.Cuda;
 
 namespace RepNoise.Kernels.Ilgpu.Code;
 
@@ -18,21 +17,12 @@ internal static class DeviceMath
     private const double MaxExponentDouble = 709.7;
     private const double MinExponentDouble = -708;
 
-    /// <summary>a * b + c, rounded once: the bits of MathF.FusedMultiplyAdd.</summary>
-    /// <remarks>
-    /// Elsewhere than on CUDA through doubles, where the product is exact and the sum's second rounding changes the result in
-    /// one case of 2^29.
-    /// </remarks>
-    public static float Fma(float a, float b, float c)
-    {
-        if (CudaAsm.IsSupported)
-        {
-            CudaAsm.Emit("fma.rn.f32 %0, %1, %2, %3;", out float result, a, b, c);
-            return result;
-        }
-
-        return (float)((double)a * b + c);
-    }
+    /// <summary>
+    /// a * b + c by way of doubles, in which the product is exact: the bits of MathF.FusedMultiplyAdd but where the sum falls, in
+    /// one case of 2^29, so near the middle of two floats that rounding it twice tells.
+    /// </summary>
+    /// <remarks>ILGPU has no fused multiply-add of its own, and what a compiler fuses by itself nobody can promise.</remarks>
+    public static float Fma(float a, float b, float c) => (float)((double)a * b + c);
 
     /// <summary>e^x within 1.5 units in the last place; below -86.6 it is 0, NaN stays NaN.</summary>
     public static float Exp(float x)
