@@ -33,16 +33,16 @@ public static class Devices
 
     /// <summary>A new device; the caller disposes it.</summary>
     /// <param name="name">One of <see cref="List"/>.</param>
-    /// <param name="options">Threads and kernels; null for the defaults. The reference devices have no use for them.</param>
+    /// <param name="options">Threads and kernels; null for the defaults. Only device cpu has use for threads.</param>
     /// <exception cref="DeviceException">The name is unknown, or an option cannot be met.</exception>
     public static Device Create(string name, DeviceOptions? options = null)
     {
         if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
-        bool isIlgpu = IlgpuDevices.Knows(name);
-        if (!isIlgpu && !ReferenceDevices.Names.Contains(name))
+        if (IlgpuDevices.Knows(name)) return IlgpuDevices.Create(name, options ?? new DeviceOptions());
+        if (!ReferenceDevices.Names.Contains(name))
             throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
         if (options is { Kernels.Count: > 0 })
             throw new DeviceException(name, "it has no kernel variants to choose", "Leave the kernels out, or use device cpu");
-        return isIlgpu ? IlgpuDevices.Create(name) : ReferenceDevices.Create(name);
+        return ReferenceDevices.Create(name);
     }
 }

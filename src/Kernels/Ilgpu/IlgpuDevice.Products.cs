@@ -9,6 +9,8 @@ public sealed partial class IlgpuDevice
 {
     private const int SmallTile = 64;
     private const int LargeTile = 128;
+    private const string SmallVariant = "tile64";
+    private const string LargeVariant = "tile128";
 
     protected override void MatmulCore(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias)
     {
@@ -23,7 +25,10 @@ public sealed partial class IlgpuDevice
         int hasBias = bias.IsEmpty ? 0 : 1;
         var added = bias.IsEmpty ? View(c).Data : View(bias).Data;
         // The large tile does twice the work per byte, but only where there are groups enough for every multiprocessor.
-        if (!IsCpu && Tiles(c, LargeTile) >= Runtime.Accelerator.NumMultiprocessors)
+        bool isLarge = matmulVariant is null
+            ? !IsCpu && Tiles(c, LargeTile) >= Runtime.Accelerator.NumMultiprocessors
+            : matmulVariant == LargeVariant;
+        if (isLarge)
         {
             var grid = new KernelConfig(Tiles(c, LargeTile), LargeTile * LargeTile / SmallTile);
             kernels.Tile128(Stream, grid, left, right, View(c), added, inner, accumulate ? 1 : 0, hasBias);
@@ -78,6 +83,21 @@ public sealed partial class IlgpuDevice
             MatmulCore(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
         }
     }
+
+    /// <summary>The forced variant of the one family that has several; null where the shape shall decide.</summary>
+    private string? MatmulVariant(IReadOnlyDictionary<string, string> forced)
+    {
+        string[] usable = IsCpu ? [SmallVariant] : [SmallVariant, LargeVariant];
+        foreach (var (family, variant) in forced)
+        {
+            if (family != "matmul") throw Refused($"kernel family {family} has no variants to choose", "Leave it out");
+            if (!usable.Contains(variant)) throw Refused($"kernel family {family} has no variant '{variant}' here", $"Use one of {string.Join(", ", usable)}");
+        }
+
+        return forced.GetValueOrDefault("matmul");
+    }
+
+    private DeviceException Refused(string problem, string remedy) => new(Name, problem, remedy);
 
     /// <summary>Four threads for each row of an attention tile.</summary>
     private int AttentionThreads => IsCpu ? CpuThreads : 4 * AttentionTile.MaxRows;

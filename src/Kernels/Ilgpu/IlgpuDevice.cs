@@ -29,12 +29,14 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
     private readonly IlgpuKernels kernels;
     private readonly MemoryBuffer1D<double, Stride1D.Dense> sums;
     private readonly MemoryBuffer1D<float, Stride1D.Dense> columnSums;
+    private readonly string? matmulVariant;
     private bool isDisposed;
 
-    internal IlgpuDevice(string name, AcceleratorRuntime runtime)
+    internal IlgpuDevice(string name, AcceleratorRuntime runtime, IReadOnlyDictionary<string, string> forced)
         : base(runtime)
     {
         Name = name;
+        matmulVariant = MatmulVariant(forced);
         kernels = runtime.Library(owner => new IlgpuKernels(owner));
         sums = runtime.Accelerator.Allocate1D<double>(SumGroups);
         columnSums = runtime.Accelerator.Allocate1D<float>(ColumnSumsLength);

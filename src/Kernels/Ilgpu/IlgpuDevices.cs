@@ -21,13 +21,15 @@ internal static class IlgpuDevices
     }
 
     /// <summary>A new device.</summary>
-    /// <exception cref="DeviceException">The machine has no such device; the message says why and lists those it has.</exception>
-    public static Device Create(string name)
+    /// <exception cref="DeviceException">
+    /// The machine has no such device (the message says why and lists those it has), or a forced kernel cannot run on it.
+    /// </exception>
+    public static Device Create(string name, DeviceOptions options)
     {
         string chosen = name == Best ? BestOf(Known.Select(known => Describe(known.Name, known.Kind))) : name;
         var kind = Known.First(known => known.Name == chosen).Kind;
         if (Describe(chosen, kind).Refusal is { } refusal) throw Absent(chosen, refusal);
-        return new IlgpuDevice(chosen, AcceleratorRuntime.Get(kind, chosen));
+        return new IlgpuDevice(chosen, AcceleratorRuntime.Get(kind, chosen), options.Kernels);
     }
 
     /// <summary>The error of a device that is not there.</summary>

@@ -16,13 +16,6 @@ public sealed class IlgpuCudaNorm : NormConformance
     protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda");
 }
 
-public sealed class IlgpuCudaMatmul : MatmulConformance
-{
-    protected override IReadOnlyList<int> ThreadCounts => [1];
-
-    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda");
-}
-
 public sealed class IlgpuCudaRotary : RotaryConformance
 {
     protected override IReadOnlyList<int> ThreadCounts => [1];
@@ -77,4 +70,18 @@ public sealed class IlgpuCudaTransfer : TransferConformance
     protected override IReadOnlyList<int> ThreadCounts => [1];
 
     protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda");
+}
+
+public sealed class IlgpuCudaMatmulTile64 : MatmulConformance
+{
+    protected override IReadOnlyList<int> ThreadCounts => [1];
+
+    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda", "tile64");
+}
+
+public sealed class IlgpuCudaMatmulTile128 : MatmulConformance
+{
+    protected override IReadOnlyList<int> ThreadCounts => [1];
+
+    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda", "tile128");
 }

@@ -16,13 +16,6 @@ public sealed class IlgpuCudaSimNorm : NormConformance
     protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda-sim");
 }
 
-public sealed class IlgpuCudaSimMatmul : MatmulConformance
-{
-    protected override IReadOnlyList<int> ThreadCounts => [1];
-
-    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda-sim");
-}
-
 public sealed class IlgpuCudaSimRotary : RotaryConformance
 {
     protected override IReadOnlyList<int> ThreadCounts => [1];
@@ -77,4 +70,18 @@ public sealed class IlgpuCudaSimTransfer : TransferConformance
     protected override IReadOnlyList<int> ThreadCounts => [1];
 
     protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda-sim");
+}
+
+public sealed class IlgpuCudaSimMatmulTile64 : MatmulConformance
+{
+    protected override IReadOnlyList<int> ThreadCounts => [1];
+
+    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda-sim", "tile64");
+}
+
+public sealed class IlgpuCudaSimMatmulTile128 : MatmulConformance
+{
+    protected override IReadOnlyList<int> ThreadCounts => [1];
+
+    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:cuda-sim", "tile128");
 }

@@ -16,13 +16,6 @@ public sealed class IlgpuOpenCLNorm : NormConformance
     protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:opencl");
 }
 
-public sealed class IlgpuOpenCLMatmul : MatmulConformance
-{
-    protected override IReadOnlyList<int> ThreadCounts => [1];
-
-    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:opencl");
-}
-
 public sealed class IlgpuOpenCLRotary : RotaryConformance
 {
     protected override IReadOnlyList<int> ThreadCounts => [1];
@@ -77,4 +70,18 @@ public sealed class IlgpuOpenCLTransfer : TransferConformance
     protected override IReadOnlyList<int> ThreadCounts => [1];
 
     protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:opencl");
+}
+
+public sealed class IlgpuOpenCLMatmulTile64 : MatmulConformance
+{
+    protected override IReadOnlyList<int> ThreadCounts => [1];
+
+    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:opencl", "tile64");
+}
+
+public sealed class IlgpuOpenCLMatmulTile128 : MatmulConformance
+{
+    protected override IReadOnlyList<int> ThreadCounts => [1];
+
+    protected override Device Create(int threads) => IlgpuTestDevices.Create("ilgpu:opencl", "tile128");
 }
