@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.24)
 # Compares the PTX that ships (SHIPPED) with what the compiler made (PTX), or with UPDATE replaces it.
 # Another version of the compiler may write other PTX that means the same, so the comparison is made with the recorded one only.
 execute_process(COMMAND ${CLANG} --version OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
