@@ -105,12 +105,9 @@ struct AttentionForward {
 
   // Scores of row h of block i to weights relative to the largest so far; what was summed before shrinks to match.
   DEVICE void weigh(float (&p)[KeyTile / 8][4], int i, int h, float scaleLog2) {
-    float top = largest[i][h];
-    UNROLL for (int j = 0; j < KeyTile / 8; ++j) {
-      p[j][2 * h] *= scaleLog2;
-      p[j][2 * h + 1] *= scaleLog2;
-      top = maximum(top, maximum(p[j][2 * h], p[j][2 * h + 1]));
-    }
+    float top = p[0][2 * h];
+    UNROLL for (int j = 0; j < KeyTile / 8; ++j) top = maximum(top, maximum(p[j][2 * h], p[j][2 * h + 1]));
+    top = maximum(largest[i][h], top * scaleLog2);
     top = maximum(top, shuffle_xor(top, 1));
     top = maximum(top, shuffle_xor(top, 2));
     float correction = exp2_approx(largest[i][h] - top);
@@ -121,8 +118,8 @@ struct AttentionForward {
       sums[i][j][2 * h + 1] *= correction;
     }
     UNROLL for (int j = 0; j < KeyTile / 8; ++j) {
-      p[j][2 * h] = exp2_approx(p[j][2 * h] - top);
-      p[j][2 * h + 1] = exp2_approx(p[j][2 * h + 1] - top);
+      p[j][2 * h] = exp2_approx(fma_rn(p[j][2 * h], scaleLog2, -top));
+      p[j][2 * h + 1] = exp2_approx(fma_rn(p[j][2 * h + 1], scaleLog2, -top));
       total[i][h] += p[j][2 * h] + p[j][2 * h + 1];
     }
   }

@@ -109,7 +109,7 @@ struct BackwardQueries {
     UNROLL for (int j = 0; j < Tile / 8; ++j) {
       UNROLL for (int e = 0; e < 4; ++e) {
         int key = firstOfTile + j * 8 + (lane_id() & 3) * 2 + (e & 1), h = e >> 1;
-        float weight = exp2_approx(p[0][j][e] * scaleLog2 - lse[h]);
+        float weight = exp2_approx(fma_rn(p[0][j][e], scaleLog2, -lse[h]));
         bool visible = key >= firstKey[h] && key <= lastKey[h];
         p[0][j][e] = visible ? weight * (dP[0][j][e] - delta[h]) : 0.f;
       }
@@ -263,7 +263,7 @@ struct BackwardKeys {
         UNROLL for (int h = 0; h < 2; ++h) {
           int e = h * 2 + c;
           bool visible = key[h] >= first && key[h] <= last;
-          float weight = visible ? exp2_approx(p[0][j][e] * scaleLog2 - lse) : 0.f;
+          float weight = visible ? exp2_approx(fma_rn(p[0][j][e], scaleLog2, -lse)) : 0.f;
           p[0][j][e] = weight;
           dS[0][j][e] = weight * (dS[0][j][e] - delta);
         }

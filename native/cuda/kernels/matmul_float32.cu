@@ -258,16 +258,16 @@ struct Tf32Matmul {
   }
 
 #define MATMUL_FORMS(form, Form)                                       \
-  MATMUL(matmul_##form##_fma_float32, 2, FmaMatmul<Form, 8>)           \
-  MATMUL(matmul_##form##_fma_small_float32, 3, FmaMatmul<Form, 4>)     \
-  MATMUL(matmul_##form##_tf32x3_float32, 2, Tf32Matmul<Form>)
+  MATMUL(matmul_##form##_fma_f32, 2, FmaMatmul<Form, 8>)           \
+  MATMUL(matmul_##form##_fma_small_f32, 3, FmaMatmul<Form, 4>)     \
+  MATMUL(matmul_##form##_tf32x3_f32, 2, Tf32Matmul<Form>)
 
 MATMUL_FORMS(nn, FormNN)
 MATMUL_FORMS(nt, FormNT)
 MATMUL_FORMS(tn, FormTN)
 
 // gridDim: columns / 1024, M.
-KERNEL(256, 1, matmul_combine_float32)
+KERNEL(256, 1, matmul_combine_f32)
 (const float* __restrict__ workspace, float* __restrict__ c, const float* __restrict__ bias, int M, int N, int parts, int64_t workspaceStride,
  int64_t partStride, int64_t strideC, int flags) {
   combine_parts<float>(workspace, {c, bias, strideC, M, N, (flags & FlagAccumulate) != 0}, parts, workspaceStride, partStride, flags);

@@ -1,66 +1,51 @@
 namespace RepNoise.Kernels.Cuda;
 
-/// <summary>Family attention. Variants: <c>naive</c>, a warp per row and head.</summary>
+/// <summary>
+/// Family attention. Variants: <c>naive</c>, a warp per row and head; in bfloat16 <c>flash</c>, tiles on the tensor cores, for head sizes
+/// up to 128, where others are computed in the next larger of its four sizes.
+/// </summary>
 internal sealed class Attention
 {
     private const string Family = "attention";
-    private const string NaiveModule = "attention_naive";
-    private const int NaiveThreads = 128;
-    private const int NaiveWarps = NaiveThreads / 32;
+    private const string Flash = "flash";
     private const int LargestHead = 256;
 
-    private readonly CudaKernel<ForwardArguments> forward;
-    private readonly CudaKernel<QueryArguments> query;
-    private readonly CudaKernel<KeyArguments> key;
+    private readonly NaiveAttention naive;
+    private readonly FlashAttention? flash;
+    private readonly bool mustBeFlash;
 
     public Attention(CudaContext context, CudaVariants variants)
     {
-        _ = variants.Choose(Family, ["naive"], "naive");
-        forward = new CudaKernel<ForwardArguments>(context, NaiveModule, $"attention_forward_naive_{context.Suffix}", NaiveThreads);
-        query = new CudaKernel<QueryArguments>(context, NaiveModule, $"attention_backward_query_naive_{context.Suffix}", NaiveThreads);
-        key = new CudaKernel<KeyArguments>(context, NaiveModule, $"attention_backward_key_naive_{context.Suffix}", NaiveThreads);
+        bool half = context.Compute == NumberFormat.BFloat16;
+        string? forced = variants.Choose(Family, half ? ["naive", Flash] : ["naive"], half ? Flash : "naive");
+        naive = new NaiveAttention(context);
+        flash = half && forced != "naive" ? new FlashAttention(context) : null;
+        mustBeFlash = forced == Flash;
     }
 
     /// <summary>Why a shape cannot run, or null.</summary>
-    public static string? Refuse(AttentionShape shape) =>
-        shape.HeadSize <= LargestHead ? null : $"head size {shape.HeadSize} is over {LargestHead}";
+    public string? Refuse(AttentionShape shape)
+    {
+        int largest = mustBeFlash ? FlashAttention.LargestHead : LargestHead;
+        return shape.HeadSize <= largest ? null : $"head size {shape.HeadSize} is over {largest}";
+    }
 
-    public void Forward(Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape) =>
-        forward.Launch(Tasks(q.Rows, shape.Heads), new ForwardArguments(
-            MatrixArgument.Of(output), MatrixArgument.Of(lse), MatrixArgument.Of(q), MatrixArgument.Of(k), MatrixArgument.Of(v),
-            PlanArgument.Of(plan, shape)));
+    public void Forward(Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape)
+    {
+        if (flash is not null && shape.HeadSize <= FlashAttention.LargestHead)
+            flash.Forward(output, lse, q, k, v, plan, shape);
+        else
+            naive.Forward(output, lse, q, k, v, plan, shape);
+    }
 
     public void Backward(
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,
         AttentionPlan plan, AttentionShape shape)
     {
-        var (d, o, l) = (MatrixArgument.Of(dOutput), MatrixArgument.Of(output), MatrixArgument.Of(lse));
-        var (queries, keys, values) = (MatrixArgument.Of(q), MatrixArgument.Of(k), MatrixArgument.Of(v));
-        var planned = PlanArgument.Of(plan, shape);
-        query.Launch(Tasks(q.Rows, shape.Heads), new QueryArguments(MatrixArgument.Of(dQ), d, o, l, queries, keys, values, planned));
-        key.Launch(Tasks(k.Rows, shape.KeyValueHeads), new KeyArguments(
-            MatrixArgument.Of(dK), MatrixArgument.Of(dV), d, o, l, queries, keys, values, planned));
-    }
-
-    private static Grid Tasks(int rows, int heads) => new((int)Packs.Blocks((long)rows * heads, NaiveWarps));
-
-    private readonly record struct ForwardArguments(
-        MatrixArgument Output, MatrixArgument Lse, MatrixArgument Q, MatrixArgument K, MatrixArgument V, PlanArgument Plan);
-
-    private readonly record struct QueryArguments(
-        MatrixArgument DQ, MatrixArgument DOutput, MatrixArgument Output, MatrixArgument Lse, MatrixArgument Q, MatrixArgument K,
-        MatrixArgument V, PlanArgument Plan);
-
-    private readonly record struct KeyArguments(
-        MatrixArgument DK, MatrixArgument DV, MatrixArgument DOutput, MatrixArgument Output, MatrixArgument Lse, MatrixArgument Q,
-        MatrixArgument K, MatrixArgument V, PlanArgument Plan);
-
-    /// <summary><c>Plan</c> of attention_naive.cu.</summary>
-    private readonly record struct PlanArgument(
-        nint Segments, nint Positions, int Count, int Window, int Heads, int KeyValueHeads, int HeadSize, float Scale)
-    {
-        public static PlanArgument Of(AttentionPlan plan, AttentionShape shape) => new(
-            MatrixArgument.Address(plan.DeviceSegments), MatrixArgument.Address(plan.DevicePositions), plan.Segments.Length,
-            shape.Window ?? 0, shape.Heads, shape.KeyValueHeads, shape.HeadSize, (float)shape.Scale);
+        // The tiled kernels start from a segment; where there is none, only zeros are to be written.
+        if (flash is not null && shape.HeadSize <= FlashAttention.LargestHead && plan.Segments.Length > 0)
+            flash.Backward(dQ, dK, dV, dOutput, output, lse, q, k, v, plan, shape);
+        else
+            naive.Backward(dQ, dK, dV, dOutput, output, lse, q, k, v, plan, shape);
     }
 }

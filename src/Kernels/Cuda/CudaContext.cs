@@ -27,6 +27,9 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>Format of compute buffers.</summary>
     public NumberFormat Compute { get; }
 
+    /// <summary>Multiprocessors of the device.</summary>
+    public int Multiprocessors => accelerator.NumMultiprocessors;
+
     /// <summary>Ending of the symbols of kernels for compute buffers.</summary>
     public string Suffix => SuffixOf(Compute);
 

@@ -5,7 +5,7 @@ namespace RepNoise.Kernels.Cuda;
 /// <summary>The contract's operations, handed to the families' kernels. Row numbers are checked on the host's copy of them.</summary>
 public sealed partial class CudaDevice
 {
-    public override string? RefuseAttention(AttentionShape shape) => Attention.Refuse(shape);
+    public override string? RefuseAttention(AttentionShape shape) => attention.Refuse(shape);
 
     protected override void FillCore(Tensor target, double value) => Begin(nameof(Fill), elementwise).Fill(target, value);
 

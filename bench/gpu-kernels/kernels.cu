@@ -3,7 +3,7 @@
 //   kernels GROUP MODULES [check]     GROUP: matmul, ptx, float32, warpgroup, attention; MODULES: folder with the compiled
 //                                     kernels; check: no times, for compute-sanitizer
 //
-// One JSON object a line. Each group is a process of its own (see run-kernels): a kernel that dies takes its context along.
+// One JSON object a line. Each group is a process of its own (see run): a kernel that dies takes its context along.
 #include "kit.cuh"
 
 bool run_matmul(const std::string& folder);
