@@ -1,6 +1,6 @@
-cmake_minimum_required(VERSION 3.24)
 # Compares the PTX that ships (SHIPPED) with what the compiler made (PTX), or with UPDATE replaces it.
 # Another version of the compiler may write other PTX that means the same, so the comparison is made with the recorded one only.
+cmake_minimum_required(VERSION 3.20)
 execute_process(COMMAND ${CLANG} --version OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REGEX REPLACE "\n.*" "" version "${version}")
 file(GLOB made RELATIVE ${PTX} ${PTX}/*.ptx)
@@ -13,7 +13,7 @@ if(UPDATE)
     endif()
   endforeach()
   foreach(name IN LISTS made)
-    file(COPY_FILE ${PTX}/${name} ${SHIPPED}/${name} ONLY_IF_DIFFERENT)
+    configure_file(${PTX}/${name} ${SHIPPED}/${name} COPYONLY)
   endforeach()
   file(WRITE ${SHIPPED}/compiler.txt "${version}\n")
   return()

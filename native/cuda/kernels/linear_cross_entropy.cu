@@ -22,14 +22,19 @@ DEVICE ExpSum join(ExpSum a, ExpSum b) {
   return {largest, a.sum * exp_accurate(a.largest - largest) + b.sum * exp_accurate(b.largest - largest)};
 }
 
-DEVICE ExpSum block_join(ExpSum value, ExpSum* scratch) {
-  UNROLL for (int mask = WarpSize / 2; mask > 0; mask /= 2)
+DEVICE ExpSum join_lanes(ExpSum value, int lanes) {
+  NO_UNROLL for (int mask = lanes / 2; mask > 0; mask /= 2)
     value = join(value, ExpSum{shuffle_xor(value.largest, mask), shuffle_xor(value.sum, mask)});
+  return value;
+}
+
+// Every warp joins the warps' sums for itself: the same tree everywhere, and so the same bits.
+DEVICE ExpSum block_join(ExpSum value, ExpSum* scratch) {
+  constexpr int Warps = Threads / WarpSize;
+  value = join_lanes(value, WarpSize);
   if (lane_id() == 0) scratch[warp_id()] = value;
   block_sync();
-  value = scratch[0];
-  NO_UNROLL for (int warp = 1; warp < Threads / WarpSize; ++warp) value = join(value, scratch[warp]);
-  return value;
+  return join_lanes(scratch[lane_id() % Warps], Warps);
 }
 
 template <typename T>

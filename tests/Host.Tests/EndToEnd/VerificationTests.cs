@@ -56,6 +56,36 @@ public sealed class VerificationTests
         Assert.True(report.Passed, Print(report));
     }
 
+    [Theory]
+    [InlineData("mistral", "")]
+    [InlineData("mistral", ":float32")]
+    [InlineData("qwen2", "")]
+    [InlineData("qwen2", ":float32")]
+    public void The_cuda_devices_are_within_tolerance(string model, string format)
+    {
+        var refusals = Devices.List().ToDictionary(device => device.Name, device => device.Refusal);
+        Assert.SkipWhen(refusals["cuda"] is not null && refusals["cuda:sim"] is not null, $"{refusals["cuda"]}; {refusals["cuda:sim"]}");
+        var report = Verify(Path.Combine(Goldens.Folder, model), (refusals["cuda"] is null ? "cuda" : "cuda:sim") + format);
+        Assert.True(report.Passed, Print(report));
+        Assert.True(report.Rows.Sum(r => r.Tensors) > 150, "too few values were compared");
+    }
+
+    [Fact]
+    public void A_bfloat16_device_is_judged_by_the_naive_loops()
+    {
+        var (found, naive) = (new VerificationReport(), new VerificationReport());
+        foreach (var (report, share) in new[] { (found, 1.0), (naive, 0.4) })
+        {
+            report.Add("logits", "logits", 0.1 * share, Tolerances.Logits);
+            report.Add("ce.grad", "ce.grad.a", 0.1 * share, Tolerances.Gradient);
+            report.Add("ce.loss", "ce.loss", 0.001, Tolerances.Loss);
+            report.Add("greedy_ids", "greedy_ids", share > 0.5 ? 1 : 0, 0);
+        }
+
+        var judged = found.WithBFloat16Tolerances(naive);
+        Assert.Equal([false, true, true, true], judged.Rows.Select(row => row.Passed));
+    }
+
     [Fact]
     public void A_wrong_value_is_found_and_named()
     {
@@ -86,8 +116,7 @@ public sealed class VerificationTests
     {
         using var folder = ModelFolder.Open(path);
         using var values = new ReferenceValues(Path.Combine(path, "values.safetensors"));
-        using var verifier = new Verifier(folder.Config, folder.Read, values, device);
-        return verifier.Run();
+        return Verifier.Verify(folder.Config, folder.Read, values, device);
     }
 
     private static string Print(VerificationReport report)

@@ -18,6 +18,18 @@ public sealed class Verifier : IDisposable
     private readonly Transformer model;
     private readonly TensorReader weights;
 
+    /// <summary>Every comparison on a device, by the tolerances of its number format.</summary>
+    /// <inheritdoc cref="Verifier(ModelConfig, TensorReader, ReferenceValues, Device)"/>
+    public static VerificationReport Verify(ModelConfig config, TensorReader weights, ReferenceValues values, Device device)
+    {
+        using var verifier = new Verifier(config, weights, values, device);
+        var report = verifier.Run();
+        if (device.FormatOf(BufferKind.Compute) != NumberFormat.BFloat16) return report;
+        using var loops = Devices.Create("reference:bfloat16");
+        using var naive = new Verifier(config, weights, values, loops);
+        return report.WithBFloat16Tolerances(naive.Run());
+    }
+
     /// <param name="config">The model's configuration.</param>
     /// <param name="weights">Its weights.</param>
     /// <param name="values">What to compare with.</param>
