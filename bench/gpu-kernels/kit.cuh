@@ -3,6 +3,7 @@
 
 #include <cuda.h>
 #include <cuda_runtime.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <cmath>
@@ -27,10 +28,24 @@ extern bool checkOnly;
   std::exit(1);
 }
 
+// A function of a library that is loaded at run time, so that no machine's folders need be known to the linker.
+inline void* symbol(void* library, const char* name) {
+  void* found = library ? dlsym(library, name) : nullptr;
+  if (!found) fail(std::string("no ") + name);
+  return found;
+}
+
+inline void* driver_symbol(const char* name) {
+  static void* library = dlopen("libcuda.so.1", RTLD_NOW);
+  return symbol(library, name);
+}
+
+#define DRIVER(name) reinterpret_cast<decltype(&name)>(driver_symbol(#name))
+
 inline void check(CUresult result, const char* what) {
   const char* name = nullptr;
   if (result != CUDA_SUCCESS) {
-    cuGetErrorName(result, &name);
+    DRIVER(cuGetErrorName)(result, &name);
     fail(std::string(what) + ": " + (name ? name : "?"));
   }
 }
@@ -95,13 +110,13 @@ struct Module {
     std::stringstream text;
     text << in.rdbuf();
     std::string image = text.str();
-    check(cuModuleLoadData(&handle, image.c_str()), file.c_str());
+    check(DRIVER(cuModuleLoadData)(&handle, image.c_str()), file.c_str());
   }
 
   CUfunction function(const std::string& name, int sharedBytes) const {
     CUfunction f;
-    check(cuModuleGetFunction(&f, handle, name.c_str()), name.c_str());
-    check(cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, sharedBytes), name.c_str());
+    check(DRIVER(cuModuleGetFunction)(&f, handle, name.c_str()), name.c_str());
+    check(DRIVER(cuFuncSetAttribute)(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, sharedBytes), name.c_str());
     return f;
   }
 };
@@ -109,7 +124,7 @@ struct Module {
 template <typename... Args>
 void launch(CUfunction f, dim3 grid, int threads, int sharedBytes, Args... args) {
   void* pointers[] = {static_cast<void*>(&args)...};
-  check(cuLaunchKernel(f, grid.x, grid.y, grid.z, threads, 1, 1, sharedBytes, nullptr, pointers, nullptr), "launch");
+  check(DRIVER(cuLaunchKernel)(f, grid.x, grid.y, grid.z, threads, 1, 1, sharedBytes, nullptr, pointers, nullptr), "launch");
 }
 
 // Median milliseconds of one call, after a warm-up.

@@ -1,6 +1,4 @@
 // Matrix products: checks against a plain product in double, times beside cuBLAS.
-#include <cublas_v2.h>
-
 #include "kit.cuh"
 
 namespace {
@@ -69,7 +67,7 @@ CUtensorMap tensor_map(const Bf16* data, int rows, int columns, int64_t stride, 
   CUtensorMap map;
   cuuint64_t sizes[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)}, strides[] = {static_cast<cuuint64_t>(stride * 2)};
   cuuint32_t box[] = {64, static_cast<cuuint32_t>(boxRows)}, steps[] = {1, 1};
-  CHECK(cuTensorMapEncodeTiled(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<Bf16*>(data), sizes, strides, box, steps,
+  CHECK(DRIVER(cuTensorMapEncodeTiled)(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<Bf16*>(data), sizes, strides, box, steps,
                                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
                                CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
   return map;
@@ -177,21 +175,36 @@ bool check_matmul(const Module& module, const Variant& v, const Product& p, int 
   return ok;
 }
 
+// The three calls of cuBLAS that this needs, from the library that the variable CUBLAS names; its types by number.
+struct Cublas {
+  void* handle = nullptr;
+  int (*gemm)(void*, int, int, int, int, int, const void*, const void*, int, int, const void*, int, int, const void*, void*, int, int, int, int) = nullptr;
+
+  Cublas() {
+    const char* path = std::getenv("CUBLAS");
+    void* library = path ? dlopen(path, RTLD_NOW) : nullptr;
+    if (!library) return;
+    auto create = reinterpret_cast<int (*)(void**)>(symbol(library, "cublasCreate_v2"));
+    auto setWorkspace = reinterpret_cast<int (*)(void*, void*, size_t)>(symbol(library, "cublasSetWorkspace_v2"));
+    gemm = reinterpret_cast<decltype(gemm)>(symbol(library, "cublasGemmEx"));
+    static DeviceArray<char> workspace(64 << 20);
+    if (create(&handle) != 0 || setWorkspace(handle, workspace.data, workspace.count) != 0) fail("cuBLAS");
+  }
+};
+
+// Milliseconds of cuBLAS, 0 where it is not there.
 template <typename T>
 double cublas_time(const Product& p, Operands<T>& x) {
-  static cublasHandle_t handle = nullptr;
-  if (!handle) {
-    if (cublasCreate(&handle) != CUBLAS_STATUS_SUCCESS) fail("cublasCreate");
-    static DeviceArray<char> workspace(64 << 20);
-    cublasSetWorkspace(handle, workspace.data, workspace.count);
-  }
+  static Cublas cublas;
+  if (!cublas.gemm) return 0;
+  constexpr int Normal = 0, Transposed = 1, Float = 0, BFloat16 = 14, SumsInFloat = 68, DefaultAlgorithm = -1;
   float one = 1, beta = p.accumulate ? 1.f : 0.f;
   // Row-major C = A B is column-major C^T = B^T A^T.
-  cublasOperation_t opB = p.form == 1 ? CUBLAS_OP_T : CUBLAS_OP_N, opA = p.form == 2 ? CUBLAS_OP_T : CUBLAS_OP_N;
-  cudaDataType in = sizeof(T) == 2 ? CUDA_R_16BF : CUDA_R_32F, out = p.floatOut || sizeof(T) == 4 ? CUDA_R_32F : CUDA_R_16BF;
+  int opB = p.form == 1 ? Transposed : Normal, opA = p.form == 2 ? Transposed : Normal;
+  int in = sizeof(T) == 2 ? BFloat16 : Float, out = p.floatOut || sizeof(T) == 4 ? Float : BFloat16;
   return milliseconds([&] {
-    if (cublasGemmEx(handle, opB, opA, p.N, p.M, p.K, &one, x.b.data, in, static_cast<int>(p.ldb()), x.a.data, in, static_cast<int>(p.lda()), &beta, x.c.data,
-                     out, static_cast<int>(p.ldc()), CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT) != CUBLAS_STATUS_SUCCESS)
+    if (cublas.gemm(cublas.handle, opB, opA, p.N, p.M, p.K, &one, x.b.data, in, static_cast<int>(p.ldb()), x.a.data, in, static_cast<int>(p.lda()), &beta,
+                    x.c.data, out, static_cast<int>(p.ldc()), SumsInFloat, DefaultAlgorithm) != 0)
       fail("cublasGemmEx");
   });
 }

@@ -7,7 +7,7 @@
 // bits.
 //
 // Variants: rows64 has 16 query rows a warp, rows128 has 32: half the reads of keys and values from shared memory, for long
-// segments. Head sizes 64, 80, 96 and 128; others run in the next larger one, the rest of its columns zeros.
+// segments and head sizes whose sums fit into registers, up to 96. Head sizes 64, 80, 96 and 128; others run in the next larger one, the rest of its columns zeros.
 #include "attention_tile.cuh"
 
 constexpr int Threads = 128, KeyTile = 64;
@@ -169,4 +169,3 @@ ATTENTION_FORWARD(attention_forward_rows64_head128_bf16, 128, 1)
 ATTENTION_FORWARD(attention_forward_rows128_head64_bf16, 64, 2)
 ATTENTION_FORWARD(attention_forward_rows128_head80_bf16, 80, 2)
 ATTENTION_FORWARD(attention_forward_rows128_head96_bf16, 96, 2)
-ATTENTION_FORWARD(attention_forward_rows128_head128_bf16, 128, 2)

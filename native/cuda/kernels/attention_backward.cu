@@ -120,6 +120,7 @@ struct BackwardQueries {
 
 // The query tiles that see some of 64 key rows, in order: segments, in each the context's part and its own, tiles of
 // queries, heads of the group.
+template <int QueryTile>
 struct QueryTiles {
   const BackwardArguments& x;
   int keyRow0, headBegin;
@@ -143,12 +144,12 @@ struct QueryTiles {
     return keyRow0 + r < x.keyRows && inPart >= 0 && inPart < part_count() ? part_key() + inPart : -1;
   }
 
-  DEVICE int rows() const { return segment.queryCount - begin < Tile ? segment.queryCount - begin : Tile; }
+  DEVICE int rows() const { return segment.queryCount - begin < QueryTile ? segment.queryCount - begin : QueryTile; }
 
   DEVICE void advance() {
     if (++head < x.groupSize) return;
     head = 0;
-    begin += Tile;
+    begin += QueryTile;
     seek();
   }
 
@@ -175,7 +176,7 @@ struct QueryTiles {
 
   // The next tile of this segment with a query that sees a key from first to last. Positions ascend.
   DEVICE bool seek_tile(int first, int last) {
-    for (; begin < segment.queryCount; begin += Tile) {
+    for (; begin < segment.queryCount; begin += QueryTile) {
       const int* positions = x.positions + segment.queryRow + begin;
       if (VisibleKeys(segment, positions[rows() - 1], x.window).last < first) continue;
       return VisibleKeys(segment, positions[0], x.window).first <= last;
@@ -186,9 +187,13 @@ struct QueryTiles {
 
 template <int HS>
 struct BackwardKeys {
+  // Sums of dK and dV, scores and their gradients fill the registers: at the largest head size a tile has fewer queries.
+  static constexpr int QueryTile = HS > 96 ? 32 : 64;
   using Rows = HeadTile<Tile, HS, Threads>;
+  using Queries = HeadTile<QueryTile, HS, Threads>;
+  using Place = QueryTiles<QueryTile>;
   // Of each of the two buffers: q, dOutput, then per query lse, delta, first and last visible key.
-  static constexpr int BufferBytes = 2 * Rows::Bytes + 4 * Tile * 4;
+  static constexpr int BufferBytes = 2 * Queries::Bytes + 4 * QueryTile * 4;
   static constexpr int SharedBytes = 2 * Rows::Bytes + 2 * BufferBytes;
 
   float dK[1][HS / 8][4], dV[1][HS / 8][4];
@@ -202,7 +207,7 @@ struct BackwardKeys {
     clear(dK[0]);
     clear(dV[0]);
 
-    QueryTiles current(x, keyRow0, keyHead), next = current;
+    Place current(x, keyRow0, keyHead), next = current;
     if (!next.done) {
       copy_queries(x, next, buffers);
       next.advance();
@@ -230,36 +235,36 @@ struct BackwardKeys {
   }
 
  private:
-  static DEVICE void copy_queries(const BackwardArguments& x, const QueryTiles& tile, uint32_t buffer) {
+  static DEVICE void copy_queries(const BackwardArguments& x, const Place& tile, uint32_t buffer) {
     int rows = tile.rows(), row0 = tile.segment.queryRow + tile.begin, head = tile.headBegin + tile.head;
     auto rowOf = [&](int r) { return r < rows ? row0 + r : -1; };
-    Rows::copy(buffer, x.q + head * x.headSize, x.strideQ, x.headSize, x.aligned, rowOf);
-    Rows::copy(buffer + Rows::Bytes, x.dOutput + head * x.headSize, x.strideDO, x.headSize, x.aligned, rowOf);
+    Queries::copy(buffer, x.q + head * x.headSize, x.strideQ, x.headSize, x.aligned, rowOf);
+    Queries::copy(buffer + Queries::Bytes, x.dOutput + head * x.headSize, x.strideDO, x.headSize, x.aligned, rowOf);
     int r = static_cast<int>(threadIdx.x);
-    if (r < Tile) {
+    if (r < QueryTile) {
       int real = r < rows ? r : 0;
       VisibleKeys keys(tile.segment, x.positions[row0 + real], x.window);
-      uint32_t to = buffer + 2 * Rows::Bytes + r * 4;
+      uint32_t to = buffer + 2 * Queries::Bytes + r * 4;
       store_shared(to, x.lse[(row0 + real) * x.strideLse + head] * Log2E);
-      store_shared(to + Tile * 4, x.delta[static_cast<int64_t>(row0 + real) * x.heads + head]);
-      store_shared(to + Tile * 8, static_cast<uint32_t>(keys.first));
-      store_shared(to + Tile * 12, static_cast<uint32_t>(r < rows ? keys.last : -1));
+      store_shared(to + QueryTile * 4, x.delta[static_cast<int64_t>(row0 + real) * x.heads + head]);
+      store_shared(to + QueryTile * 8, static_cast<uint32_t>(keys.first));
+      store_shared(to + QueryTile * 12, static_cast<uint32_t>(r < rows ? keys.last : -1));
     }
   }
 
   // Scores stand transposed here: a row is a key, a column a query.
-  DEVICE void add_tile(const QueryTiles& tile, uint32_t keys, uint32_t buffer, float scaleLog2) {
-    float p[1][Tile / 8][4], dS[1][Tile / 8][4];
+  DEVICE void add_tile(const Place& tile, uint32_t keys, uint32_t buffer, float scaleLog2) {
+    float p[1][QueryTile / 8][4], dS[1][QueryTile / 8][4];
     clear(p[0]);
     clear(dS[0]);
-    multiply_rows<Rows, Rows, HS>(p, keys, warp_id() * 16, buffer);
-    multiply_rows<Rows, Rows, HS>(dS, keys + Rows::Bytes, warp_id() * 16, buffer + Rows::Bytes);
+    multiply_rows<Rows, Queries, HS>(p, keys, warp_id() * 16, buffer);
+    multiply_rows<Rows, Queries, HS>(dS, keys + Rows::Bytes, warp_id() * 16, buffer + Queries::Bytes);
     int key[2] = {tile.key_of(warp_id() * 16 + (lane_id() >> 2)), tile.key_of(warp_id() * 16 + (lane_id() >> 2) + 8)};
-    UNROLL for (int j = 0; j < Tile / 8; ++j) {
+    UNROLL for (int j = 0; j < QueryTile / 8; ++j) {
       UNROLL for (int c = 0; c < 2; ++c) {
-        uint32_t from = buffer + 2 * Rows::Bytes + (j * 8 + (lane_id() & 3) * 2 + c) * 4;
-        float lse = load_shared(from), delta = load_shared(from + Tile * 4);
-        int first = static_cast<int>(float_bits(load_shared(from + Tile * 8))), last = static_cast<int>(float_bits(load_shared(from + Tile * 12)));
+        uint32_t from = buffer + 2 * Queries::Bytes + (j * 8 + (lane_id() & 3) * 2 + c) * 4;
+        float lse = load_shared(from), delta = load_shared(from + QueryTile * 4);
+        int first = static_cast<int>(float_bits(load_shared(from + QueryTile * 8))), last = static_cast<int>(float_bits(load_shared(from + QueryTile * 12)));
         UNROLL for (int h = 0; h < 2; ++h) {
           int e = h * 2 + c;
           bool visible = key[h] >= first && key[h] <= last;
@@ -269,8 +274,8 @@ struct BackwardKeys {
         }
       }
     }
-    multiply_weights<Rows, HS>(dV, p, buffer + Rows::Bytes);
-    multiply_weights<Rows, HS>(dK, dS, buffer);
+    multiply_weights<Queries, HS>(dV, p, buffer + Queries::Bytes);
+    multiply_weights<Queries, HS>(dK, dS, buffer);
   }
 };
 

@@ -159,14 +159,10 @@ struct Tf32Matmul {
   using TileB = FloatTile<Form == FormNT, Block, BlockK, Threads>;
 
   template <typename Tile>
-  static constexpr int row_bytes() {
-    return Tile::InnerContiguous ? (BlockK + 4) * 4 : (Block + 8) * 4;
-  }
+  static constexpr int RowBytes = (Tile::InnerContiguous ? BlockK + 4 : Block + 8) * 4;
   template <typename Tile>
-  static constexpr int tile_bytes() {
-    return row_bytes<Tile>() * (Tile::InnerContiguous ? Block : BlockK);
-  }
-  static constexpr int StageBytes = tile_bytes<TileA>() + tile_bytes<TileB>();
+  static constexpr int TileBytes = RowBytes<Tile> * (Tile::InnerContiguous ? Block : BlockK);
+  static constexpr int StageBytes = TileBytes<TileA> + TileBytes<TileB>;
   static constexpr int SharedBytes = Stages * StageBytes;
   using Writer = SumsWriter<WarpN, float, float>;
   static_assert(Threads / WarpSize * Writer::ScratchBytes <= SharedBytes, "every warp has its scratch rows");
@@ -184,7 +180,7 @@ struct Tf32Matmul {
       copy_async_wait<Stages - 2>();
       block_sync();
       copy(x, m0, n0, k + (Stages - 1) * BlockK, end, shared + (stage + Stages - 1) % Stages * StageBytes);
-      uint32_t tileA = shared + stage * StageBytes, tileB = tileA + tile_bytes<TileA>();
+      uint32_t tileA = shared + stage * StageBytes, tileB = tileA + TileBytes<TileA>;
       UNROLL for (int step = 0; step < BlockK / 8; ++step) multiply(tileA, tileB, warpRow, warpColumn, step);
       stage = stage + 1 == Stages ? 0 : stage + 1;
     }
@@ -200,7 +196,7 @@ struct Tf32Matmul {
   static DEVICE void copy(const MatmulArguments& x, int m0, int n0, int k, int end, uint32_t stage) {
     if (k < end) {
       copy_tile<TileA>(x.a, x.strideA, m0, x.M, k, end, stage);
-      copy_tile<TileB>(x.b, x.strideB, n0, x.N, k, end, stage + tile_bytes<TileA>());
+      copy_tile<TileB>(x.b, x.strideB, n0, x.N, k, end, stage + TileBytes<TileA>);
     }
     copy_async_commit();
   }
@@ -211,7 +207,7 @@ struct Tf32Matmul {
     UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
       int count;
       const float* from = Tile::chunk(operand, stride, outer, outerEnd, k, kEnd, pass, count);
-      uint32_t to = tile + Tile::row(pass) * row_bytes<Tile>() + Tile::column(pass) * 4;
+      uint32_t to = tile + Tile::row(pass) * RowBytes<Tile> + Tile::column(pass) * 4;
       if (aligned) {
         copy_async16(to, count > 0 ? from : operand, count * 4);
       } else {
@@ -222,7 +218,7 @@ struct Tf32Matmul {
 
   template <typename Tile>
   static DEVICE float element(uint32_t tile, int outer, int k) {
-    return load_shared(tile + (Tile::InnerContiguous ? outer * row_bytes<Tile>() + k * 4 : k * row_bytes<Tile>() + outer * 4));
+    return load_shared(tile + (Tile::InnerContiguous ? outer * RowBytes<Tile> + k * 4 : k * RowBytes<Tile> + outer * 4));
   }
 
   static DEVICE void split(float value, uint32_t& high, uint32_t& low) {
@@ -260,7 +256,7 @@ struct Tf32Matmul {
 #define MATMUL_FORMS(form, Form)                                       \
   MATMUL(matmul_##form##_fma_f32, 2, FmaMatmul<Form, 8>)           \
   MATMUL(matmul_##form##_fma_small_f32, 3, FmaMatmul<Form, 4>)     \
-  MATMUL(matmul_##form##_tf32x3_f32, 2, Tf32Matmul<Form>)
+  MATMUL(matmul_##form##_tf32x3_f32, 1, Tf32Matmul<Form>)
 
 MATMUL_FORMS(nn, FormNN)
 MATMUL_FORMS(nt, FormNT)

@@ -27,6 +27,14 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>Format of compute buffers.</summary>
     public NumberFormat Compute { get; }
 
+    /// <summary>The device in ILGPU.</summary>
+    public Accelerator Accelerator => accelerator;
+
+    /// <summary>Its compute capability.</summary>
+    public (int Major, int Minor) Capability => ((CudaAccelerator)accelerator).Architecture is var architecture
+        ? (architecture.Major, architecture.Minor)
+        : default;
+
     /// <summary>Multiprocessors of the device.</summary>
     public int Multiprocessors => accelerator.NumMultiprocessors;
 
@@ -86,6 +94,9 @@ internal sealed unsafe class CudaContext : IDisposable
         int status = Modules.Driver.Launch(function, grid, threads, sharedBytes, streamHandle, arguments, argumentBytes);
         if (status != 0) ThrowFailed(symbol, grid, threads, status);
     }
+
+    /// <summary>Waits for what was queued.</summary>
+    public void Synchronize() => stream.Synchronize();
 
     public void Dispose() => scratch?.Dispose();
 

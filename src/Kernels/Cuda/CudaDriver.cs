@@ -21,6 +21,7 @@ internal sealed unsafe class CudaDriver
     private readonly delegate* unmanaged<nint*, nint, byte*, int> getFunction;
     private readonly delegate* unmanaged<nint, int, int, int> setFunctionAttribute;
     private readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> launchKernel;
+    private readonly delegate* unmanaged<TensorMap*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, int> encodeTensorMap;
     private readonly delegate* unmanaged<int, byte**, int> getErrorName;
     private readonly delegate* unmanaged<int, byte**, int> getErrorString;
 
@@ -32,6 +33,9 @@ internal sealed unsafe class CudaDriver
         getFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Export("cuModuleGetFunction");
         setFunctionAttribute = (delegate* unmanaged<nint, int, int, int>)Export("cuFuncSetAttribute");
         launchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Export("cuLaunchKernel");
+        encodeTensorMap = NativeLibrary.TryGetExport(library, "cuTensorMapEncodeTiled", out nint encode)
+            ? (delegate* unmanaged<TensorMap*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, int>)encode
+            : null;
         getErrorName = NativeLibrary.TryGetExport(library, "cuGetErrorName", out nint name) ? (delegate* unmanaged<int, byte**, int>)name : null;
         getErrorString = (delegate* unmanaged<int, byte**, int>)Export("cuGetErrorString");
 
@@ -83,6 +87,34 @@ internal sealed unsafe class CudaDriver
         const int ArgumentPointer = 1, ArgumentSize = 2; // CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE
         void** extra = stackalloc void*[] { (void*)ArgumentPointer, arguments, (void*)ArgumentSize, &argumentBytes, null };
         return launchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, stream, null, extra);
+    }
+
+    /// <summary>
+    /// Describes a row-major bfloat16 matrix to the tensor memory accelerator: boxes swizzled over 128 bytes, zeros outside.
+    /// </summary>
+    /// <param name="address">Of its first element, a multiple of 16.</param>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="columns">Its columns, consecutive in memory.</param>
+    /// <param name="strideBytes">Between rows, a multiple of 16.</param>
+    /// <param name="boxColumns">Columns of a box.</param>
+    /// <param name="boxRows">Rows of a box.</param>
+    /// <param name="map">The description.</param>
+    /// <returns>Empty, or what is wrong.</returns>
+    public string EncodeTensorMap(nint address, int rows, int columns, long strideBytes, int boxColumns, int boxRows, out TensorMap map)
+    {
+        const int BFloat16 = 9, NoInterleave = 0, Swizzle128 = 3, Promotion256 = 3, Zeros = 0; // CU_TENSOR_MAP_...
+        map = default;
+        if (encodeTensorMap == null) return "the driver has no cuTensorMapEncodeTiled";
+        ulong* sizes = stackalloc ulong[] { (ulong)columns, (ulong)rows };
+        ulong* strides = stackalloc ulong[] { (ulong)strideBytes };
+        uint* box = stackalloc uint[] { (uint)boxColumns, (uint)boxRows };
+        uint* steps = stackalloc uint[] { 1, 1 };
+        // The driver writes to a multiple of 64 bytes.
+        byte* memory = stackalloc byte[sizeof(TensorMap) + 64];
+        var aligned = (TensorMap*)(((nint)memory + 63) / 64 * 64);
+        int status = encodeTensorMap(aligned, BFloat16, 2, address, sizes, strides, box, steps, NoInterleave, Swizzle128, Promotion256, Zeros);
+        map = *aligned;
+        return status == 0 ? "" : Describe(status);
     }
 
     /// <summary>An error's name and meaning: <c>CUDA_ERROR_INVALID_VALUE, invalid argument</c>.</summary>

@@ -48,7 +48,9 @@ internal sealed class FlashAttention(CudaContext context)
             dQ.RowStride, dK.RowStride, dV.RowStride, dOutput.RowStride, lse.RowStride, q.RowStride, k.RowStride, v.RowStride,
             shape.Heads, shape.GroupSize, shape.HeadSize, Window(shape), plan.Segments.Length, k.Rows, (float)shape.Scale,
             Aligned(shape, dQ, dK, dV, dOutput, q, k, v));
-        int size = KernelHeadSize(shape.HeadSize), shared = 6 * TileBytes(size), sharedOfKeys = shared + 2 * 4 * Tile * sizeof(float);
+        int size = KernelHeadSize(shape.HeadSize), shared = 6 * TileBytes(size);
+        // Two tiles of keys and values; two buffers of queries and gradients, with four numbers a query.
+        int queries = size > 96 ? Tile / 2 : Tile, sharedOfKeys = 2 * TileBytes(size) + 2 * queries * (2 * TileBytes(size) / Tile + 4 * sizeof(float));
         Kernel("queries", size, shared).Launch(QueryGrid(plan, shape), arguments, shared);
         Kernel("keys", size, sharedOfKeys).Launch(new Grid((int)Packs.Blocks(k.Rows, Tile), shape.KeyValueHeads), arguments, sharedOfKeys);
     }
