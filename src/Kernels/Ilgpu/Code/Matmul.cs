@@ -183,10 +183,12 @@ internal static class MatmulCode
 
         private float Element(MatmulOperand operand, int load, int k, int end)
         {
+            // Beyond the matrix its first element is read and not used: a choice of values costs less than a branch around a load.
             int row = firstOuter + outer + load * outerStep, column = k + inner + load * innerStep;
-            return row < operand.Outer && column < end
-                ? operand.Data[(long)row * operand.OuterStride + (long)column * operand.InnerStride]
-                : 0f;
+            bool isInside = row < operand.Outer && column < end;
+            int safeRow = isInside ? row : 0, safeColumn = isInside ? column : 0;
+            float value = operand.Data[(long)safeRow * operand.OuterStride + (long)safeColumn * operand.InnerStride];
+            return isInside ? value : 0f;
         }
     }
 }
