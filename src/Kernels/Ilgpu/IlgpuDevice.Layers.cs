@@ -67,8 +67,7 @@ public sealed partial class IlgpuDevice
     {
         var numbers = Numbers(nameof(ScatterAddRows), rows, dTable.Rows);
         if (dOutput.Length == 0) return;
-        // One group a row: each looks through the row numbers, so there should not be several for a row's stretches of columns.
-        var grid = Plane(1, Math.Min(dOutput.Rows, IsCpu ? CpuGroups : MaxGridRows), ReductionThreads(dTable.Columns));
+        var grid = Groups(dOutput.Rows, ReductionThreads(dTable.Columns));
         kernels.ScatterAdd(Stream, grid, View(dTable), View(dOutput), numbers, Factor(factor, deviceFactor));
     }
 

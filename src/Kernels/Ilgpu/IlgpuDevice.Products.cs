@@ -22,6 +22,8 @@ public sealed partial class IlgpuDevice
         var right = form == MatmulForm.NT
             ? new MatmulOperand(View(b).Data, b.Rows, b.RowStride, 1)
             : new MatmulOperand(View(b).Data, b.Columns, 1, b.RowStride);
+        // Of an empty sum the kernel adds nothing but looks at one element, which need not exist.
+        if (inner == 0) left = right = new MatmulOperand(View(c).Data, 0, 0, 0);
         int hasBias = bias.IsEmpty ? 0 : 1;
         var added = bias.IsEmpty ? View(c).Data : View(bias).Data;
         // The large tile does twice the work per byte, but only where there are groups enough for every multiprocessor.

@@ -19,30 +19,41 @@ internal static class EmbeddingCode
         }
     }
 
-    /// <summary>dTable[rows[r], :] += factor * dOutput[r, :], r ascending. Grid (stretches of columns, rows of dOutput).</summary>
+    /// <summary>
+    /// dTable[rows[r], :] += factor * dOutput[r, :], r ascending. A group per row of dOutput; its threads look through the row
+    /// numbers side by side.
+    /// </summary>
     public static void ScatterAdd(Matrix dTable, Matrix dOutput, ArrayView<int> rows, DeviceFactor factor)
     {
+        var matches = SharedMemory.Allocate<int>(GroupReduce.MaxThreads);
         float scale = (float)factor.Value;
-        for (int first = Grid.IdxY; first < dOutput.Rows; first += Grid.DimY)
+        for (int first = Grid.IdxX; first < dOutput.Rows; first += Grid.DimX)
         {
             int number = rows[first];
             if (OccursBefore(rows, first, number)) continue;
-            for (int row = first; row < dOutput.Rows; row++)
+            for (int start = first; start < dOutput.Rows; start += Group.DimX)
             {
-                if (rows[row] != number) continue;
-                for (int column = ElementwiseCode.FirstColumn(); column < dTable.Columns; column += ElementwiseCode.ColumnStep())
-                    dTable[number, column] += scale * dOutput[row, column];
+                int row = start + Group.IdxX;
+                bool isMatch = row < dOutput.Rows && rows[row] == number;
+                matches[Group.IdxX] = isMatch ? 1 : 0;
+                if (Group.BarrierPopCount(isMatch) == 0) continue;
+                for (int i = 0; i < Group.DimX; i++)
+                {
+                    if (matches[i] == 0) continue;
+                    for (int column = Group.IdxX; column < dTable.Columns; column += Group.DimX)
+                        dTable[number, column] += scale * dOutput[start + i, column];
+                }
+
+                Group.Barrier();
             }
         }
     }
 
+    /// <summary>Whether a row number stands before an index. All threads of the group call.</summary>
     private static bool OccursBefore(ArrayView<int> rows, int end, int number)
     {
-        for (int row = 0; row < end; row++)
-        {
-            if (rows[row] == number) return true;
-        }
-
-        return false;
+        int found = 0;
+        for (int row = Group.IdxX; row < end && found == 0; row += Group.DimX) found = rows[row] == number ? 1 : 0;
+        return Group.BarrierPopCount(found != 0) > 0;
     }
 }

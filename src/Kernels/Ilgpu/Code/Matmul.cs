@@ -67,8 +67,7 @@ internal static class MatmulCode
         TileOf(c, tile, out int firstRow, out int firstColumn);
         var loadA = new TileLoader<TShape>(a, firstRow, thread);
         var loadB = new TileLoader<TShape>(b, firstColumn, thread);
-        TileRow c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
-
+        Accumulators sums = default;
         var nextA = loadA.Load(a, 0, inner);
         var nextB = loadB.Load(b, 0, inner);
         int buffer = 0;
@@ -79,34 +78,28 @@ internal static class MatmulCode
             Group.Barrier();
             nextA = loadA.Load(a, k + step, inner);
             nextB = loadB.Load(b, k + step, inner);
-            for (int i = 0; i < TShape.Side / 2; i++)
+            // Unrolled by four, for neither ILGPU nor the driver's compiler can be relied on to.
+            for (int at = buffer * step * pitch; at < (buffer + 1) * step * pitch; at += 4 * pitch)
             {
-                int at = (buffer * step + i) * pitch;
-                Float4 upper = tilesA[at + ty], lower = tilesA[at + TShape.Side + ty];
-                Float4 left = tilesB[at + tx], right = tilesB[at + TShape.Side + tx];
-                c0 = TileRow.MultiplyAdd(upper.X, left, right, c0);
-                c1 = TileRow.MultiplyAdd(upper.Y, left, right, c1);
-                c2 = TileRow.MultiplyAdd(upper.Z, left, right, c2);
-                c3 = TileRow.MultiplyAdd(upper.W, left, right, c3);
-                c4 = TileRow.MultiplyAdd(lower.X, left, right, c4);
-                c5 = TileRow.MultiplyAdd(lower.Y, left, right, c5);
-                c6 = TileRow.MultiplyAdd(lower.Z, left, right, c6);
-                c7 = TileRow.MultiplyAdd(lower.W, left, right, c7);
+                sums = Accumulators.Step(sums, tilesA, tilesB, at + ty, at + tx, TShape.Side);
+                sums = Accumulators.Step(sums, tilesA, tilesB, at + pitch + ty, at + pitch + tx, TShape.Side);
+                sums = Accumulators.Step(sums, tilesA, tilesB, at + 2 * pitch + ty, at + 2 * pitch + tx, TShape.Side);
+                sums = Accumulators.Step(sums, tilesA, tilesB, at + 3 * pitch + ty, at + 3 * pitch + tx, TShape.Side);
             }
 
-            // The next step writes the other buffer, and the barrier after that write keeps it from passing this one's readers twice.
+            // The next step writes the other buffer; whoever still reads this one is waited for at the barrier after that write.
             buffer = 1 - buffer;
         }
 
         int row = firstRow + 4 * ty, column = firstColumn + 4 * tx, half = tile / 2;
-        StoreRow(c, row, column, half, c0, bias, isAdded, hasBias);
-        StoreRow(c, row + 1, column, half, c1, bias, isAdded, hasBias);
-        StoreRow(c, row + 2, column, half, c2, bias, isAdded, hasBias);
-        StoreRow(c, row + 3, column, half, c3, bias, isAdded, hasBias);
-        StoreRow(c, row + half, column, half, c4, bias, isAdded, hasBias);
-        StoreRow(c, row + half + 1, column, half, c5, bias, isAdded, hasBias);
-        StoreRow(c, row + half + 2, column, half, c6, bias, isAdded, hasBias);
-        StoreRow(c, row + half + 3, column, half, c7, bias, isAdded, hasBias);
+        StoreRow(c, row, column, half, sums.Row0, bias, isAdded, hasBias);
+        StoreRow(c, row + 1, column, half, sums.Row1, bias, isAdded, hasBias);
+        StoreRow(c, row + 2, column, half, sums.Row2, bias, isAdded, hasBias);
+        StoreRow(c, row + 3, column, half, sums.Row3, bias, isAdded, hasBias);
+        StoreRow(c, row + half, column, half, sums.Row4, bias, isAdded, hasBias);
+        StoreRow(c, row + half + 1, column, half, sums.Row5, bias, isAdded, hasBias);
+        StoreRow(c, row + half + 2, column, half, sums.Row6, bias, isAdded, hasBias);
+        StoreRow(c, row + half + 3, column, half, sums.Row7, bias, isAdded, hasBias);
     }
 
     /// <summary>This group's tile, in bands of rows of tiles.</summary>
@@ -190,10 +183,12 @@ internal static class MatmulCode
 
         private float Element(MatmulOperand operand, int load, int k, int end)
         {
+            // Beyond the matrix its first element is read and not used: a choice of values costs less than a branch around a load.
             int row = firstOuter + outer + load * outerStep, column = k + inner + load * innerStep;
-            return row < operand.Outer && column < end
-                ? operand.Data[(long)row * operand.OuterStride + (long)column * operand.InnerStride]
-                : 0f;
+            bool isInside = row < operand.Outer && column < end;
+            int safeRow = isInside ? row : 0, safeColumn = isInside ? column : 0;
+            float value = operand.Data[(long)safeRow * operand.OuterStride + (long)safeColumn * operand.InnerStride];
+            return isInside ? value : 0f;
         }
     }
 }
