@@ -53,7 +53,7 @@ public sealed class Activations : IDisposable
 {
     private readonly Device device;
     private readonly List<DeviceBuffer> buffers = [];
-    private readonly string category = "activations";
+    private readonly string category = MemoryCategory.Activations;
 
     public Activations(ModelConfig config, Device device, int maxRows, ParameterUse use)
     {
@@ -67,7 +67,7 @@ public sealed class Activations : IDisposable
         FinalRstd = State(1);
         Mlp = Compute(c);
         if (!training) return;
-        category = "workspace";
+        category = MemoryCategory.Workspace;
         DFinalNormed = Compute(c);
         DHidden = Compute(c);
         DMlp = Compute(c);

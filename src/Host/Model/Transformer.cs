@@ -59,8 +59,8 @@ public sealed partial class Transformer : IDisposable
         device = weights.Device;
         memory = new Activations(Config, device, maxRows, use);
         var (c, s) = RotaryTables.Build(RotaryFrequencies(Config), maxPositions);
-        cos = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, "tables");
-        sin = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, "tables");
+        cos = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, MemoryCategory.Tables);
+        sin = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, MemoryCategory.Tables);
         device.Upload(c, cos);
         device.Upload(s, sin);
     }

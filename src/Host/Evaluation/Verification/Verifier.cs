@@ -79,7 +79,7 @@ public sealed class Verifier : IDisposable
         CompareGradients("ce.grad", _ => 1, report);
         for (int l = 0; l <= model.Config.NumHiddenLayers; l++)
             Compare("hidden", $"hidden.{l}", Download(l < model.Config.NumHiddenLayers ? model.Hidden(l) : model.FinalNormed), Tolerances.Hidden);
-        var logits = device.AllocateTensor(BufferKind.Compute, model.Rows, model.Config.VocabSize, "workspace");
+        var logits = device.AllocateTensor(BufferKind.Compute, model.Rows, model.Config.VocabSize, MemoryCategory.Logits);
         model.Logits(logits, model.FinalNormed);
         Compare("logits", "logits", Download(logits), Tolerances.Logits);
         logits.Buffer.Dispose();
@@ -228,7 +228,7 @@ public sealed class Verifier : IDisposable
             var rows = new double[packed.MmdCount * width];
             for (int r = 0; r < packed.MmdCount; r++)
                 all.AsSpan((packed.MmdPairs[r] * length + packed.MmdPositions[r]) * width, width).CopyTo(rows.AsSpan(r * width));
-            var tensor = owner.device.AllocateTensor(BufferKind.State, packed.MmdCount, width, "batch");
+            var tensor = owner.device.AllocateTensor(BufferKind.State, packed.MmdCount, width, MemoryCategory.Noise);
             owner.device.Upload(rows, tensor);
             return tensor;
         }
