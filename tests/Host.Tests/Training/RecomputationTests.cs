@@ -18,11 +18,9 @@ public sealed class RecomputationTests
         var data = new TheoryData<string, string, bool>();
         foreach (string model in Directory.EnumerateDirectories(Models).Where(f => File.Exists(Path.Combine(f, "config.json"))).Order())
         {
-            foreach (string device in (string[])["cpu", "reference:float32", "reference:bfloat16"])
-            {
-                data.Add(Path.GetFileName(model), device, true);
-                data.Add(Path.GetFileName(model), device, false);
-            }
+            data.Add(Path.GetFileName(model), "cpu", true);
+            data.Add(Path.GetFileName(model), "cpu", false);
+            data.Add(Path.GetFileName(model), "reference:bfloat16", true);
         }
 
         return data;
