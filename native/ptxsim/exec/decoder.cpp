@@ -69,6 +69,7 @@ uint8_t modeOf(const Shape& shape) {
   if (op == "bar" || op == "barrier")
     return shape.has(".popc") ? 1 : shape.has(".and") ? 2 : shape.has(".or") ? 3 : shape.has(".arrive") ? 4 : 0;
   if (op == "cvt") return shape.has(".rni") || shape.has(".rzi") || shape.has(".rmi") || shape.has(".rpi");
+  if (op == "cp") return shape.has(".noinc");
   if (op == "mbarrier") return shape.has(".arrive_drop");
   return 0;
 }

@@ -16,6 +16,8 @@ namespace {
 constexpr uint32_t MaxSharedBytes = 232448;  // 227 KB, sm_90
 constexpr uint64_t MaxShuffled = uint64_t{1} << 22;
 
+}  // namespace
+
 void check(const Kernel& kernel, const LaunchShape& shape) {
   uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
   auto refuse = [&](const std::string& problem) { throw std::invalid_argument("kernel '" + kernel.name + "': " + problem); };
@@ -30,8 +32,6 @@ void check(const Kernel& kernel, const LaunchShape& shape) {
     for (int i = 0; i < 3; i++)
       if (shape.block[i] != static_cast<uint32_t>(kernel.requiredThreads[i])) refuse("its .reqntid is another block size");
 }
-
-}  // namespace
 
 Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options) {
   check(kernel, shape);

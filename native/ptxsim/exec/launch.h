@@ -16,6 +16,9 @@ struct ExecutorOptions {
   uint64_t maxSteps = uint64_t{1} << 36;  // warp instructions of a block before it counts as stuck
 };
 
+// Throws std::invalid_argument for a launch that a driver refuses: sizes, shared memory, .maxntid and .reqntid.
+void check(const Kernel& kernel, const LaunchShape& shape);
+
 // Throws KernelFault, whose text says everything, or std::invalid_argument for a launch that a driver refuses.
 Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options);
 

@@ -118,8 +118,7 @@ void Decoder::role(Instruction& instruction, const Operand& operand, std::string
     else if (first[0] == 'i' && operand.kind != Operand::Kind::Integer) fail("expected a constant");
     else if (first[0] == 'r' && operand.kind != Operand::Kind::Name) fail("expected a register");
     else put(instruction, read(operand, type, mayBeWider, first[0] == 's' || first[0] == 'n'), false);
-    // lop3's table and cp.async's size are looked at when the instruction runs, as numbers.
-    if (first[0] == 'i') instruction.displacement[1] = static_cast<int64_t>(operand.bits);
+    if (first[0] == 'i') instruction.immediate = operand.bits;
   }
 
   if (bar != std::string_view::npos) put(instruction, operand.second ? predicate(*operand.second, true) : NoSlot, true);
@@ -254,7 +253,12 @@ Slot Decoder::read(const Operand& operand, Type type, bool mayBeWider, bool take
   }
 
   if (takesAddresses) {
-    if (auto slot = special(operand.name)) return *slot;
+    if (auto slot = special(operand.name)) {
+      bool isWide = std::any_of(std::begin(Specials), std::end(Specials), [&](const auto& entry) { return entry.first == operand.name && isWideSpecial(entry.second); });
+      if (isWide != (sizeOf(type) == 8)) fail("special register '" + operand.name + "' has " + (isWide ? "64" : "32") + " bits");
+      return *slot;
+    }
+
     return addressOf(operand, type);
   }
 

@@ -55,6 +55,7 @@ struct Instruction {
   bool isVolatile = false, toGeneric = false, wrap = false, isUniform = false;
   int64_t displacement[2] = {0, 0};  // of its addresses, in order
   bool isWideAddress[2] = {true, true};  // the base register has 64 bits
+  uint64_t immediate = 0;        // of lop3, cp.async: also in a slot
   Slot predicate = NoSlot;
   bool isPredicateNegated = false;
   uint32_t target = 0;           // of a branch; the index into `tables` of brx

@@ -192,7 +192,7 @@ Handler generalConversion() { return &convert; }
 
 Handler convertHandler(const Shape& s) {
   if (s.form->opcode != "cvt") return nullptr;
-  Type to = s.type(), from = s.second();
+  Type to = s.type();
   if (to == Type::F16x2) return &pair<false>;
   if (to == Type::BF16x2) return &pair<true>;
   if (to == Type::TF32) return &toTf32;

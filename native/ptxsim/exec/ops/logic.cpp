@@ -26,7 +26,7 @@ void predicates(Warp& w, const Instruction& i) {
 // The table's bit at (a, b, c) of each bit.
 void lop3(Warp& w, const Instruction& i) {
   auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]), *b = w.slot<uint32_t>(i.at[2]), *c = w.slot<uint32_t>(i.at[3]);
-  auto table = static_cast<uint32_t>(i.displacement[1]);
+  auto table = static_cast<uint32_t>(i.immediate);
   forLanes(w, [&](int l) {
     uint32_t result = 0;
     for (uint32_t row = 0; row < 8; row++)

@@ -1,4 +1,5 @@
 // Loads, stores and atomics (PTX ISA, sections 9.7.8.8 to 9.7.8.11, 9.7.12.5 and 9.7.12.6), with every check of the shadows.
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -21,7 +22,7 @@ const char* nameOfAccess(bool isStore, Space space) {
 
 uint64_t element(const uint8_t* source, Type type) {
   uint64_t raw = 0;
-  std::memcpy(&raw, source, static_cast<size_t>(sizeOf(type)));
+  std::memcpy(&raw, source, std::min<size_t>(sizeof raw, static_cast<size_t>(sizeOf(type))));
   switch (type) {
     case Type::S8: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(raw)));
     case Type::S16: return static_cast<uint64_t>(static_cast<int64_t>(static_cast<int16_t>(raw)));
