@@ -307,6 +307,7 @@ Slot Decoder::addressOf(const Operand& operand, Type type) {
 
 Slot Decoder::predicate(const Operand& operand, bool isWritten) {
   if (isWritten && operand.kind == Operand::Kind::Sink) return allocate(Class::Predicate);
+  if (!isWritten && operand.kind == Operand::Kind::Integer) return constant(operand.bits != 0, Class::Predicate);
   if (operand.kind != Operand::Kind::Name) fail("expected a predicate register");
   Symbol* symbol = find(operand.name);
   if (!symbol || symbol->kind != Symbol::Kind::Register || symbol->type != Type::Pred) fail("there is no predicate register '" + operand.name + "'");

@@ -22,11 +22,8 @@ void diverge(Warp& w, uint32_t taken, uint32_t target) {
   w.nearest = std::min(w.nearest, target);
 }
 
-void bra(Warp& w, const Instruction& i) {
-  if (i.isUniform && w.active != w.running)
-    throw Fault{FaultKind::Convergence, "bra.uni is taken by some lanes and not by others", std::countr_zero(w.active)};
-  diverge(w, w.active, i.target);
-}
+// .uni is a promise that ILGPU's compiler breaks and assemblers do not rely on: it is not checked.
+void bra(Warp& w, const Instruction& i) { diverge(w, w.active, i.target); }
 
 void brx(Warp& w, const Instruction& i) {
   const auto& table = w.block->kernel->tables[i.target];
