@@ -147,6 +147,13 @@ void plain(Warp& w, const Instruction& i) {
   forLanes(w, [&](int l) { d[l] = toSlot<D>(static_cast<D>(fromSlot<A>(a[l]))); });
 }
 
+// Rounds to nearest; NaN becomes the canonical one.
+void doubleToFloat(Warp& w, const Instruction& i) {
+  auto* d = w.slot<uint32_t>(i.at[0]);
+  auto* a = w.slot<double>(i.at[1]);
+  forLanes(w, [&](int l) { d[l] = a[l] == a[l] ? std::bit_cast<uint32_t>(static_cast<float>(a[l])) : 0x7FFFFFFF; });
+}
+
 void brainToFloat(Warp& w, const Instruction& i) {
   auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]);
   forLanes(w, [&](int l) { d[l] = a[l] << 16; });
@@ -178,10 +185,14 @@ Handler frequent(const Shape& s) {
   if (s.has(".sat") || s.has(".ftz")) return nullptr;
   Type to = s.type(), from = s.second();
   if (to == Type::F32 && from == Type::BF16) return &brainToFloat;
+  if (to == Type::F64 && from == Type::F32 && !s.has(".rni") && !s.has(".rzi") && !s.has(".rmi") && !s.has(".rpi")) return &plain<double, float>;
+  if (to == Type::F32 && from == Type::F64 && s.has(".rn")) return &doubleToFloat;
   if (isUnsigned(to) && from == Type::U32) return to == Type::U64 ? &plain<uint64_t, uint32_t> : nullptr;
   if (to == Type::S64 && from == Type::S32) return &plain<int64_t, int32_t>;
   if (to == Type::U32 && from == Type::U64) return &plain<uint32_t, uint64_t>;
   if (s.has(".rn") && to == Type::F32 && from == Type::S32) return &plain<float, int32_t>;
+  if (to == Type::S32 && (from == Type::S64 || from == Type::U64)) return &plain<int32_t, uint64_t>;
+  if (to == Type::S64 && from == Type::U32) return &plain<uint64_t, uint32_t>;
   if (s.has(".rn") && to == Type::F32 && from == Type::U32) return &plain<float, uint32_t>;
   return nullptr;
 }
