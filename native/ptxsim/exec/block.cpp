@@ -28,10 +28,10 @@ uint8_t* ThreadBlock::globalRead(uint64_t address, uint32_t bytes, const char* w
         throw Fault{FaultKind::Uninitialized, std::string(what) + " of memory that nothing has written: " + memory->describe(address + i), lane, address + i};
   }
 
-  if (a.touchers && ordered) {
+  if (a.touchers && ordered && bytes >= 2) {
     uint64_t me = launch->id << 32 | (number + 1);
-    for (uint64_t word = offset / 4; word <= (offset + bytes - 1) / 4; word++) {
-      auto& t = a.touchers[word];
+    for (uint64_t pair = offset / 2; pair <= (offset + bytes - 1) / 2; pair++) {
+      auto& t = a.touchers[pair];
       uint64_t writer = t.writer.load(std::memory_order_relaxed);
       if (writer >> 32 == launch->id && writer != me)
         throw Fault{FaultKind::Race, std::string(what) + " of what block " + std::to_string((writer & 0xFFFF'FFFF) - 1) +
@@ -50,15 +50,13 @@ uint8_t* ThreadBlock::globalWrite(uint64_t address, uint32_t bytes, const char* 
   if (!checks) return reinterpret_cast<uint8_t*>(address);
   uint64_t offset = address - a.begin;
   if (a.written) std::memset(a.written.get() + offset, 1, bytes);
-  if (a.touchers && ordered) {
+  if (a.touchers && ordered && bytes >= 2) {
     uint64_t me = launch->id << 32 | (number + 1);
-    for (uint64_t word = offset / 4; word <= (offset + bytes - 1) / 4; word++) {
-      auto& t = a.touchers[word];
+    for (uint64_t pair = offset / 2; pair <= (offset + bytes - 1) / 2; pair++) {
+      auto& t = a.touchers[pair];
       uint64_t writer = t.writer.load(std::memory_order_relaxed), reader = t.reader.load(std::memory_order_relaxed);
       bool isOthers = writer >> 32 == launch->id && writer != me, isRead = reader >> 32 == launch->id && reader != me;
-      // Below a word blocks may be neighbours: bf16 rows of odd length.
-      bool isWhole = address % 4 == 0 && bytes % 4 == 0;
-      if ((isOthers || isRead) && isWhole)
+      if (isOthers || isRead)
         throw Fault{FaultKind::Race, std::string(what) + " to what block " + std::to_string(((isOthers ? writer : reader) & 0xFFFF'FFFF) - 1) +
                                          " of the same launch has " + (isOthers ? "written" : "read") + ": " + memory->describe(address), lane, address};
       t.writer.store(me, std::memory_order_relaxed);

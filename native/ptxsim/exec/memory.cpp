@@ -18,7 +18,7 @@ uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& name, bool is
   allocation->isConstant = isConstant;
   if (checks_) {
     allocation->written = std::make_unique<uint8_t[]>(bytes + 1);
-    allocation->touchers = std::make_unique<Toucher[]>(bytes / 4 + 2);
+    allocation->touchers = std::make_unique<Toucher[]>(bytes / 2 + 2);
   }
 
   // Fresh memory holds NaNs in every float format, not the zeros that hide a missing write.

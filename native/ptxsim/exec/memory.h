@@ -12,7 +12,7 @@
 
 namespace ptxsim {
 
-// Who last touched four bytes of global memory: the launch, and the block in it. Blocks of one launch run in any order on a GPU, so
+// Who last touched two bytes of global memory, the smallest unit that blocks share (rows of bf16; single bytes are not looked at): the launch, and the block in it. Blocks of one launch run in any order on a GPU, so
 // two of them must not write the same place, nor one read what another writes, unless atomically.
 struct Toucher {
   std::atomic<uint64_t> writer{0};  // launch << 32 | block + 1; 0 for none
@@ -28,7 +28,7 @@ struct Allocation {
   std::string name;                     // of a variable
   std::unique_ptr<uint8_t[]> storage;   // with guard bytes on both sides
   std::unique_ptr<uint8_t[]> written;   // one a byte: has anything been stored there? null where everything counts as written
-  std::unique_ptr<Toucher[]> touchers;  // one for four bytes; null without checks
+  std::unique_ptr<Toucher[]> touchers;  // one for two bytes; null without checks
 
   uint64_t end() const { return begin + bytes; }
 };
