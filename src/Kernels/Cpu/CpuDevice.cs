@@ -57,6 +57,9 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override PlanningDevice CreatePlanningDevice() => new CpuPlanningDevice(this, options);
 
+    /// <inheritdoc/>
+    public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
+
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
 
