@@ -42,8 +42,8 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override string Description => $"{ProcessorName()}, {RegisterBits} bit SIMD, {context.Team.Size} threads, float32";
 
-    /// <summary>The variant of every kernel family, <c>matmul=avx512 attention=vector512 ...</c>, for the log.</summary>
-    public string Kernels => kernels.ToString();
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Kernels => kernels.Chosen;
 
     private static int RegisterBits =>
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;

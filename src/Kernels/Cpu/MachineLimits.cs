@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace RepNoise.Kernels.Cpu;
 
@@ -27,13 +25,6 @@ public sealed record MachineLimits(
     private const double TriadBytesPerCacheByte = 1.5;
     private const int LargestShareOfMemory = 8; // one eighth
 
-    private static readonly (int Bits, bool IsSupported)[] Widths =
-    [
-        (512, Avx512F.IsSupported && Avx512DQ.IsSupported && Vector512.IsHardwareAccelerated),
-        (256, Avx2.IsSupported && Fma.IsSupported && Vector256.IsHardwareAccelerated),
-        (128, true),
-    ];
-
     /// <summary>Measures now.</summary>
     /// <param name="threads">Threads to use; 0 takes one for every core.</param>
     /// <exception cref="DeviceException">Not enough memory for the three arrays of the triad: 96 MB or 1.5 times the cache.</exception>
@@ -49,15 +40,14 @@ public sealed record MachineLimits(
     /// <summary>The same with arrays of another length, so that what a cache gives can be seen.</summary>
     internal static unsafe MachineLimits Measure(ThreadTeam team, int triadFloats)
     {
-        int bits = Widths.First(width => width.IsSupported).Bits;
         if (!NativePages.TryAllocate(3L * triadFloats * sizeof(float), out void* memory))
             throw new DeviceException(CpuDevice.DeviceName, "there is no memory left to measure the machine's limits", "Free memory");
         try
         {
-            return bits switch
+            return CpuKernels.Widest switch
             {
-                512 => Measure<Lanes512>(team, (float*)memory, triadFloats),
-                256 => Measure<Lanes256>(team, (float*)memory, triadFloats),
+                0 => Measure<Lanes512>(team, (float*)memory, triadFloats),
+                1 => Measure<Lanes256>(team, (float*)memory, triadFloats),
                 _ => Measure<Lanes128>(team, (float*)memory, triadFloats),
             };
         }
