@@ -73,7 +73,7 @@ public sealed unsafe partial class CpuDevice : Device
     }
 
     /// <summary>The processor's name as Linux knows it, else its architecture.</summary>
-    private static string ProcessorName()
+    public static string ProcessorName()
     {
         const string Information = "/proc/cpuinfo";
         string? line = File.Exists(Information)

@@ -28,6 +28,8 @@ internal sealed class FakeProgram
         Verify = (options, _, _) => Receive(options),
         Plan = (options, _, _) => Receive(options),
         Devices = (options, _, _) => Receive(options),
+        Bench = (options, _, _) => Receive(options),
+        BenchKernel = (options, _, _) => Receive(options),
         Demo = (options, _, _) => Receive(options),
     };
 
