@@ -16,6 +16,29 @@ public abstract partial class Device
         return new ObservedScope(observer);
     }
 
+    /// <summary>True where an observer wants tensors: guards what only <see cref="Show(string, Tensor)"/> needs.</summary>
+    public bool ShowsTensors => Observer is { WantsTensors: true };
+
+    /// <summary>Shows the observer, where one wants tensors, a value that is of interest under a name.</summary>
+    /// <param name="name">A constant, or a name that exists anyway; unique within its scope.</param>
+    /// <param name="tensor">The value; the observer reads it before this returns.</param>
+    public void Show(string name, Tensor tensor)
+    {
+        if (ShowsTensors) Observer!.OnTensor(name, tensor);
+    }
+
+    /// <inheritdoc cref="Show(string, Tensor)"/>
+    public void Show(string name, params ReadOnlySpan<double> values)
+    {
+        if (ShowsTensors) Observer!.OnValues(name, values);
+    }
+
+    /// <inheritdoc cref="Show(string, Tensor)"/>
+    public void Show(string name, ReadOnlySpan<int> values)
+    {
+        if (ShowsTensors) Observer!.OnValues(name, values);
+    }
+
     private ObservedScope Observe(string operation, OpCost cost)
     {
         var observer = Observer!;
