@@ -9,6 +9,9 @@ public static class Phase
     /// <summary>An optimizer step, indexed from 1 as in metrics.jsonl, or a forward pass of a text that is generated.</summary>
     public const string Step = "step";
 
+    /// <summary>The one stretch of a step that generates: a forward pass and its logits.</summary>
+    public const string Pass = "pass";
+
     /// <summary>A micro-batch of a step, indexed from 0.</summary>
     public const string MicroBatch = "micro_batch";
 

@@ -19,6 +19,7 @@ internal static class Handling
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
+        Compare = CompareHandler.Run,
         Devices = DevicesHandler.Run,
         Demo = DemoHandler.Run,
     };
