@@ -53,6 +53,9 @@ public sealed unsafe partial class CpuDevice : Device
         _ => NumberFormat.Float32,
     };
 
+    /// <inheritdoc/>
+    public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
+
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
 
