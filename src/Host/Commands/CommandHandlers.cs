@@ -20,6 +20,10 @@ internal sealed record CommandHandlers
 
     public Func<VerifyOptions, Terminal, CancellationToken, int>? Verify { get; init; }
 
+    public Func<ProfileRun, Terminal, CancellationToken, int>? Profile { get; init; }
+
+    public Func<ReplayOptions, Terminal, CancellationToken, int>? Replay { get; init; }
+
     public Func<ComparisonOptions, Terminal, CancellationToken, int>? Compare { get; init; }
 
     public Func<Terminal, CancellationToken, int>? Devices { get; init; }

@@ -19,6 +19,8 @@ internal static class Handling
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
+        Profile = ProfileHandler.Run,
+        Replay = ReplayHandler.Run,
         Compare = CompareHandler.Run,
         Devices = DevicesHandler.Run,
         Demo = DemoHandler.Run,
