@@ -7,7 +7,8 @@ namespace RepNoise.Host.Profiling;
 
 /// <summary>
 /// A timeline in Chrome's trace format (JSON object with <c>traceEvents</c>), which ui.perfetto.dev and chrome://tracing open. One
-/// track each for steps, phases, layers and operations; within a track slices nest. Counters show memory.
+/// track each for steps, phases, layers and operations, within which slices nest; and one for each thread of the device, with the
+/// operations it worked for. Counters show memory.
 /// </summary>
 internal static class ChromeTrace
 {
@@ -26,12 +27,23 @@ internal static class ChromeTrace
         json.WriteStartObject();
         json.WriteString("displayTimeUnit", "ms");
         json.WriteStartArray("traceEvents");
-        WriteNames(json, process);
+        int threads = 0;
+        foreach (ref readonly var span in recorder.Work) threads = Math.Max(threads, span.Worker + 1);
+        WriteNames(json, process, threads);
         var events = recorder.Events;
         long zero = recorder.Samples.Length > 0 ? recorder.Samples[0].Time : 0;
         foreach (ref readonly var item in events)
         {
-            WriteSlice(json, item, zero, limits);
+            WriteSlice(json, item.Name, item.Index, Track(item), item.Begin - zero, item.End - item.Begin);
+            if (item.IsOperation) WriteCost(json, item, limits);
+            json.WriteEndObject();
+            if (json.BytesPending > FlushBytes) json.Flush();
+        }
+
+        foreach (ref readonly var span in recorder.Work)
+        {
+            WriteSlice(json, events[span.Event].Name, -1, Tracks.Length + span.Worker, span.Begin - zero, span.End - span.Begin);
+            json.WriteEndObject();
             if (json.BytesPending > FlushBytes) json.Flush();
         }
 
@@ -40,12 +52,13 @@ internal static class ChromeTrace
         json.WriteEndObject();
     }
 
-    private static void WriteNames(Utf8JsonWriter json, string process)
+    private static void WriteNames(Utf8JsonWriter json, string process, int threads)
     {
         WriteMetadata(json, "process_name", 0, "name", process);
-        for (int track = 0; track < Tracks.Length; track++)
+        string[] tracks = [.. Tracks, .. Enumerable.Range(0, threads).Select(thread => $"thread {thread}")];
+        for (int track = 0; track < tracks.Length; track++)
         {
-            WriteMetadata(json, "thread_name", track + 1, "name", Tracks[track]);
+            WriteMetadata(json, "thread_name", track + 1, "name", tracks[track]);
             WriteMetadata(json, "thread_sort_index", track + 1, "sort_index", track + 1);
         }
     }
@@ -64,17 +77,16 @@ internal static class ChromeTrace
         json.WriteEndObject();
     }
 
-    private static void WriteSlice(Utf8JsonWriter json, in ProfileEvent item, long zero, DeviceLimits? limits)
+    /// <summary>Opens the object of a slice; the caller closes it.</summary>
+    private static void WriteSlice(Utf8JsonWriter json, string name, int index, int track, long begin, long ticks)
     {
         json.WriteStartObject();
-        json.WriteString("name", item.Index < 0 ? item.Name : $"{item.Name} {item.Index}");
+        json.WriteString("name", index < 0 ? name : $"{name} {index}");
         json.WriteString("ph", "X");
         json.WriteNumber("pid", Process);
-        json.WriteNumber("tid", Track(item) + 1);
-        json.WriteNumber("ts", Microseconds(item.Begin - zero));
-        json.WriteNumber("dur", Microseconds(item.End - item.Begin));
-        if (item.IsOperation) WriteCost(json, item, limits);
-        json.WriteEndObject();
+        json.WriteNumber("tid", track + 1);
+        json.WriteNumber("ts", Microseconds(begin));
+        json.WriteNumber("dur", Microseconds(ticks));
     }
 
     private static void WriteCost(Utf8JsonWriter json, in ProfileEvent item, DeviceLimits? limits)

@@ -52,10 +52,17 @@ internal sealed class Profile
     /// <summary>Time in each outermost phase that belongs to no layer; the key "" is that outside phases.</summary>
     public Dictionary<string, ProfileSum> OutsideLayers { get; } = [];
 
+    /// <summary>Threads of the device that worked at all; 0 where it tells of none.</summary>
+    public int Threads { get; private init; }
+
     /// <summary>Sums the events of whole steps.</summary>
-    public static Profile Of(ReadOnlySpan<ProfileEvent> events, DeviceLimits? limits)
+    /// <param name="events">In the order of their begins.</param>
+    /// <param name="work">Threads at work within them.</param>
+    /// <param name="limits">Of the device, or null.</param>
+    public static Profile Of(ReadOnlySpan<ProfileEvent> events, ReadOnlySpan<WorkSpan> work, DeviceLimits? limits)
     {
-        var profile = new Profile(limits);
+        var (workOf, threads) = SumWork(events.Length, work);
+        var profile = new Profile(limits) { Threads = threads };
         var phaseOf = new ProfilePhase?[events.Length];
         var layerOf = new int[events.Length];
         long[] own = OwnTicks(events);
@@ -63,14 +70,30 @@ internal sealed class Profile
         {
             ref readonly var item = ref events[e];
             (phaseOf[e], layerOf[e]) = item.Parent < 0 ? (null, -1) : (phaseOf[item.Parent], layerOf[item.Parent]);
-            if (item.IsOperation) profile.AddOperation(item, own[e]);
+            if (item.IsOperation) profile.AddOperation(item, own[e], workOf[e]);
             else profile.AddScope(item, ref phaseOf[e], ref layerOf[e]);
-            profile.AddOwn(item, own[e], phaseOf[e], layerOf[e]);
+            profile.AddOwn(item, own[e], workOf[e], phaseOf[e], layerOf[e]);
         }
 
         profile.Operations = [.. profile.operations.OrderByDescending(pair => pair.Value.Ticks).Select(pair => (pair.Key, pair.Value))];
         profile.Phases = [.. profile.Below(null)];
         return profile;
+    }
+
+    /// <summary>Share of the time of a group in which its threads worked: 1 where all did all the time. Null where no thread is known.</summary>
+    public double? Busy(ProfileSum sum) => Threads > 0 && sum.Ticks > 0 ? sum.WorkTicks / ((double)Threads * sum.Ticks) : null;
+
+    private static (long[] OfEvent, int Threads) SumWork(int events, ReadOnlySpan<WorkSpan> work)
+    {
+        long[] sums = new long[events];
+        int threads = 0;
+        foreach (var span in work)
+        {
+            sums[span.Event] += span.End - span.Begin;
+            threads = Math.Max(threads, span.Worker + 1);
+        }
+
+        return (sums, threads);
     }
 
     /// <summary>Time of each event without the events in it.</summary>
@@ -89,11 +112,11 @@ internal sealed class Profile
 
     private static ProfilePhase Outermost(ProfilePhase phase) => phase.Parent is null ? phase : Outermost(phase.Parent);
 
-    private void AddOperation(in ProfileEvent operation, long ownTicks)
+    private void AddOperation(in ProfileEvent operation, long ownTicks, long workTicks)
     {
         if (!operations.TryGetValue(operation.Name, out var sum)) operations.Add(operation.Name, sum = new ProfileSum());
         sum.AddCall(ownTicks);
-        sum.AddCost(operation.Cost, limits);
+        sum.AddCost(operation.Cost, workTicks, limits);
     }
 
     private void AddScope(in ProfileEvent scope, ref ProfilePhase? phase, ref int layer)
@@ -125,20 +148,20 @@ internal sealed class Profile
     }
 
     /// <summary>Every tick is some event's own, so what is summed from here misses and repeats none.</summary>
-    private void AddOwn(in ProfileEvent item, long ownTicks, ProfilePhase? phase, int layer)
+    private void AddOwn(in ProfileEvent item, long ownTicks, long workTicks, ProfilePhase? phase, int layer)
     {
         var cost = item.IsOperation ? item.Cost : default;
         string outermost = phase is null ? "" : Outermost(phase).Name;
         var byPhase = layer < 0 ? OutsideLayers : LayerSums(layer);
         if (!byPhase.TryGetValue(outermost, out var ofLayer)) byPhase.Add(outermost, ofLayer = new ProfileSum());
         ofLayer.AddCall(ownTicks);
-        ofLayer.AddCost(cost, limits);
-        Total.AddCost(cost, limits);
-        for (var around = phase; around is not null; around = around.Parent) around.Sum.AddCost(cost, limits);
+        ofLayer.AddCost(cost, workTicks, limits);
+        Total.AddCost(cost, workTicks, limits);
+        for (var around = phase; around is not null; around = around.Parent) around.Sum.AddCost(cost, workTicks, limits);
         if (!item.IsOperation) OutsideOperations.AddCall(ownTicks);
         if (phase is not null) return;
         OutsidePhases.AddCall(ownTicks);
-        OutsidePhases.AddCost(cost, limits);
+        OutsidePhases.AddCost(cost, workTicks, limits);
     }
 
     private Dictionary<string, ProfileSum> LayerSums(int layer)

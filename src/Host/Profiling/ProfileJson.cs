@@ -20,6 +20,7 @@ internal static class ProfileJson
         json.WriteStartObject();
         describe(json);
         WriteLimits(json, limits);
+        json.WriteNumber("threads", profile.Threads);
         json.WriteStartArray("step_seconds");
         foreach (long ticks in profile.StepTicks) json.WriteNumberValue(ticks / (double)Stopwatch.Frequency);
         json.WriteEndArray();
@@ -95,6 +96,7 @@ internal static class ProfileJson
         json.WriteNumber("share", sum.Ticks / (double)Math.Max(1, total.Ticks));
         json.WriteNumber("flops", sum.Cost.Flops);
         json.WriteNumber("bytes_needed", sum.Cost.Bytes);
+        json.WriteNumber("work_seconds", sum.WorkTicks / (double)Stopwatch.Frequency);
         json.WriteNumber("gflops", sum.Gflops);
         json.WriteNumber("gigabytes_per_second", sum.GigabytesPerSecond);
         if (sum.Roofline is { } roofline) json.WriteNumber("roofline", roofline);

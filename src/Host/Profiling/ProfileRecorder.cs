@@ -27,6 +27,13 @@ internal struct ProfileEvent
     public long End;
 }
 
+/// <summary>A thread of the device at work.</summary>
+/// <param name="Event">Number of the operation it worked for.</param>
+/// <param name="Worker">Number of the thread.</param>
+/// <param name="Begin">Timestamp of <see cref="Stopwatch"/>.</param>
+/// <param name="End">Likewise.</param>
+internal readonly record struct WorkSpan(int Event, int Worker, long Begin, long End);
+
 /// <summary>Memory in use at one moment.</summary>
 /// <param name="Time">Timestamp of <see cref="Stopwatch"/>.</param>
 /// <param name="DeviceBytes">Bytes of the device's buffers.</param>
@@ -34,8 +41,20 @@ internal struct ProfileEvent
 /// <param name="ResidentBytes">Bytes that the process holds in memory, or 0 where this was not asked at that moment.</param>
 internal readonly record struct MemorySample(long Time, long DeviceBytes, long ManagedBytes, long ResidentBytes);
 
+/// <summary>Room for what a recorder takes.</summary>
+/// <param name="Events">Operations and scopes.</param>
+/// <param name="Work">Spans of threads at work.</param>
+/// <param name="Samples">Looks at the memory.</param>
+internal readonly record struct RecorderCapacity(int Events, int Work, int Samples)
+{
+    /// <summary>The room of so many of these, and half as much again for those that need more.</summary>
+    public RecorderCapacity Times(int count) => new(Scale(Events, count), Scale(Work, count), Scale(Samples, count));
+
+    private static int Scale(int room, int count) => (int)Math.Min(Array.MaxLength / 2, 1.5 * room * count);
+}
+
 /// <summary>
-/// Records every operation and scope of a device with its begin and end, in arrays that are there before. A timestamp follows a
+/// Records every operation and scope of a device with its begin and end, and its threads at work, in arrays that are there before. A timestamp follows a
 /// synchronisation, so that on devices that run behind the host each operation gets its own time; there, recorded steps are
 /// slower than plain ones by what host and device would have done at once.
 /// </summary>
@@ -50,22 +69,33 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
     private readonly PeakMemory memory = new();
     private readonly int[] open = new int[MaxDepth];
     private ProfileEvent[] events;
+    private WorkSpan[] work;
     private MemorySample[] samples;
     private int count;
+    private int workCount;
     private int sampleCount;
     private int depth;
 
     /// <param name="device">What is watched between <see cref="Attach"/> and <see cref="Detach"/>.</param>
-    /// <param name="capacity">Events to have room for; more make the arrays grow, which costs time where it happens.</param>
-    public ProfileRecorder(Device device, int capacity)
+    /// <param name="capacity">What to have room for; more makes the arrays grow, which costs time where it happens.</param>
+    public ProfileRecorder(Device device, RecorderCapacity capacity)
     {
         this.device = device;
-        events = new ProfileEvent[capacity];
-        samples = new MemorySample[capacity];
+        (events, work, samples) = ([], [], []);
+        Clear(capacity);
     }
 
     /// <summary>In the order of their begins.</summary>
     public ReadOnlySpan<ProfileEvent> Events => events.AsSpan(0, count);
+
+    /// <summary>Of each thread in the order of time.</summary>
+    public ReadOnlySpan<WorkSpan> Work => work.AsSpan(0, workCount);
+
+    /// <inheritdoc/>
+    public bool WantsWork => true;
+
+    /// <summary>How much room what is recorded takes.</summary>
+    public RecorderCapacity Used => new(count, workCount, sampleCount);
 
     public ReadOnlySpan<MemorySample> Samples => samples.AsSpan(0, sampleCount);
 
@@ -73,17 +103,13 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
 
     public void Detach() => device.Observer = null;
 
-    /// <summary>Forgets what was recorded and makes room for <paramref name="capacity"/> events.</summary>
-    public void Clear(int capacity)
+    /// <summary>Forgets what was recorded and makes room.</summary>
+    public void Clear(RecorderCapacity capacity)
     {
-        (count, sampleCount, depth) = (0, 0, 0);
-        if (events.Length >= capacity) return;
-        events = new ProfileEvent[capacity];
-        samples = new MemorySample[capacity];
-
-        // Memory that is touched first while a step runs would cost page faults there.
-        Array.Fill(events, default);
-        Array.Fill(samples, default);
+        (count, workCount, sampleCount, depth) = (0, 0, 0, 0);
+        Reserve(ref events, capacity.Events);
+        Reserve(ref work, capacity.Work);
+        Reserve(ref samples, capacity.Samples);
     }
 
     /// <inheritdoc/>
@@ -107,6 +133,13 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
         if (depth <= PhaseDepth && !ended.IsOperation) Sample(now, depth == 0 ? memory.ReadResident() : 0);
     }
 
+    /// <inheritdoc/>
+    public void OnWork(int worker, long begin, long end)
+    {
+        if (workCount == work.Length) Array.Resize(ref work, 2 * workCount + 1);
+        work[workCount++] = new WorkSpan(open[depth - 1], worker, begin, end);
+    }
+
     public void Dispose()
     {
         if (ReferenceEquals(device.Observer, this)) Detach();
@@ -115,7 +148,7 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
 
     private void Begin(string name, int index, OpCost cost, bool isOperation)
     {
-        if (count == events.Length) Array.Resize(ref events, 2 * count);
+        if (count == events.Length) Array.Resize(ref events, 2 * count + 1);
         ref var begun = ref events[count];
         (begun.Name, begun.Index, begun.IsOperation, begun.Cost) = (name, index, isOperation, cost);
         begun.Parent = depth == 0 ? -1 : open[depth - 1];
@@ -123,9 +156,17 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
         begun.Begin = Stopwatch.GetTimestamp();
     }
 
+    /// <summary>Memory that is touched first while a step runs would cost page faults there, so it is touched here.</summary>
+    private static void Reserve<T>(ref T[] array, int capacity)
+    {
+        if (array.Length >= capacity) return;
+        array = new T[capacity];
+        Array.Fill(array, default!);
+    }
+
     private void Sample(long time, long resident)
     {
-        if (sampleCount == samples.Length) Array.Resize(ref samples, 2 * sampleCount);
+        if (sampleCount == samples.Length) Array.Resize(ref samples, 2 * sampleCount + 1);
         samples[sampleCount++] = new MemorySample(time, device.AllocatedBytes, GC.GetTotalMemory(false), resident);
     }
 }

@@ -18,6 +18,9 @@ internal sealed class ProfileSum
     /// <summary>The shortest time that the device's limits allow those operations, one after the other; 0 where the limits are not known.</summary>
     public double LeastSeconds { get; private set; }
 
+    /// <summary>Time that the device's threads worked in it, all together.</summary>
+    public long WorkTicks { get; private set; }
+
     public double Seconds => Ticks / (double)Stopwatch.Frequency;
 
     /// <summary>GFLOP/s.</summary>
@@ -35,8 +38,10 @@ internal sealed class ProfileSum
         Ticks += ticks;
     }
 
-    public void AddCost(OpCost cost, DeviceLimits? limits)
+    /// <summary>Adds what an operation needs, and how long threads worked for it.</summary>
+    public void AddCost(OpCost cost, long workTicks, DeviceLimits? limits)
     {
+        WorkTicks += workTicks;
         Cost += cost;
         LeastSeconds += limits?.LeastSeconds(cost) ?? 0;
     }

@@ -14,8 +14,8 @@ internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, TextW
     public void Write()
     {
         WriteSteps();
-        WriteTable("operation", OperationRows(), nameColumns: 1);
-        WriteTable("phase", PhaseRows(), nameColumns: 1);
+        WriteTable("operation", OperationRows());
+        WriteTable("phase", PhaseRows());
         WriteLayers();
     }
 
@@ -40,13 +40,14 @@ internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, TextW
             : string.Create(
                 CultureInfo.InvariantCulture,
                 $"Limits measured at the start: {limits.Gflops:0.0} GFLOP/s, {limits.GigabytesPerSecond:0.0} GB/s. Roofline: least time these allow over time taken."));
+        if (profile.Threads > 0) writer.WriteLine($"Busy: share of the time of {profile.Threads} threads in which they had work.");
     }
 
-    private void WriteTable(string kind, IEnumerable<(string Name, ProfileSum Sum, bool HasCalls)> rows, int nameColumns)
+    private void WriteTable(string kind, IEnumerable<(string Name, ProfileSum Sum, bool HasCalls)> rows)
     {
-        string[] header = [kind, "calls", "ms", "share", "GFLOP/s", "GB/s", "needed", "roofline"];
+        string[] header = [kind, "calls", "ms", "share", "GFLOP/s", "GB/s", "needed", "roofline", "busy"];
         writer.WriteLine();
-        TextTable.Write(writer, [header, .. rows.Select(row => Cells(row.Name, row.Sum, row.HasCalls))], column => column >= nameColumns);
+        TextTable.Write(writer, [header, .. rows.Select(row => Cells(row.Name, row.Sum, row.HasCalls))], column => column >= 1);
     }
 
     private IEnumerable<(string, ProfileSum, bool)> OperationRows() =>
@@ -89,6 +90,7 @@ internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, TextW
         name, hasCalls ? (sum.Calls / (double)steps).ToString("#,0.##", CultureInfo.InvariantCulture) : "", Milliseconds(sum.Ticks), Share(sum.Ticks),
         Rate(sum.Cost.Flops, sum.Seconds), Rate(sum.Cost.Bytes, sum.Seconds),
         sum.Cost.Bytes > 0 ? ModelInspection.HumanBytes((long)(sum.Cost.Bytes / steps)) : "-", sum.Roofline is { } roofline ? Percent(roofline) : "-",
+        sum.WorkTicks > 0 && profile.Busy(sum) is { } busy ? Percent(busy) : "-",
     ];
 
     private string Milliseconds(long ticks) =>

@@ -4,7 +4,15 @@ namespace RepNoise.Kernels;
 public abstract partial class Device
 {
     /// <summary>Told of every operation; null, the default, for none. Set it between operations only.</summary>
-    public IOperationObserver? Observer { get; set; }
+    public IOperationObserver? Observer
+    {
+        get;
+        set
+        {
+            field = value;
+            ObserverChanged();
+        }
+    }
 
     /// <summary>Marks a phase or layer for the observer until the result is disposed.</summary>
     /// <param name="name">A constant: <c>forward</c>, <c>layer</c>.</param>
@@ -37,6 +45,11 @@ public abstract partial class Device
     public void Show(string name, ReadOnlySpan<int> values)
     {
         if (ShowsTensors) Observer!.OnValues(name, values);
+    }
+
+    /// <summary>There is another observer, or none; for a backend that has more to tell than its operations.</summary>
+    protected virtual void ObserverChanged()
+    {
     }
 
     private ObservedScope Observe(string operation, OpCost cost)

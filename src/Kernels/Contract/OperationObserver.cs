@@ -20,6 +20,20 @@ public interface IOperationObserver
     /// <summary>What began last, and has not ended, ends.</summary>
     void End();
 
+    /// <summary>True where <see cref="OnWork"/> is of use.</summary>
+    bool WantsWork => false;
+
+    /// <summary>
+    /// A thread of the device worked within the operation that runs. Told when the work is done, on the thread that calls the device;
+    /// an operation may have several rounds of work, and a device that does not run on threads tells of none.
+    /// </summary>
+    /// <param name="worker">Number of the thread; the caller is 0.</param>
+    /// <param name="begin">When it took its first part, a timestamp of <see cref="System.Diagnostics.Stopwatch"/>.</param>
+    /// <param name="end">When it found no more.</param>
+    void OnWork(int worker, long begin, long end)
+    {
+    }
+
     /// <summary>True where <see cref="OnTensor"/> and <see cref="OnValues(string, ReadOnlySpan{double})"/> are of use.</summary>
     bool WantsTensors => false;
 

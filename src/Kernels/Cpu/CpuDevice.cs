@@ -59,6 +59,8 @@ public sealed unsafe partial class CpuDevice : Device
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
 
+    protected override void ObserverChanged() => context.Team.Observer = Observer is { WantsWork: true } ? Observer : null;
+
     protected override void Dispose(bool disposing)
     {
         if (!isDisposed) context.Dispose();

@@ -16,7 +16,7 @@ public sealed class ProfileCommandTests
         Assert.Matches(@"\nMatmul +\d+ ", result.Out);
         Assert.Matches(@"\n  noise +\d", result.Out);
         Assert.Matches(@"\nRecording: \d+ events a step at \d+ ns", result.Out);
-        Assert.Matches(@"\nThe same micro-batch with and without recording, 5 pairs in turns: [+-][\d.]+ %", result.Out);
+        Assert.Matches(@"\nThe same micro-batch with and without recording, 20 pairs in turns: [+-][\d.]+ % \(median\), [+-][\d.]+ % \(fastest\)\.", result.Out);
 
         var json = JsonNode.Parse(File.ReadAllText(world["profile.json"]))!;
         double total = Seconds(json["total"]!);
@@ -39,15 +39,19 @@ public sealed class ProfileCommandTests
         Profile(world, "--trace", world["trace.json"]);
         var events = JsonNode.Parse(File.ReadAllText(world["trace.json"]))!["traceEvents"]!.AsArray().Select(e => e!.AsObject()).ToList();
         Assert.Equal(
-            ["layers", "operations", "phases", "steps"],
+            ["layers", "operations", "phases", "steps", "thread 0", "thread 1"],
             events.Where(e => Text(e, "name") == "thread_name").Select(e => Text(e["args"]!.AsObject(), "name")).Order(StringComparer.Ordinal));
         var slices = events.Where(e => Text(e, "ph") == "X").ToList();
         Assert.Equal(["step 3", "step 4", "step 5", "step 6"], Names(slices, "step "));
         Assert.Equal(["layer 0", "layer 1"], Names(slices, "layer ").Distinct());
         foreach (var track in slices.GroupBy(slice => (int)slice["tid"]!)) AssertNests(track, $"track {track.Key}");
 
-        // Across tracks too: every slice lies within a step.
-        AssertNests(slices, "all tracks");
+        // Across the tracks of the calling thread too: every slice lies within a step. Threads work within operations.
+        var calls = slices.Where(slice => (int)slice["tid"]! <= 4).ToList();
+        AssertNests(calls, "all tracks");
+        var operations = calls.Where(slice => (int)slice["tid"]! == 4).Select(slice => (Text(slice, "name"), Begin(slice), End(slice))).ToList();
+        Assert.All(slices.Where(slice => (int)slice["tid"]! > 4), slice => Assert.Contains(
+            operations, operation => operation.Item1 == Text(slice, "name") && operation.Item2 <= Begin(slice) && End(slice) <= operation.Item3));
         var counters = events.Where(e => Text(e, "ph") == "C").ToList();
         Assert.Equal(["device buffers", "managed heap", "resident"], counters.Select(e => Text(e, "name")).Distinct().Order(StringComparer.Ordinal));
         Assert.All(counters, e => Assert.True((long)e["args"]!["bytes"]! > 0));
@@ -86,7 +90,7 @@ public sealed class ProfileCommandTests
     {
         var result = TinyWorld.Run(
             ["profile", world.Model, "--pairs", world.Data("pairs.jsonl"), "--retain", world.Data("retain.jsonl"), "--steps", "4", "--skip-steps", "2",
-                "--per-device-train-batch-size", "3", .. options]);
+                "--per-device-train-batch-size", "3", "--threads", "2", .. options]);
         Assert.True(result.Code == 0, result.Error);
         return result;
     }
@@ -97,7 +101,7 @@ public sealed class ProfileCommandTests
         var open = new Stack<(string Name, decimal End)>();
         foreach (var slice in slices)
         {
-            decimal begin = slice["ts"]!.GetValue<decimal>(), end = begin + slice["dur"]!.GetValue<decimal>();
+            decimal begin = Begin(slice), end = End(slice);
             while (open.TryPeek(out var before) && before.End <= begin) open.Pop();
             if (open.TryPeek(out var around)) Assert.True(end <= around.End, $"{what}: {Text(slice, "name")} ends after {around.Name} around it");
             open.Push((Text(slice, "name"), end));
@@ -106,6 +110,10 @@ public sealed class ProfileCommandTests
 
     private static IEnumerable<string> Names(IEnumerable<JsonObject> slices, string start) =>
         slices.Select(slice => Text(slice, "name")).Where(name => name.StartsWith(start, StringComparison.Ordinal));
+
+    private static decimal Begin(JsonObject slice) => slice["ts"]!.GetValue<decimal>();
+
+    private static decimal End(JsonObject slice) => Begin(slice) + slice["dur"]!.GetValue<decimal>();
 
     private static string Text(JsonObject value, string key) => (string)value[key]!;
 

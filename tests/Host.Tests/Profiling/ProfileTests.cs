@@ -30,7 +30,7 @@ public sealed class ProfileTests
     [Fact]
     public void Rows_of_every_table_add_up_to_the_total()
     {
-        var profile = Profile.Of(Step, Limits);
+        var profile = Profile.Of(Step, [], Limits);
         Assert.Equal(100, profile.Total.Ticks);
         Assert.Equal([100L], profile.StepTicks);
         Assert.Equal(100, profile.Operations.Sum(row => row.Sum.Ticks) + profile.OutsideOperations.Ticks);
@@ -42,14 +42,14 @@ public sealed class ProfileTests
     [Fact]
     public void Operations_come_longest_first_with_their_own_time()
     {
-        var profile = Profile.Of(Step, Limits);
+        var profile = Profile.Of(Step, [], Limits);
         Assert.Equal([("AdamW", 20L), ("Matmul", 15L), ("Norm", 6L), ("Mmd", 5L)], profile.Operations.Select(row => (row.Name, row.Sum.Ticks)));
     }
 
     [Fact]
     public void An_operation_within_an_operation_is_not_counted_twice()
     {
-        var profile = Profile.Of([Scope("step", 1, -1, 0, 10), Operation("Outer", 0, 1, 9, 0), Operation("Inner", 1, 2, 5, 0)], null);
+        var profile = Profile.Of([Scope("step", 1, -1, 0, 10), Operation("Outer", 0, 1, 9, 0), Operation("Inner", 1, 2, 5, 0)], [], null);
         Assert.Equal([("Outer", 5L), ("Inner", 3L)], profile.Operations.Select(row => (row.Name, row.Sum.Ticks)));
         Assert.Equal(2, profile.OutsideOperations.Ticks);
         Assert.Null(profile.Operations[0].Sum.Roofline);
@@ -58,7 +58,7 @@ public sealed class ProfileTests
     [Fact]
     public void Phases_nest_and_layers_take_what_belongs_to_them()
     {
-        var profile = Profile.Of(Step, Limits);
+        var profile = Profile.Of(Step, [], Limits);
         Assert.Equal(
             [("data", 8L), ("forward", 50L), ("forward/noise", 8L), ("optimizer", 25L)], profile.Phases.Select(phase => (phase.Path, phase.Sum.Ticks)));
         Assert.Equal(28, profile.Layers[0]["forward"].Ticks);
@@ -72,10 +72,22 @@ public sealed class ProfileTests
     {
         // One FLOP takes a nanosecond at these limits.
         double tick = 1.0 / System.Diagnostics.Stopwatch.Frequency;
-        var profile = Profile.Of([Scope("step", 1, -1, 0, 10), Operation("Matmul", 0, 0, 10, 5 * tick * 1e9)], Limits);
+        var profile = Profile.Of([Scope("step", 1, -1, 0, 10), Operation("Matmul", 0, 0, 10, 5 * tick * 1e9)], [], Limits);
         Assert.Equal(0.5, profile.Operations[0].Sum.Roofline!.Value, 6);
         Assert.Equal(0.5, profile.Total.Roofline!.Value, 6);
         Assert.Equal(0.5, profile.Total.Gflops, 6);
+    }
+
+    [Fact]
+    public void Busy_is_the_share_of_all_threads_time_in_which_they_worked()
+    {
+        WorkSpan[] work = [new(5, 0, 14, 29), new(5, 1, 20, 26), new(10, 0, 72, 92)];
+        var profile = Profile.Of(Step, work, Limits);
+        Assert.Equal(2, profile.Threads);
+        Assert.Equal([("AdamW", 0.5), ("Matmul", 0.7)], profile.Operations.Take(2).Select(row => (row.Name, profile.Busy(row.Sum)!.Value)));
+        Assert.Equal(0.0, profile.Busy(profile.Operations[2].Sum));
+        Assert.Equal(41.0 / 200, profile.Busy(profile.Total)!.Value, 12);
+        Assert.Null(Profile.Of(Step, [], Limits).Busy(profile.Total));
     }
 
     [Theory]

@@ -12,8 +12,11 @@ namespace RepNoise.Host.Commands.Handlers;
 /// <summary>Records steps of a defence and shows where their time went.</summary>
 internal static class ProfileHandler
 {
-    /// <summary>Room for as many events as were seen in a step, and for batches that need more.</summary>
-    private const double Spare = 1.5;
+    /// <summary>Room for one step of a small model, before it is known how much a step takes.</summary>
+    private static readonly RecorderCapacity FirstRoom = new(4096, 4096, 64);
+
+    /// <summary>Fewer pairs than these say nothing on a machine that others use too.</summary>
+    private const int LeastPairs = 20;
 
     public static int Run(ProfileRun run, Terminal terminal, CancellationToken stop)
     {
@@ -27,12 +30,12 @@ internal static class ProfileHandler
         var device = session.Device;
         var limits = device.MeasureLimits();
         using var training = session.Load();
-        using var recorder = new ProfileRecorder(device, 4096);
+        using var recorder = new ProfileRecorder(device, FirstRoom);
         var display = new ProgressDisplay(terminal);
         display.Track(() => Record(run, training, recorder, display, stop));
         if (recorder.Events.IsEmpty) return ExitCodes.Interrupted;
 
-        var profile = Profile.Of(recorder.Events, limits);
+        var profile = Profile.Of(recorder.Events, recorder.Work, limits);
         double events = recorder.Events.Length / (double)profile.StepTicks.Count;
         double cost = RecordingCost.SecondsPerEvent(device);
         terminal.Out.WriteLine($"{run.Model}, {run.Pairs}, on {device.Description}");
@@ -64,8 +67,7 @@ internal static class ProfileHandler
             dump?.Dispose();
         }
 
-        int perStep = Math.Max(4096, recorder.Events.Length);
-        recorder.Clear((int)Math.Min(Array.MaxLength, Spare * perStep * run.Steps));
+        recorder.Clear((dump is null ? recorder.Used : FirstRoom).Times(run.Steps));
         recorder.Attach();
         for (int step = 0; step < run.Steps && !stop.IsCancellationRequested; step++) training.Trainer.RunStep([display]);
         recorder.Detach();
@@ -75,11 +77,12 @@ internal static class ProfileHandler
     private static void MeasureOverhead(
         ProfileRun run, TrainingSession session, LoadedTraining training, ProfileRecorder recorder, Terminal terminal)
     {
-        double overhead = RecordingCost.Measure(
-            recorder, training.Objective, run.Arguments.PerDeviceTrainBatchSize, session.LayerCount, Math.Max(5, run.Steps));
+        int pairs = Math.Max(LeastPairs, run.Steps);
+        var (median, fastest) = RecordingCost.Measure(
+            recorder, training.Objective, run.Arguments.PerDeviceTrainBatchSize, session.LayerCount, pairs);
         terminal.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"The same micro-batch with and without recording, {Math.Max(5, run.Steps)} pairs in turns: {100 * overhead:+0.00;-0.00} % (median)."));
+            $"The same micro-batch with and without recording, {pairs} pairs in turns: {100 * median:+0.00;-0.00} % (median), {100 * fastest:+0.00;-0.00} % (fastest)."));
     }
 
     private static void CheckDump(ProfileRun run)
