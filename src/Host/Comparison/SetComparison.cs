@@ -10,6 +10,7 @@ internal sealed class SetComparison
     private readonly List<TensorComparison> comparisons = [];
     private readonly TensorSet a;
     private readonly TensorSet b;
+    private readonly bool hasTolerance;
 
     /// <param name="a">The set whose order counts.</param>
     /// <param name="b">The set that relative differences refer to.</param>
@@ -18,7 +19,7 @@ internal sealed class SetComparison
     /// <param name="stop">Ends the comparison.</param>
     public SetComparison(TensorSet a, TensorSet b, double rtol, double atol, CancellationToken stop)
     {
-        (this.a, this.b) = (a, b);
+        (this.a, this.b, hasTolerance) = (a, b, rtol > 0 || atol > 0);
         foreach (var tensor in a.Tensors)
         {
             stop.ThrowIfCancellationRequested();
@@ -48,8 +49,9 @@ internal sealed class SetComparison
         }
 
         int bits = comparisons.Count(comparison => comparison.SameBits), equal = comparisons.Count - differing.Count - bits;
-        writer.WriteLine($"{differing.Count} of {comparisons.Count} tensors differ; {bits} are equal to the bit"
-            + (equal > 0 ? $", {equal} within the tolerance or but for the sign of a zero, the payload of a NaN or the number type" : "") + ".");
+        string others = hasTolerance ? "within the tolerance" : "but for the sign of a zero, the payload of a NaN or the number type";
+        writer.WriteLine(
+            $"{differing.Count} of {comparisons.Count} tensors differ; {bits} are equal to the bit{(equal > 0 ? $", {equal} {others}" : "")}.");
     }
 
     private static string[] Header => ["tensor", "dtype", "shape", "differing", "max abs", "max rel", "max ulp", "first at"];
