@@ -118,7 +118,8 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
     /// <inheritdoc/>
     public void BeginScope(string name, int index)
     {
-        if (depth == 0) Sample(Stopwatch.GetTimestamp(), memory.ReadResident());
+        // Asking the system costs tens of microseconds: once a step, at its end, and once before the first.
+        if (depth == 0) Sample(Stopwatch.GetTimestamp(), sampleCount == 0 ? memory.ReadResident() : 0);
         Begin(name, index, default, isOperation: false);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RepNoise.Host.Model;
 using RepNoise.Host.Training;
 using RepNoise.Kernels;
 
@@ -42,7 +43,7 @@ internal static class RecordingCost
     /// all without, which neighbours on the machine disturb least.
     /// </returns>
     public static (double Median, double Fastest) Measure(
-        ProfileRecorder recorder, ITrainingObjective objective, int batchSize, int layers, int pairs)
+        Device device, ProfileRecorder recorder, ITrainingObjective objective, int batchSize, int layers, int pairs)
     {
         int[] examples = [.. Enumerable.Range(0, Math.Min(batchSize, objective.ExampleCount))];
         var report = new LossReport(layers);
@@ -63,7 +64,12 @@ internal static class RecordingCost
             recorder.Clear(default);
             if (recorded) recorder.Attach();
             long begun = Stopwatch.GetTimestamp();
-            objective.RunMicroBatch(examples, 0, 0, report);
+            using (device.Scope(Phase.Step, 1))
+            using (device.Scope(Phase.MicroBatch, 0))
+            {
+                objective.RunMicroBatch(examples, 0, 0, report);
+            }
+
             long ticks = Stopwatch.GetTimestamp() - begun;
             recorder.Detach();
             return ticks;

@@ -79,7 +79,7 @@ internal static class ProfileHandler
     {
         int pairs = Math.Max(LeastPairs, run.Steps);
         var (median, fastest) = RecordingCost.Measure(
-            recorder, training.Objective, run.Arguments.PerDeviceTrainBatchSize, session.LayerCount, pairs);
+            session.Device, recorder, training.Objective, run.Arguments.PerDeviceTrainBatchSize, session.LayerCount, pairs);
         terminal.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"The same micro-batch with and without recording, {pairs} pairs in turns: {100 * median:+0.00;-0.00} % (median), {100 * fastest:+0.00;-0.00} % (fastest)."));
