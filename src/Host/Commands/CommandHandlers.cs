@@ -20,6 +20,8 @@ internal sealed record CommandHandlers
 
     public Func<VerifyOptions, Terminal, CancellationToken, int>? Verify { get; init; }
 
+    public Func<PlanOptions, Terminal, CancellationToken, int>? Plan { get; init; }
+
     public Func<ProfileRun, Terminal, CancellationToken, int>? Profile { get; init; }
 
     public Func<ReplayOptions, Terminal, CancellationToken, int>? Replay { get; init; }

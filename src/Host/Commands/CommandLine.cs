@@ -56,6 +56,7 @@ internal static class CommandLine
             handlers.Inspect is { } inspect ? InspectCommand.Build(inspect, terminal, stop) : null,
             handlers.Tokenize is { } tokenize ? TokenizeCommand.Build(tokenize, terminal, stop) : null,
             handlers.Verify is { } verify ? VerifyCommand.Build(verify, terminal, stop) : null,
+            handlers.Plan is { } plan ? PlanCommand.Build(plan, terminal, stop) : null,
             handlers.Profile is { } profile ? ProfileCommand.Build(profile, terminal, stop) : null,
             handlers.Replay is { } replay ? ReplayCommand.Build(replay, terminal, stop) : null,
             handlers.Compare is { } compare ? CompareCommand.Build(compare, terminal, stop) : null,

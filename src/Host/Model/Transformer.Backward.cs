@@ -26,6 +26,7 @@ public sealed partial class Transformer
         for (int l = last - 1; l >= 0; l--)
         {
             using var layer = device.Scope(Phase.Layer, l);
+            if (memory.SharesLayers && l < last - 1) RecomputeLayer(l, plan); // the last layer's activations are still there
             FeedForwardBackward(l, dX, observer);
             AttentionBackward(l, dX, plan);
             observer?.AddHiddenGradient(l, dX);
@@ -33,6 +34,14 @@ public sealed partial class Transformer
         }
 
         device.ScatterAddRows(weights.Embedding.Gradient, dX, ids);
+    }
+
+    /// <summary>Runs a layer's forward again, up to what its backward reads.</summary>
+    private void RecomputeLayer(int l, AttentionPlan plan)
+    {
+        using var recomputation = device.Scope("recomputation", l);
+        AttentionBlock(l, plan, store: null);
+        FeedForwardActivations(l);
     }
 
     /// <summary>From the gradient of hidden[l + 1] to that of the residual stream between attention and feed-forward.</summary>

@@ -27,6 +27,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     // About 30 microseconds of pause instructions on a 3 GHz machine: longer than the gap between two operations of a step.
     private const int SpinRounds = 60;
 
+    private readonly bool isDry;
     private readonly Thread[] threads;
     private readonly Lock sleepGate = new();
     private readonly SemaphoreSlim wake = new(0);
@@ -44,11 +45,13 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private readonly long[] ends;
 
     /// <param name="size">Threads, the caller's included; 0 takes one for every core.</param>
-    public ThreadTeam(int size)
+    /// <param name="isDry">True for a team of no threads that runs nothing: for planning.</param>
+    public ThreadTeam(int size, bool isDry = false)
     {
+        this.isDry = isDry;
         Size = size > 0 ? size : Environment.ProcessorCount;
         (begins, ends) = (new long[Size], new long[Size]);
-        threads = new Thread[Size - 1];
+        threads = new Thread[isDry ? 0 : Size - 1];
         for (int i = 0; i < threads.Length; i++)
         {
             int worker = i + 1;
@@ -67,7 +70,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     public void Run<TWork>(TWork item, int count)
         where TWork : unmanaged, IWork
     {
-        if (count <= 0) return;
+        if (count <= 0 || isDry) return;
         if (count == 1 || Size == 1)
         {
             long begun = Observer is null ? 0 : Stopwatch.GetTimestamp();

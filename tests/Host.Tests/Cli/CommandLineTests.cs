@@ -48,7 +48,8 @@ public sealed class CommandLineTests
         Assert.Equal((0.5, 9, 0.9, 7UL, "reference"), (generate.Temperature, generate.TopK, generate.TopP, generate.Seed, generate.Device));
         Assert.Equal(["--x"], FakeProgram.Read<GenerateOptions>("generate", "m", "--prompt=--x").Prompts);
         Assert.Equal(new TokenizeOptions("m", false, true), FakeProgram.Read<TokenizeOptions>("tokenize", "m", "--no-special-tokens", "--decode"));
-        Assert.Equal(new VerifyOptions("m", "v", "cpu", 3), FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3"));
+        Assert.Equal(new VerifyOptions("m", "v", "cpu", 3, true),
+            FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing"));
         Assert.Equal(new ComparisonOptions("a", "b", 1e-3, 0, 5), FakeProgram.Read<ComparisonOptions>("compare", "a", "b", "--rtol", "1e-3", "--rows", "5"));
         var dump = FakeProgram.Read<GenerateOptions>("generate", "m", "--dump-tensors", "d", "--dump-steps", "2,4-5", "--dump-parts", "forward").Dump!;
         Assert.Equal(("d", "2,4-5"), (dump.Folder, dump.Steps.ToString()));

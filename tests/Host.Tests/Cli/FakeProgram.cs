@@ -26,6 +26,7 @@ internal sealed class FakeProgram
         Inspect = (options, _, _) => Receive(options),
         Tokenize = (options, _, _) => Receive(options),
         Verify = (options, _, _) => Receive(options),
+        Plan = (options, _, _) => Receive(options),
         Profile = (run, _, _) => Receive(run),
         Replay = (options, _, _) => Receive(options),
         Compare = (options, _, _) => Receive(options),

@@ -1,7 +1,6 @@
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
-using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
 using RepNoise.Host.Training;
 
@@ -25,30 +24,15 @@ internal static class TrainingData
         }
 
         var defend = (DefendRun)run;
-        CheckNoiseLayers(defend.Arguments.NoiseLayers, session.LayerCount);
+        Handling.CheckNoiseLayers(defend.Arguments.NoiseLayers, session.LayerCount);
         var pairs = ReadPairs(defend, session, terminal);
         var retain = defend.Retain is null ? [] : ReadTexts(run, defend.Retain, "retain", session, completionOnly: true);
         return parameters => new PairObjective(parameters, pairs, retain, session.PadId, defend.Arguments);
     }
 
-    private static void CheckNoiseLayers((int First, int Last)? range, int layers)
-    {
-        if (range is var (first, last) && last >= layers)
-            throw new InputException("repnoise_noise_layers", $"it is {first}-{last}", $"layers 0-{layers - 1}, which the model has",
-                "name layers of this model, or all");
-    }
-
     private static IReadOnlyList<TokenPair> ReadPairs(DefendRun run, TrainingSession session, Terminal terminal)
     {
-        var options = new PairOptions
-        {
-            Layout = run.PairFormat,
-            PromptField = run.PromptField,
-            HarmfulField = run.HarmfulField,
-            HarmlessField = run.HarmlessField,
-            Template = Handling.TemplateOf(run),
-        };
-        var data = PairReader.Read(run.Pairs!, options);
+        var data = PairReader.Read(run.Pairs!, Handling.PairOptionsOf(run));
         if (data.PromptMismatches > 0)
         {
             terminal.Error.WriteLine(
@@ -64,14 +48,7 @@ internal static class TrainingData
     private static IReadOnlyList<TokenExample> ReadTexts(
         TrainingRun run, string path, string what, TrainingSession session, bool completionOnly)
     {
-        var options = new ExampleOptions
-        {
-            TextField = run.TextField,
-            PromptField = run.PromptField,
-            AnswerField = run.AnswerField,
-            Template = Handling.TemplateOf(run),
-        };
-        var data = ExampleReader.Read(path, options);
+        var data = ExampleReader.Read(path, Handling.ExampleOptionsOf(run));
         var (examples, summary) = ExampleTokenizer.Tokenize(data.Examples, session.Encode, session.Tokenization(completionOnly));
         session.Describe(what, path, summary, data.HarmlessRows);
         return examples;
