@@ -1,4 +1,5 @@
 using System.Globalization;
+using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
 
 namespace RepNoise.Host.Checkpoints;
@@ -48,7 +49,7 @@ public sealed record ModelInspection(
             t.Name, t.DType.Name(), TensorEntry.Print(t.Shape), Number(t.Parameters), HumanBytes(t.Bytes),
             .. oneFile ? Array.Empty<string>() : [t.File],
         ]);
-        WriteTable(writer, [header, .. rows]);
+        TextTable.Write(writer, [header, .. rows], column => column is 3 or 4);
         writer.WriteLine();
         var dtypes = Tensors.GroupBy(t => t.DType).Select(g => $"{Number(g.Count())} {g.Key.Name()}");
         writer.WriteLine(
@@ -108,16 +109,4 @@ public sealed record ModelInspection(
         ? string.Create(
             CultureInfo.InvariantCulture, $", llama3 scaling by {scaling.Factor} from {scaling.OriginalMaxPositionEmbeddings:#,0}")
         : "";
-
-    private static void WriteTable(TextWriter writer, IReadOnlyList<string[]> rows)
-    {
-        // Numbers stand right, text left.
-        bool[] right = [false, false, false, true, true, false];
-        int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length))];
-        foreach (string[] row in rows)
-        {
-            var cells = row.Select((cell, i) => right[i] ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]));
-            writer.WriteLine(string.Join("  ", cells).TrimEnd());
-        }
-    }
 }

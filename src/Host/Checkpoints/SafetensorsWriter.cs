@@ -61,6 +61,9 @@ public sealed class SafetensorsWriter : IDisposable
     /// <summary>The tensor that the next piece belongs to, or null when all are written.</summary>
     public TensorSpec? Current => current < tensors.Count ? tensors[current] : null;
 
+    /// <summary>Bytes that the current tensor still lacks; 0 when all are written.</summary>
+    public long Lacking => Current is { } tensor ? tensor.Count * tensor.DType.Size() - written : 0;
+
     /// <summary>Writes the next elements of the current tensor as they are.</summary>
     /// <param name="bytes">Whole or part of what the current tensor still lacks.</param>
     /// <exception cref="InvalidOperationException">More bytes than the current tensor lacks.</exception>
@@ -72,7 +75,7 @@ public sealed class SafetensorsWriter : IDisposable
         }
 
         var tensor = Current;
-        if (tensor is null || bytes.Length > tensor.Count * tensor.DType.Size() - written)
+        if (tensor is null || bytes.Length > Lacking)
         {
             throw new InvalidOperationException($"{path}: more bytes than tensor {tensor?.Name ?? "(none)"} holds");
         }

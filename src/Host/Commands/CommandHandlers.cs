@@ -22,6 +22,12 @@ internal sealed record CommandHandlers
 
     public Func<PlanOptions, Terminal, CancellationToken, int>? Plan { get; init; }
 
+    public Func<ProfileRun, Terminal, CancellationToken, int>? Profile { get; init; }
+
+    public Func<ReplayOptions, Terminal, CancellationToken, int>? Replay { get; init; }
+
+    public Func<ComparisonOptions, Terminal, CancellationToken, int>? Compare { get; init; }
+
     public Func<DevicesOptions, Terminal, CancellationToken, int>? Devices { get; init; }
 
     public Func<BenchOptions, Terminal, CancellationToken, int>? Bench { get; init; }

@@ -30,12 +30,16 @@ internal sealed class DocumentedCommand(string name, string description, params 
         Arity = required ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
     };
 
+    /// <summary>The path given for the model's argument.</summary>
+    /// <exception cref="UsageException">It is empty.</exception>
+    public static string ReadModel(ParseResult line, Argument<string> argument) => ReadPath(line, argument, "name the model folder after the command");
+
     /// <summary>The path given for <paramref name="argument"/>.</summary>
     /// <exception cref="UsageException">It is empty.</exception>
-    public static string ReadModel(ParseResult line, Argument<string> argument) =>
+    public static string ReadPath(ParseResult line, Argument<string> argument, string remedy = "name it after the command") =>
         Values.Path.TryParse(line.GetValue(argument) ?? "", out var path)
             ? path!
-            : throw new UsageException("MODEL", "found an empty text", "a path", "name the model folder after the command");
+            : throw new UsageException(argument.Name, "found an empty text", "a path", remedy);
 
     public void AddOptions(params Option[] options)
     {

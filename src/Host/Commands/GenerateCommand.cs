@@ -1,6 +1,7 @@
 using System.CommandLine;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Dumps;
 
 namespace RepNoise.Host.Commands;
 
@@ -28,6 +29,9 @@ internal sealed record GenerateOptions
     public string Device { get; init; } = "cpu";
 
     public int Threads { get; init; }
+
+    /// <summary>What to dump of which forward passes, or null.</summary>
+    public DumpOptions? Dump { get; init; }
 }
 
 /// <summary><c>repnoise generate MODEL --prompt TEXT</c>.</summary>
@@ -40,7 +44,8 @@ internal static class GenerateCommand
             "Continue prompts with a model: greedily, or by sampling with --temperature.",
             "./repnoise generate models/llama --prompt \"How is bread made?\"",
             "./repnoise generate models/llama --prompt Hello --temperature 0.8 --top-p 0.95 --seed 7",
-            "./repnoise generate models/llama --max-new-tokens 20 < prompts.txt");
+            "./repnoise generate models/llama --max-new-tokens 20 < prompts.txt",
+            "./repnoise generate models/llama --prompt Hello --dump-tensors dump --dump-steps 1-3");
         var model = DocumentedCommand.ModelArgument(required: true);
         ValueOption<string?> prompt = new("--prompt", Values.Text, null, "Text to continue; may be repeated. Without it, each line of standard input.");
         ValueOption<int> maxNewTokens = new("--max-new-tokens", Values.PositiveInteger(), 50, "Longest continuation in tokens.");
@@ -50,9 +55,11 @@ internal static class GenerateCommand
             "--top-p", Values.Real(double.Epsilon, 1, "a number above 0, up to 1"), 1, "Sample among the likeliest tokens of this total probability.");
         ValueOption<ulong> seed = new("--seed", Values.Seed, 42, "Seed of the sampling.");
         var machine = new MachineOptions();
+        var dump = new DumpCommandOptions("Forward passes");
         command.Arguments.Add(model);
         command.AddOptions(prompt.Symbol, maxNewTokens.Symbol, temperature.Symbol, topK.Symbol, topP.Symbol, seed.Symbol);
         command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol);
+        command.AddOptions(dump.Symbols);
         command.SetAction(line => handler(
             Checked(new GenerateOptions
             {
@@ -65,6 +72,7 @@ internal static class GenerateCommand
                 Seed = seed.Read(line),
                 Device = machine.Device.Read(line)!,
                 Threads = machine.Threads.Read(line),
+                Dump = dump.Read(line),
             }),
             terminal,
             stop));

@@ -56,7 +56,7 @@ internal sealed class TrainingCommand<TRun>
     {
         foreach (var setting in Settings.Of(typeof(TRun)).Where(setting => setting.Placeholder == Values.Path.Placeholder))
         {
-            if (setting.Name == "output_dir" || setting.Get(run) is not [var path])
+            if (setting.IsOutput || setting.Get(run) is not [var path])
             {
                 continue;
             }

@@ -9,14 +9,17 @@ internal sealed class VersionAction(Terminal terminal) : SynchronousCommandLineA
 {
     private const int ShortCommit = 10;
 
+    /// <summary>This program's version and commit.</summary>
+    public static string Current => Text(
+        typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
+
     public override bool Terminating => true;
 
     public override bool ClearsParseErrors => true;
 
     public override int Invoke(ParseResult parseResult)
     {
-        terminal.Out.WriteLine("repnoise " + Text(
-            typeof(VersionAction).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion));
+        terminal.Out.WriteLine("repnoise " + Current);
         return ExitCodes.Done;
     }
 

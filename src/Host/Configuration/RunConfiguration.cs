@@ -51,8 +51,13 @@ internal static class RunConfiguration
 
     private static TrainingRun Apply(TrainingRun run, YamlEntry entry, string path)
     {
-        var setting = Settings.Of(run.GetType()).FirstOrDefault(setting => setting.Name == entry.Key)
-            ?? throw Unknown(run.GetType(), entry, path);
+        var setting = Settings.Of(run.GetType()).FirstOrDefault(setting => setting.Name == entry.Key);
+        if (setting is null && run is IUnsavedRun && Settings.All.Any(other => other.OfSaving && other.Name == entry.Key))
+        {
+            return run;
+        }
+
+        setting = setting ?? throw Unknown(run.GetType(), entry, path);
         if (entry.Texts.Count == 0 && (setting.IsList || setting.Default is null))
         {
             return run;
@@ -126,16 +131,18 @@ internal static class RunConfiguration
             return ($"nothing in its place: {reason}", "remove it");
         }
 
-        if (Settings.All.Any(setting => setting.Name == key && !setting.AppliesTo(run)))
+        if (Settings.All.FirstOrDefault(setting => setting.Name == key) is { } foreign && !foreign.AppliesTo(run))
         {
-            var other = run == typeof(DefendRun) ? "finetune" : "defend";
-            return ($"a setting of this command; {key} belongs to {other}", "remove it");
+            return ($"a setting of this command; {key} belongs to {CommandOf(foreign)}", "remove it");
         }
 
         return UnsupportedSettings.NameHere(key) is { } here && Settings.Of(run).Any(setting => setting.Name == here)
             ? ($"a known setting, the nearest is {here}", "use that name")
             : null;
     }
+
+    private static string CommandOf(Setting setting) =>
+        setting.AppliesTo(typeof(DefendRun)) ? "defend" : setting.AppliesTo(typeof(FinetuneRun)) ? "finetune" : "profile";
 
     private static (string Expected, string Remedy) Advice(Type run, string key)
     {

@@ -1,4 +1,5 @@
 using RepNoise.Host.Data;
+using RepNoise.Host.Dumps;
 using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Configuration;
@@ -47,12 +48,23 @@ public abstract record TrainingRun
     /// <summary>Forced kernel variants; empty leaves every choice to the device.</summary>
     public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
 
-    /// <summary>The arguments that both commands share; the runtime type is that of the derived run's arguments.</summary>
+    /// <summary>The folder that takes the tensors of the steps in <see cref="DumpSteps"/>; null for none.</summary>
+    public string? DumpTensors { get; init; }
+
+    public StepRanges DumpSteps { get; init; } = StepRanges.One;
+
+    /// <summary>What is dumped; empty for everything.</summary>
+    public IReadOnlyList<DumpPart> DumpParts { get; init; } = [];
+
+    /// <summary>The arguments that all commands share; the runtime type is that of the derived run's arguments.</summary>
     internal abstract TrainingArguments Training { get; init; }
 }
 
+/// <summary>A run that ends without saving a model.</summary>
+public interface IUnsavedRun;
+
 /// <summary>Everything that <c>defend</c> was told.</summary>
-public sealed record DefendRun : TrainingRun
+public record DefendRun : TrainingRun
 {
     /// <summary>The file of harmful/harmless pairs.</summary>
     public string? Pairs { get; init; }
@@ -73,6 +85,25 @@ public sealed record DefendRun : TrainingRun
         get => Arguments;
         init => Arguments = (RepNoiseArguments)value;
     }
+}
+
+/// <summary>Everything that <c>profile</c> was told: steps of a defence, and what to record of them.</summary>
+public sealed record ProfileRun : DefendRun, IUnsavedRun
+{
+    /// <summary>Steps that are recorded.</summary>
+    public int Steps { get; init; } = 10;
+
+    /// <summary>Steps before them: code is compiled and memory is touched there.</summary>
+    public int SkipSteps { get; init; } = 3;
+
+    /// <summary>File for the timeline in Chrome trace format, or null.</summary>
+    public string? Trace { get; init; }
+
+    /// <summary>File for the tables as JSON, or null.</summary>
+    public string? Json { get; init; }
+
+    /// <summary>Measure what recording itself costs.</summary>
+    public bool Overhead { get; init; }
 }
 
 /// <summary>Everything that <c>finetune</c> was told.</summary>

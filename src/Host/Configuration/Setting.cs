@@ -19,11 +19,23 @@ internal abstract class Setting(string name, string group, string help)
     /// <summary>A run without it is refused.</summary>
     public bool Required { get; init; }
 
+    /// <summary>
+    /// Only of use where a model is saved. A run that saves none has no such option, and passes over the key in a configuration
+    /// file, so that the file of any run can be given to it.
+    /// </summary>
+    public bool OfSaving { get; init; }
+
+    /// <summary>Names a place that the run writes: it need not exist.</summary>
+    public bool IsOutput { get; init; }
+
     /// <summary>Further names on the command line, in kebab-case without dashes.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
 
     /// <summary>The option as help shows it; the snake_case form is accepted too.</summary>
     public string OptionName => "--" + Name.Replace('_', '-');
+
+    /// <summary>The runs that have it: one command's, or <see cref="TrainingRun"/> for all.</summary>
+    protected abstract Type Run { get; }
 
     public abstract string Placeholder { get; }
 
@@ -39,7 +51,7 @@ internal abstract class Setting(string name, string group, string help)
     public virtual bool IsText => false;
 
     /// <summary>True where runs of this type have the setting.</summary>
-    public abstract bool AppliesTo(Type run);
+    public bool AppliesTo(Type run) => run.IsAssignableTo(Run) && !(OfSaving && run.IsAssignableTo(typeof(IUnsavedRun)));
 
     /// <summary>
     /// <paramref name="run"/> with the setting read from <paramref name="texts"/> (one, or several for a list); false, with
@@ -70,7 +82,7 @@ internal sealed class Setting<TRun, T>(
 
     public override bool IsText => kind.IsText;
 
-    public override bool AppliesTo(Type run) => run.IsAssignableTo(typeof(TRun));
+    protected override Type Run => typeof(TRun);
 
     public override bool TrySet(
         TrainingRun run, IReadOnlyList<string> texts, [NotNullWhen(true)] out TrainingRun? changed, [NotNullWhen(false)] out string? refused)
@@ -98,7 +110,7 @@ internal sealed class ListSetting<TRun, T>(
 
     public override bool IsList => true;
 
-    public override bool AppliesTo(Type run) => run.IsAssignableTo(typeof(TRun));
+    protected override Type Run => typeof(TRun);
 
     public override bool TrySet(
         TrainingRun run, IReadOnlyList<string> texts, [NotNullWhen(true)] out TrainingRun? changed, [NotNullWhen(false)] out string? refused)

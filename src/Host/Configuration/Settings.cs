@@ -11,9 +11,15 @@ internal static partial class Settings
     public const string Optimisation = "Training (names and units of transformers' TrainingArguments)";
     public const string Defence = "RepNoise";
     public const string Machine = "Machine and output";
+    public const string Profiling = "Profile";
+    public const string Dump = "Tensors";
 
     /// <summary>Every setting of every command.</summary>
-    public static IReadOnlyList<Setting> All { get; } = [.. PathSettings(), .. DataSettings(), .. TrainingSettings(), .. RepNoiseSettings(), .. MachineSettings()];
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. RepNoiseSettings(), .. MachineSettings(),
+        .. DumpSettings(),
+    ];
 
     /// <summary>The settings that runs of type <paramref name="run"/> have.</summary>
     public static IEnumerable<Setting> Of(Type run) => All.Where(setting => setting.AppliesTo(run));
@@ -30,10 +36,19 @@ internal static partial class Settings
             "File of texts to train on: JSON, JSON lines or Parquet.", required: true);
         yield return Finetune("from_scratch", Paths, Values.Path, run => run.FromScratch, (run, value) => run with { FromScratch = value },
             "Start from random weights of the shape that this config.json gives; the model folder then gives the tokenizer only.");
-        yield return Shared("output_dir", Paths, Values.Path, run => run.OutputDir, (run, value) => run with { OutputDir = value },
-            "Folder to write the trained model to.", required: true, "output");
-        yield return Shared("overwrite_output_dir", Paths, Values.Boolean, run => run.OverwriteOutputDir,
-            (run, value) => run with { OverwriteOutputDir = value }, "Replace an output folder that is not empty.");
+        yield return new Setting<TrainingRun, string?>("output_dir", Paths, Values.Path, run => run.OutputDir,
+            (run, value) => run with { OutputDir = value }, null, "Folder to write the trained model to.")
+        {
+            Required = true,
+            Aliases = ["output"],
+            IsOutput = true,
+            OfSaving = true,
+        };
+        yield return new Setting<TrainingRun, bool>("overwrite_output_dir", Paths, Values.Boolean, run => run.OverwriteOutputDir,
+            (run, value) => run with { OverwriteOutputDir = value }, false, "Replace an output folder that is not empty.")
+        {
+            OfSaving = true,
+        };
     }
 
     private static IEnumerable<Setting> DataSettings()
@@ -72,16 +87,20 @@ internal static partial class Settings
             (a, value) => a with { Threads = value }, "Threads of the cpu device; 0 takes every core.");
         yield return new ListSetting<TrainingRun, KernelChoice>("kernel", Machine, Values.Kernel, run => run.Kernels,
             (run, value) => run with { Kernels = value }, "Force an operation's variant; may be repeated. One that cannot run is an error.");
-        yield return Shared("save_dtype", Machine,
+        yield return new Setting<TrainingRun, SaveDtype>("save_dtype", Machine,
             Values.Choice(
                 (SaveDtype.Source, "source"), (SaveDtype.Float32, "float32"), (SaveDtype.Float16, "float16"), (SaveDtype.BFloat16, "bfloat16")),
-            run => run.SaveDtype, (run, value) => run with { SaveDtype = value }, "Number type of the saved weights; source keeps each tensor's own.");
+            run => run.SaveDtype, (run, value) => run with { SaveDtype = value }, SaveDtype.Source,
+            "Number type of the saved weights; source keeps each tensor's own.")
+        {
+            OfSaving = true,
+        };
     }
 
     private static Setting<TrainingRun, T> Shared<T>(
         string name, string group, ValueKind<T> kind, Func<TrainingRun, T> get, Func<TrainingRun, T, TrainingRun> set,
-        string help, bool required = false, params string[] aliases) =>
-        new(name, group, kind, get, set, get(new DefendRun()), help) { Required = required, Aliases = aliases };
+        string help, bool required = false) =>
+        new(name, group, kind, get, set, get(new DefendRun()), help) { Required = required };
 
     private static Setting<DefendRun, T> Defend<T>(
         string name, string group, ValueKind<T> kind, Func<DefendRun, T> get, Func<DefendRun, T, DefendRun> set,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using RepNoise.Host.Dumps;
 
 namespace RepNoise.Host.Configuration;
 
@@ -42,6 +43,10 @@ internal static class Values
         "operation=variant, such as matmul=scalar",
         TryParseKernel,
         choice => choice == default ? null : $"{choice.Operation}={choice.Variant}");
+
+    /// <summary>Steps from 1: numbers and ranges.</summary>
+    public static readonly ValueKind<StepRanges> Steps = new ParsedKind<StepRanges>(
+        "steps", "steps from 1, such as 1, 3-5 or 1,10-12", StepRanges.TryParse, ranges => ranges.ToString());
 
     /// <summary>A finite number from <paramref name="min"/> to <paramref name="max"/>.</summary>
     public static ValueKind<double> Real(double min, double max, string expected) => new ParsedKind<double>(

@@ -20,6 +20,7 @@ public sealed class Generator : IDisposable
     private readonly float[] hostLogits;
     private readonly int maxSequences;
     private readonly int maxTokens;
+    private int passes;
 
     /// <param name="weights">Weights on their device.</param>
     /// <param name="maxSequences">Most prompts of a batch.</param>
@@ -97,16 +98,21 @@ public sealed class Generator : IDisposable
             running.Add(b);
         }
 
+        using var step = device.Scope(Phase.Step, ++passes);
+        using var pass = device.Scope(Phase.Pass);
         var (segments, positions) = cache.Plan(counts);
         plan.Load(segments, positions);
         var deviceIds = idCapacity.Range(0, ids.Count);
         device.Upload(ids.ToArray(), deviceIds);
+        device.Show("ids", ids.ToArray());
         model.Forward(deviceIds, plan, store: cache);
         cache.Commit();
         var rows = lastRowCapacity.Range(0, running.Count);
         device.Upload(lastRows.ToArray(), rows);
         device.GatherRows(lastHidden.RowRange(0, running.Count), model.FinalNormed, rows);
+        using var head = device.Scope(Phase.Forward);
         model.Logits(logits.RowRange(0, running.Count), lastHidden.RowRange(0, running.Count));
+        device.Show("logits", logits.RowRange(0, running.Count));
         device.Download(logits.RowRange(0, running.Count), hostLogits.AsSpan(0, running.Count * weights.Config.VocabSize));
         return running;
     }

@@ -17,16 +17,20 @@ public sealed partial class Transformer
     /// <param name="observer">Adds gradients of MLP outputs and hidden states; null adds none.</param>
     public void Backward(Indices ids, AttentionPlan plan, IPassObserver? observer = null)
     {
+        using var backward = device.Scope(Phase.Backward);
+        device.Show("d_final_norm", DFinalNormed);
         int last = Config.NumHiddenLayers;
         var dX = View(memory.DHidden);
         device.RmsNormBackward(dX, weights.FinalNorm.Gradient, DFinalNormed, Hidden(last), weights.FinalNorm.Value,
             View(memory.FinalRstd), accumulate: false);
         for (int l = last - 1; l >= 0; l--)
         {
+            using var layer = device.Scope(Phase.Layer, l);
             if (memory.SharesLayers && l < last - 1) RecomputeLayer(l, plan); // the last layer's activations are still there
             FeedForwardBackward(l, dX, observer);
             AttentionBackward(l, dX, plan);
             observer?.AddHiddenGradient(l, dX);
+            device.Show("d_hidden", dX);
         }
 
         device.ScatterAddRows(weights.Embedding.Gradient, dX, ids);

@@ -92,15 +92,20 @@ public sealed partial class Transformer : IDisposable
     /// <param name="store">Where keys and values go; null keeps them in the batch.</param>
     public void Forward(Indices ids, AttentionPlan plan, IPassObserver? observer = null, IKeyValueStore? store = null)
     {
+        using var forward = device.Scope(Phase.Forward);
         Rows = ids.Count;
         device.GatherRows(Hidden(0), weights.Embedding.Value, ids);
+        device.Show("embedding", Hidden(0));
         for (int l = 0; l < Config.NumHiddenLayers; l++)
         {
+            using var layer = device.Scope(Phase.Layer, l);
             AttentionBlock(l, plan, store);
             FeedForwardBlock(l, observer);
+            device.Show("hidden", Hidden(l + 1));
         }
 
         device.RmsNormForward(FinalNormed, View(memory.FinalRstd), Hidden(Config.NumHiddenLayers), weights.FinalNorm.Value, Config.RmsNormEps);
+        device.Show("final_norm", FinalNormed);
     }
 
     /// <summary>logits (R, V) = rows (R, C) of <see cref="FinalNormed"/> times the head.</summary>
@@ -137,6 +142,7 @@ public sealed partial class Transformer : IDisposable
         device.Rotary(QueriesAndKeys(View(a.Qkv)), cos, sin, plan.DevicePositions, inverse: false);
         var (keys, values) = store?.Store(l, k, v) ?? (k, v);
         device.AttentionForward(View(a.Attention), View(a.Lse), q, keys, values, plan, Shape(l));
+        device.Show("attention", View(a.Attention));
         device.Copy(View(a.Middle), x);
         device.Matmul(View(a.Middle), View(a.Attention), w.Output.Value, MatmulForm.NT, accumulate: true, Optional(w.OutputBias));
     }
@@ -147,6 +153,7 @@ public sealed partial class Transformer : IDisposable
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
         var mlp = View(memory.Mlp);
         device.Matmul(mlp, View(a.Activated), w.Down.Value, MatmulForm.NT, bias: Optional(w.DownBias));
+        device.Show("mlp", mlp);
         observer?.OnMlpOutput(l, mlp);
         device.Copy(Hidden(l + 1), View(a.Middle));
         device.AddScaled(Hidden(l + 1), mlp);

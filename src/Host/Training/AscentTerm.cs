@@ -127,6 +127,7 @@ public sealed class AscentTerm : IDisposable
             device.GatherRows(x, model.FinalNormed, final.Rows);
             device.LinearCrossEntropy(loss, x, model.Weights.Head.Value, final.Targets, 1.0 / final.Count,
                 dFinalRows.RowRange(0, final.Length), dHead, logits);
+            device.Show("final_losses", loss);
         }
 
         final.Mean(scalars.Slots(firstTerm, 1), loss, model.Config.VocabSize);
@@ -145,6 +146,7 @@ public sealed class AscentTerm : IDisposable
             device.RmsNormForward(x, rstd.RowRange(0, rows), raw.RowRange(0, rows), model.Weights.FinalNorm.Value, model.Config.RmsNormEps);
             device.LinearCrossEntropy(loss, x, model.Weights.Head.Value, lens.Targets, 1.0 / lens.Count,
                 dNormed.RowRange(0, rows), dHead, logits);
+            device.Show("lens_losses", loss);
         }
 
         for (int h = 0; h < depths; h++)

@@ -29,6 +29,8 @@ public sealed class DeviceBatch : IDisposable
     {
         Ids = idCapacity.Range(0, packed.RowCount);
         device.Upload(packed.Ids.AsSpan(0, packed.RowCount), Ids);
+        device.Show("ids", packed.Ids.AsSpan(0, packed.RowCount));
+        device.Show("positions", packed.Positions.AsSpan(0, packed.RowCount));
         var batch = packed.Segments.AsSpan(0, packed.SegmentCount);
         for (int i = 0; i < batch.Length; i++)
         {

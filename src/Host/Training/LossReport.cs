@@ -1,4 +1,5 @@
 using RepNoise.Host.Progress;
+using RepNoise.Kernels;
 
 namespace RepNoise.Host.Training;
 
@@ -55,6 +56,18 @@ public sealed class LossReport(int layers)
         if (Bad(Ascent)) return ("ascent", Ascent!.Value);
         if (Bad(Retain)) return ("retain", Retain!.Value);
         return double.IsFinite(Total) ? null : ("loss", Total);
+    }
+
+    /// <summary>Shows every term that the run has to the observer of <paramref name="device"/>.</summary>
+    public void Show(Device device)
+    {
+        if (!device.ShowsTensors) return;
+        using var scope = device.Scope("terms");
+        Span<LossTerm> terms = new LossTerm[4];
+        foreach (var term in terms[..Terms(terms)]) device.Show(term.Name, term.Value);
+        if (MmdCount > 0) device.Show("mmd", Mmd.AsSpan(0, MmdCount));
+        if (LensCount > 0) device.Show("lens_loss", Lens.AsSpan(0, LensCount));
+        device.Show("loss", Total);
     }
 
     /// <summary>Sets everything to zero before <see cref="AddMean"/>.</summary>

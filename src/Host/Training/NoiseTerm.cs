@@ -80,16 +80,20 @@ public sealed class NoiseTerm : IDisposable
     public void OnMlpOutput(int layer, Tensor mlp)
     {
         if (!Covers(layer)) return;
+        using var term = device.Scope(Phase.Noise);
         var x = Saved(layer);
         device.GatherRows(x, mlp, Rows);
         device.MmdGaussianForward(scalars.Slots(firstSlot + layer - firstLayer, 1), Coefficients(layer), x, plan, Noise(layer));
+        device.Show("rows", x);
     }
 
     /// <summary>Adds beta / layers times the MMD's gradient to a layer's MLP output gradient.</summary>
     public void AddMlpGradient(int layer, Tensor dMlp)
     {
+        using var term = device.Scope(Phase.Noise);
         var d = dRows.RowRange(0, plan.RowCount);
         device.MmdGaussianBackward(d, Coefficients(layer), Saved(layer), plan, Noise(layer), beta / LayerCount);
+        device.Show("d_rows", d);
         device.ScatterAddRows(dMlp, d, Rows);
     }
 

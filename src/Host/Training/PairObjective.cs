@@ -59,10 +59,7 @@ public sealed class PairObjective : ITrainingObjective
     public void RunMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, LossReport report)
     {
         this.step = step;
-        for (int i = 0; i < examples.Length; i++) chosen[i] = pairs[examples[i]];
-        for (int i = 0; i < chosenRetain.Length; i++) chosenRetain[i] = retain[retainOrder!.At(microBatch * chosenRetain.Length + i)];
-        packer.Fill(batch, chosen.AsSpan(0, examples.Length), chosenRetain);
-        batch.CheckWindows(model.Config.SlidingWindows);
+        Pack(examples, microBatch);
         loss.Run(batch, noise, report);
     }
 
@@ -73,5 +70,14 @@ public sealed class PairObjective : ITrainingObjective
     {
         loss.Dispose();
         model.Dispose();
+    }
+
+    private void Pack(ReadOnlySpan<int> examples, long microBatch)
+    {
+        using var data = model.Weights.Device.Scope(Phase.Data);
+        for (int i = 0; i < examples.Length; i++) chosen[i] = pairs[examples[i]];
+        for (int i = 0; i < chosenRetain.Length; i++) chosenRetain[i] = retain[retainOrder!.At(microBatch * chosenRetain.Length + i)];
+        packer.Fill(batch, chosen.AsSpan(0, examples.Length), chosenRetain);
+        batch.CheckWindows(model.Config.SlidingWindows);
     }
 }

@@ -61,12 +61,8 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
     public void Run(PackedBatch packed, Func<int, NoiseSource> noiseOfLayer, LossReport report)
     {
         Load(packed, noiseOfLayer);
-        scalars.Clear();
-        model.BeginBackward();
         model.Forward(batch.Ids, batch.Plan, this);
-        if (arguments.Stability) crossEntropy.Accumulate(scalars.Slots(stabilitySlot, 1), stability, 1);
-        if (retain.Count > 0) crossEntropy.Accumulate(scalars.Slots(retainSlot, 1), retain, arguments.RetainWeight);
-        ascent?.Accumulate();
+        AccumulateLosses();
         model.Backward(batch.Ids, batch.Plan, this);
         scalars.Download();
         Report(packed, report);
@@ -92,8 +88,33 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         batch.Dispose();
     }
 
+    private void AccumulateLosses()
+    {
+        using var loss = device.Scope(Phase.Loss);
+        model.BeginBackward();
+        if (arguments.Stability)
+        {
+            using var term = device.Scope("stability");
+            crossEntropy.Accumulate(scalars.Slots(stabilitySlot, 1), stability, 1);
+        }
+
+        if (retain.Count > 0)
+        {
+            using var term = device.Scope("retain");
+            crossEntropy.Accumulate(scalars.Slots(retainSlot, 1), retain, arguments.RetainWeight);
+        }
+
+        if (ascent is not null)
+        {
+            using var term = device.Scope("ascent");
+            ascent.Accumulate();
+        }
+    }
+
     private void Load(PackedBatch packed, Func<int, NoiseSource> noiseOfLayer)
     {
+        using var data = device.Scope(Phase.Data);
+        scalars.Clear();
         batch.Load(packed);
         stability.Load(packed.Stability);
         retain.Load(packed.NextToken);

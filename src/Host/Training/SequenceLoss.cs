@@ -33,11 +33,14 @@ public sealed class SequenceLoss : IDisposable
     /// <summary>Forward and backward of a micro-batch; parameter gradients accumulate.</summary>
     public void Run(PackedBatch packed, LossReport report)
     {
-        batch.Load(packed);
-        rows.Load(packed.NextToken);
-        model.BeginBackward();
+        Load(packed);
         model.Forward(batch.Ids, batch.Plan);
-        crossEntropy.Accumulate(scalars.Slots(slot, 1), rows, 1);
+        using (model.Weights.Device.Scope(Phase.Loss))
+        {
+            model.BeginBackward();
+            crossEntropy.Accumulate(scalars.Slots(slot, 1), rows, 1);
+        }
+
         model.Backward(batch.Ids, batch.Plan);
         scalars.Download();
         report.Clear();
@@ -51,5 +54,12 @@ public sealed class SequenceLoss : IDisposable
         logits.Buffer.Dispose();
         scalars.Dispose();
         batch.Dispose();
+    }
+
+    private void Load(PackedBatch packed)
+    {
+        using var data = model.Weights.Device.Scope(Phase.Data);
+        batch.Load(packed);
+        rows.Load(packed.NextToken);
     }
 }

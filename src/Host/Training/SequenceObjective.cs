@@ -34,8 +34,12 @@ public sealed class SequenceObjective : ITrainingObjective
     /// <inheritdoc/>
     public void RunMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, LossReport report)
     {
-        for (int i = 0; i < examples.Length; i++) chosen[i] = this.examples[examples[i]];
-        packer.Fill(batch, chosen.AsSpan(0, examples.Length));
+        using (model.Weights.Device.Scope(Phase.Data))
+        {
+            for (int i = 0; i < examples.Length; i++) chosen[i] = this.examples[examples[i]];
+            packer.Fill(batch, chosen.AsSpan(0, examples.Length));
+        }
+
         loss.Run(batch, report);
     }
 

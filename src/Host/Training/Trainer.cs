@@ -38,6 +38,7 @@ public sealed class NonFiniteException(int step, string term, double value, stri
 public sealed class Trainer : IDisposable
 {
     private readonly ModelParameters parameters;
+    private readonly Device device;
     private readonly ITrainingObjective objective;
     private readonly Optimizer optimizer;
     private readonly LearningRateSchedule schedule;
@@ -55,7 +56,7 @@ public sealed class Trainer : IDisposable
     /// <param name="arguments">Batch sizes, optimizer, schedule, seeds.</param>
     public Trainer(ModelParameters parameters, ITrainingObjective objective, TrainingArguments arguments)
     {
-        (this.parameters, this.objective) = (parameters, objective);
+        (this.parameters, this.objective, device) = (parameters, objective, parameters.Device);
         plan = new StepPlan(arguments, objective.ExampleCount);
         optimizer = new Optimizer(parameters, arguments);
         schedule = new LearningRateSchedule(arguments, plan.TotalSteps);
@@ -95,11 +96,13 @@ public sealed class Trainer : IDisposable
         int step = StepsDone;
         long begun = Stopwatch.GetTimestamp();
         if (started == 0) started = begun;
-        Accumulate(step);
-        double norm = optimizer.GradientNorm(plan.MicroBatches(step));
-        if (!double.IsFinite(norm)) throw NonFinite(step, "grad_norm", norm, plan.MicroBatches(step) - 1);
-        optimizer.Apply(schedule.At(step));
-        parameters.Device.Synchronize();
+        double norm;
+        using (device.Scope(Phase.Step, step + 1))
+        {
+            Accumulate(step);
+            norm = Update(step);
+        }
+
         Report(step, norm, begun, observers);
     }
 
@@ -111,15 +114,39 @@ public sealed class Trainer : IDisposable
 
     private void Accumulate(int step)
     {
-        parameters.ZeroGradients();
+        using (device.Scope(Phase.Optimizer)) parameters.ZeroGradients();
         Loss.Clear();
         int count = plan.MicroBatches(step);
         for (int m = 0; m < count; m++)
         {
+            using var scope = device.Scope(Phase.MicroBatch, m);
             objective.RunMicroBatch(Examples(step, m), step, microBatches++, micro);
+            micro.Show(device);
             if (micro.NonFinite() is var (term, value)) throw NonFinite(step, term, value, m);
             Loss.AddMean(micro, 1.0 / count);
         }
+    }
+
+    /// <summary>Clips and applies the gradients; returns their norm before clipping.</summary>
+    private double Update(int step)
+    {
+        using var scope = device.Scope(Phase.Optimizer);
+        Show("gradient", parameter => parameter.Gradient);
+        double norm = optimizer.GradientNorm(plan.MicroBatches(step));
+        device.Show("grad_norm", norm);
+        if (!double.IsFinite(norm)) throw NonFinite(step, "grad_norm", norm, plan.MicroBatches(step) - 1);
+        optimizer.Apply(schedule.At(step));
+        device.Synchronize();
+        Show("weight", parameter => parameter.Master);
+        return norm;
+    }
+
+    /// <summary>Shows one part of every parameter under the checkpoint's names.</summary>
+    private void Show(string name, Func<Parameter, Tensor> part)
+    {
+        if (!device.ShowsTensors) return;
+        using var scope = device.Scope(name);
+        foreach (var parameter in parameters.Parameters) device.Show(parameter.Name, part(parameter));
     }
 
     private void Report(int step, double norm, long begun, IReadOnlyList<IStepObserver> observers)

@@ -55,6 +55,9 @@ public sealed unsafe partial class CpuDevice : Device
         _ => NumberFormat.Float32,
     };
 
+    /// <inheritdoc/>
+    public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
+
     public override PlanningDevice CreatePlanningDevice() => new CpuPlanningDevice(this, options);
 
     /// <inheritdoc/>
@@ -62,6 +65,8 @@ public sealed unsafe partial class CpuDevice : Device
 
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
+
+    protected override void ObserverChanged() => context.Team.Observer = Observer is { WantsWork: true } ? Observer : null;
 
     protected internal override long AllocationSize(long bytes) => NativePages.SizeOf(bytes);
 

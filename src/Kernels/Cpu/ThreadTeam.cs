@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace RepNoise.Kernels.Cpu;
@@ -39,12 +40,17 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private int next;
     private ExceptionDispatchInfo? failure;
 
+    // When each thread began and ended its share of the last work, where an observer wants it; an end of 0 is "had none".
+    private readonly long[] begins;
+    private readonly long[] ends;
+
     /// <param name="size">Threads, the caller's included; 0 takes one for every core.</param>
     /// <param name="isDry">True for a team of no threads that runs nothing: for planning.</param>
     public ThreadTeam(int size, bool isDry = false)
     {
         this.isDry = isDry;
         Size = size > 0 ? size : Environment.ProcessorCount;
+        (begins, ends) = (new long[Size], new long[Size]);
         threads = new Thread[isDry ? 0 : Size - 1];
         for (int i = 0; i < threads.Length; i++)
         {
@@ -57,6 +63,9 @@ internal sealed unsafe class ThreadTeam : IDisposable
     /// <summary>Threads, the caller's included.</summary>
     public int Size { get; }
 
+    /// <summary>Told when each thread worked; null for nobody. Set it between operations only.</summary>
+    public IOperationObserver? Observer { get; set; }
+
     /// <summary>Runs all parts and returns when they are done; the first exception of any of them is thrown here.</summary>
     public void Run<TWork>(TWork item, int count)
         where TWork : unmanaged, IWork
@@ -64,19 +73,23 @@ internal sealed unsafe class ThreadTeam : IDisposable
         if (count <= 0 || isDry) return;
         if (count == 1 || Size == 1)
         {
+            long begun = Observer is null ? 0 : Stopwatch.GetTimestamp();
             for (int part = 0; part < count; part++) item.Run(part, 0);
+            Observer?.OnWork(0, begun, Stopwatch.GetTimestamp());
             return;
         }
 
         work = &item;
         invoke = &Invoke<TWork>;
         (parts, next, failure) = (count, 0, null);
+        if (Observer is not null) Array.Clear(ends);
         Interlocked.Exchange(ref state, (state & ~(NextOperation - 1)) + NextOperation + Open);
         if (Volatile.Read(ref sleepers) > 0) WakeSleepers();
         Claim(0);
         Interlocked.Add(ref state, -Open);
         var spinner = default(SpinWait);
         while ((Volatile.Read(ref state) & Inside) != 0) spinner.SpinOnce(sleep1Threshold: -1);
+        if (Observer is not null) TellWork(Observer);
         failure?.Throw();
     }
 
@@ -156,11 +169,22 @@ internal sealed unsafe class ThreadTeam : IDisposable
         }
     }
 
+    private void TellWork(IOperationObserver observer)
+    {
+        for (int worker = 0; worker < Size; worker++)
+        {
+            if (ends[worker] != 0) observer.OnWork(worker, begins[worker], ends[worker]);
+        }
+    }
+
     private void Claim(int worker)
     {
+        long begun = Observer is null ? 0 : Stopwatch.GetTimestamp();
+        bool worked = false;
         int part;
         while ((part = Interlocked.Increment(ref next) - 1) < parts)
         {
+            worked = true;
             try
             {
                 invoke(work, part, worker);
@@ -170,5 +194,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
                 Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
             }
         }
+
+        if (worked && Observer is not null) (begins[worker], ends[worker]) = (begun, Stopwatch.GetTimestamp());
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using RepNoise.Host.Benchmarks;
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
+using RepNoise.Host.Dumps;
 using RepNoise.Host.Tests.Support;
 using RepNoise.Host.Training;
 
@@ -50,6 +51,10 @@ public sealed class CommandLineTests
         Assert.Equal(new TokenizeOptions("m", false, true), FakeProgram.Read<TokenizeOptions>("tokenize", "m", "--no-special-tokens", "--decode"));
         Assert.Equal(new VerifyOptions("m", "v", "cpu", 3, true),
             FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing"));
+        Assert.Equal(new ComparisonOptions("a", "b", 1e-3, 0, 5), FakeProgram.Read<ComparisonOptions>("compare", "a", "b", "--rtol", "1e-3", "--rows", "5"));
+        var dump = FakeProgram.Read<GenerateOptions>("generate", "m", "--dump-tensors", "d", "--dump-steps", "2,4-5", "--dump-parts", "forward").Dump!;
+        Assert.Equal(("d", "2,4-5"), (dump.Folder, dump.Steps.ToString()));
+        Assert.Equal([DumpPart.Forward], dump.Parts);
         Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
         Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
         Assert.Equal(new DevicesOptions(false), FakeProgram.Read<DevicesOptions>("devices"));
@@ -87,6 +92,10 @@ public sealed class CommandLineTests
     [InlineData("--noise: found \"maybe\"; expected true or false", "defend", "m", "--noise=maybe")]
     [InlineData("--top-k: has no effect at temperature 0", "generate", "m", "--top-k", "4")]
     [InlineData("--max-new-tokens: found \"0\"; expected an integer, 1 or more", "generate", "m", "--max-new-tokens", "0")]
+    [InlineData("--dump-steps: found \"5-3\"; expected steps from 1", "generate", "m", "--dump-steps", "5-3")]
+    [InlineData("--dump-steps: has no effect alone", "generate", "m", "--dump-steps", "3")]
+    [InlineData("--dump-parts: found \"logit\"; expected one of data, forward", "defend", "m", "--dump-parts", "logit")]
+    [InlineData("B: found an empty text", "compare", "a", "")]
     [InlineData("MODEL: found an empty text", "inspect", "")]
     [InlineData("kernl: unknown command; expected one of kernel, the nearest is kernel. See repnoise bench --help.", "bench", "kernl")]
     [InlineData("--ops: there is no operation \"matmull\"", "bench", "--ops", "matmull")]

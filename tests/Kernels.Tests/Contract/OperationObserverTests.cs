@@ -20,6 +20,48 @@ public sealed class OperationObserverTests
     }
 
     [Fact]
+    public void A_tensor_is_shown_only_to_an_observer_that_wants_tensors()
+    {
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = 1 });
+        var (c, _, _) = Operands(device);
+        var (deaf, keen) = (new Log(), new Log { WantsTensors = true });
+        foreach (var log in new[] { deaf, keen })
+        {
+            device.Observer = log;
+            device.Show("c", c);
+            device.Show("loss", 1.5, 2);
+            device.Show("ids", [3, 4]);
+        }
+
+        Assert.Empty(deaf.Lines);
+        Assert.Equal(["c (5, 7)", "loss 1.5 2", "ids 3 4"], keen.Lines);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Threads_work_within_the_operation(int threads)
+    {
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = threads });
+        var x = device.AllocateTensor(BufferKind.Compute, 512, 1024, "test");
+        var log = new Log { WantsWork = true };
+        device.Observer = log;
+        long before = System.Diagnostics.Stopwatch.GetTimestamp();
+        device.Fill(x, 1);
+        long after = System.Diagnostics.Stopwatch.GetTimestamp();
+        Assert.NotEmpty(log.Work);
+        Assert.All(log.Work, span =>
+        {
+            Assert.InRange(span.Worker, 0, threads - 1);
+            Assert.True(before <= span.Begin && span.Begin <= span.End && span.End <= after);
+        });
+        log.Work.Clear();
+        device.Observer = null;
+        device.Fill(x, 2);
+        Assert.Empty(log.Work);
+    }
+
+    [Fact]
     public void A_refused_operation_is_not_told()
     {
         using var device = Devices.Create("cpu", new DeviceOptions { Threads = 1 });
@@ -53,6 +95,8 @@ public sealed class OperationObserverTests
         for (int i = 0; i < 100; i++)
         {
             using var scope = device.Scope("forward");
+            device.Show("a", a);
+            device.Show("loss", 1.5);
             device.Matmul(c, a, b, MatmulForm.NN);
         }
     }
@@ -83,10 +127,24 @@ public sealed class OperationObserverTests
     {
         public List<string> Lines { get; } = [];
 
+        public List<(int Worker, long Begin, long End)> Work { get; } = [];
+
+        public bool WantsTensors { get; init; }
+
+        public bool WantsWork { get; init; }
+
         public void BeginOperation(string operation, OpCost cost) => Lines.Add($"{operation} {cost}");
 
         public void BeginScope(string name, int index) => Lines.Add($"{name} {index}");
 
         public void End() => Lines.Add("end");
+
+        public void OnWork(int worker, long begin, long end) => Work.Add((worker, begin, end));
+
+        public void OnTensor(string name, Tensor tensor) => Lines.Add($"{name} {tensor}");
+
+        public void OnValues(string name, ReadOnlySpan<double> values) => Lines.Add($"{name} {string.Join(' ', values.ToArray())}");
+
+        public void OnValues(string name, ReadOnlySpan<int> values) => Lines.Add($"{name} {string.Join(' ', values.ToArray())}");
     }
 }

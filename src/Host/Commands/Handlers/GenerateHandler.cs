@@ -10,6 +10,7 @@ internal static class GenerateHandler
 {
     public static int Run(GenerateOptions options, Terminal terminal, CancellationToken stop)
     {
+        options.Dump?.CheckFolder();
         using var folder = ModelFolder.Open(options.Model);
         var tokenizer = Tokenizer.Load(folder.FullPath);
         var prompts = options.Prompts.Count > 0 ? options.Prompts : ReadPrompts(terminal.In);
@@ -19,6 +20,7 @@ internal static class GenerateHandler
         using var parameters = Handling.LoadForInference(folder, device);
         int longest = Math.Min(ids.Max(p => p.Length) + options.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
         using var generator = new Generator(parameters, 1, longest);
+        using var dump = options.Dump?.Attach(device);
         var sampling = new SamplingOptions { Temperature = options.Temperature, TopK = options.TopK, TopP = options.TopP, Seed = options.Seed };
         for (int i = 0; i < ids.Length && !stop.IsCancellationRequested; i++)
         {

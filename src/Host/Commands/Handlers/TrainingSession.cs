@@ -3,6 +3,7 @@ using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Dumps;
 using RepNoise.Host.Model;
 using RepNoise.Host.Progress;
 using RepNoise.Host.Tokenizers;
@@ -12,8 +13,8 @@ using RepNoise.Kernels;
 namespace RepNoise.Host.Commands.Handlers;
 
 /// <summary>
-/// What <c>defend</c> and <c>finetune</c> do alike: open model, tokenizer and device, check the output before anything costs
-/// time, train with progress and metrics, save. What is trained on comes from the caller.
+/// What every command that trains does alike: open model, tokenizer and device, check the output before anything costs time, read
+/// the data; and for those that save, train with progress and metrics, and save.
 /// </summary>
 internal sealed class TrainingSession : IDisposable
 {
@@ -25,20 +26,25 @@ internal sealed class TrainingSession : IDisposable
     private readonly Terminal terminal;
     private readonly ModelSource source;
     private readonly Tokenizer tokenizer;
-    private readonly Device device;
     private readonly SaveOptions saving;
-    private readonly string output;
+    private readonly DumpOptions? dump;
 
-    public TrainingSession(TrainingRun run, ModelSource source, Terminal terminal)
+    /// <param name="run">What was asked for; a run without an output folder is not saved.</param>
+    /// <param name="terminal">Where progress goes.</param>
+    public TrainingSession(TrainingRun run, Terminal terminal)
     {
-        (this.run, this.source, this.terminal) = (run, source, terminal);
+        (this.run, this.terminal) = (run, terminal);
         arguments = run.Training;
-        output = run.OutputDir!;
+        source = TrainingData.SourceOf(run);
         saving = new SaveOptions { SaveDType = Handling.DTypeOf(run.SaveDtype), Overwrite = run.OverwriteOutputDir };
-        source.CheckOutput(output, saving);
+        dump = DumpOptions.Of(run);
+        dump?.CheckFolder();
+        if (run.OutputDir is not null) source.CheckOutput(run.OutputDir, saving);
         tokenizer = Tokenizer.Load(source.TokenizerFolder);
-        device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels);
+        Device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels);
     }
+
+    public Device Device { get; }
 
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
     public int PadId => Handling.PadIdOf(source.Config);
@@ -75,34 +81,38 @@ internal sealed class TrainingSession : IDisposable
                 $"at most max_position_embeddings = {source.Config.MaxPositionEmbeddings} of the model", "set --max-length to that");
     }
 
-    /// <summary>Trains and saves.</summary>
-    /// <param name="makeObjective">Makes data and loss for the weights.</param>
+    /// <summary>Reads the data, loads the weights and plans all memory: ready for the first step.</summary>
+    public LoadedTraining Load()
+    {
+        var makeObjective = TrainingData.Read(this, run, terminal);
+        terminal.Error.WriteLine(Device.Description);
+        return new LoadedTraining(source, Device, makeObjective, arguments);
+    }
+
+    /// <summary>Trains and saves a run that has an output folder.</summary>
     /// <param name="stop">Ends the run after the current step; the model is saved as it stands.</param>
     /// <returns>The exit code.</returns>
-    public int Train(Func<ModelParameters, ITrainingObjective> makeObjective, CancellationToken stop)
+    public int Train(CancellationToken stop)
     {
-        terminal.Error.WriteLine(device.Description);
-        using var parameters = new ModelParameters(source.Config, device, ParameterUse.Training);
-        source.Load(parameters);
-        using var objective = makeObjective(parameters);
-        using var trainer = new Trainer(parameters, objective, arguments);
-        CreateOutput();
+        string output = run.OutputDir!;
+        using var training = Load();
+        CreateOutput(output);
         using var metrics = new MetricsWriter(Path.Combine(output, MetricsWriter.FileName));
-        bool finished = RunSteps(trainer, parameters, metrics, stop);
-        source.SaveInto(output, parameters, saving);
+        bool finished = RunSteps(training, output, metrics, stop);
+        source.SaveInto(output, training.Parameters, saving);
         terminal.Error.WriteLine(finished
-            ? $"Saved {output} after {trainer.StepsDone} steps."
-            : $"Stopped after step {trainer.StepsDone} of {trainer.TotalSteps}; {output} holds the model as it stands.");
+            ? $"Saved {output} after {training.Trainer.StepsDone} steps."
+            : $"Stopped after step {training.Trainer.StepsDone} of {training.Trainer.TotalSteps}; {output} holds the model as it stands.");
         return finished ? ExitCodes.Done : ExitCodes.Interrupted;
     }
 
     public void Dispose()
     {
-        device.Dispose();
+        Device.Dispose();
         source.Dispose();
     }
 
-    private void CreateOutput()
+    private void CreateOutput(string output)
     {
         try
         {
@@ -116,18 +126,20 @@ internal sealed class TrainingSession : IDisposable
         }
     }
 
-    private bool RunSteps(Trainer trainer, ModelParameters parameters, MetricsWriter metrics, CancellationToken stop)
+    private bool RunSteps(LoadedTraining training, string output, MetricsWriter metrics, CancellationToken stop)
     {
         var display = new ProgressDisplay(terminal);
+        using var dumping = dump?.Attach(Device);
         try
         {
-            return display.Track(() => trainer.Run([metrics, display], stop));
+            return display.Track(() => training.Trainer.Run([metrics, display], stop));
         }
-        catch (NonFiniteException) when (trainer.StepsDone > 0)
+        catch (NonFiniteException) when (training.Trainer.StepsDone > 0)
         {
             string folder = Path.Combine(output, LastGoodFolder);
-            source.SaveInto(folder, parameters, saving);
-            terminal.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The weights after step {trainer.StepsDone} are in {folder}."));
+            source.SaveInto(folder, training.Parameters, saving);
+            terminal.Error.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"The weights after step {training.Trainer.StepsDone} are in {folder}."));
             throw;
         }
     }
