@@ -22,7 +22,7 @@ internal sealed record CommandHandlers
 
     public Func<PlanOptions, Terminal, CancellationToken, int>? Plan { get; init; }
 
-    public Func<Terminal, CancellationToken, int>? Devices { get; init; }
+    public Func<DevicesOptions, Terminal, CancellationToken, int>? Devices { get; init; }
 
     public Func<DemoOptions, Terminal, CancellationToken, int>? Demo { get; init; }
 }

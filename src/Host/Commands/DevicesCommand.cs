@@ -1,14 +1,26 @@
 using System.CommandLine;
+using RepNoise.Host.Configuration;
 
 namespace RepNoise.Host.Commands;
+
+/// <summary>What <c>devices</c> was told.</summary>
+/// <param name="DumpPtx">Folder to write the kernels in C# to, as PTX and as OpenCL C, or null.</param>
+internal sealed record DevicesOptions(string? DumpPtx);
 
 /// <summary><c>repnoise devices</c>.</summary>
 internal static class DevicesCommand
 {
-    public static Command Build(Func<Terminal, CancellationToken, int> handler, Terminal terminal, CancellationToken stop)
+    public static Command Build(Func<DevicesOptions, Terminal, CancellationToken, int> handler, Terminal terminal, CancellationToken stop)
     {
-        var command = new DocumentedCommand("devices", "List the devices that can run a model on this machine.", "./repnoise devices");
-        command.SetAction(_ => handler(terminal, stop));
+        var command = new DocumentedCommand(
+            "devices",
+            "List the devices that can run a model on this machine.",
+            "./repnoise devices",
+            "./repnoise devices --dump-ptx kernels");
+        ValueOption<string?> dump = new(
+            "--dump-ptx", Values.Path, null, "Folder for what the kernels in C# compile to: a .ptx and a .cl file each. Needs no GPU.");
+        command.AddOptions(dump.Symbol);
+        command.SetAction(line => handler(new DevicesOptions(dump.Read(line)), terminal, stop));
         return command;
     }
 }

@@ -51,7 +51,8 @@ public sealed class CommandLineTests
             FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing"));
         Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
         Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
-        Assert.Equal("devices", FakeProgram.Read<string>("devices"));
+        Assert.Equal(new DevicesOptions(null), FakeProgram.Read<DevicesOptions>("devices"));
+        Assert.Equal(new DevicesOptions("k"), FakeProgram.Read<DevicesOptions>("devices", "--dump-ptx", "k"));
     }
 
     [Theory]
