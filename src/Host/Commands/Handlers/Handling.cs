@@ -24,9 +24,14 @@ internal static class Handling
     };
 
     /// <summary>A device by name; its refusals become messages for the option that named it.</summary>
-    public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels)
+    public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels, StateDtype state = StateDtype.Float32)
     {
-        var options = new DeviceOptions { Threads = threads, Kernels = kernels.ToDictionary(k => k.Operation, k => k.Variant) };
+        var options = new DeviceOptions
+        {
+            Threads = threads,
+            Kernels = kernels.ToDictionary(k => k.Operation, k => k.Variant),
+            StateFormat = state == StateDtype.BFloat16 ? NumberFormat.BFloat16 : null,
+        };
         try
         {
             return Devices.Create(name, options);

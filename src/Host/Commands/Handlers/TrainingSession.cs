@@ -37,7 +37,7 @@ internal sealed class TrainingSession : IDisposable
         saving = new SaveOptions { SaveDType = Handling.DTypeOf(run.SaveDtype), Overwrite = run.OverwriteOutputDir };
         source.CheckOutput(output, saving);
         tokenizer = Tokenizer.Load(source.TokenizerFolder);
-        device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels);
+        device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels, run.StateDtype);
     }
 
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
