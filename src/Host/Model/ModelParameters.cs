@@ -145,20 +145,20 @@ public sealed class ModelParameters : IDisposable
 
     private void Allocate(ParameterUse use)
     {
-        Place(Device.ParameterKind, "weights", (block, tensor) => block.Master = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Weights, (block, tensor) => block.Master = tensor);
         if (Device.SharesMasterWeights)
         {
             foreach (var block in Blocks) block.Value = block.Master;
         }
         else
         {
-            Place(BufferKind.Compute, "weights", (block, tensor) => block.Value = tensor);
+            Place(BufferKind.Compute, MemoryCategory.Weights, (block, tensor) => block.Value = tensor);
         }
 
         if (use == ParameterUse.Inference) return;
-        Place(Device.ParameterKind, "gradients", (block, tensor) => block.Gradient = tensor);
-        Place(Device.ParameterKind, "optimizer", (block, tensor) => block.Moment1 = tensor);
-        Place(Device.ParameterKind, "optimizer", (block, tensor) => block.Moment2 = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Gradients, (block, tensor) => block.Gradient = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment1 = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment2 = tensor);
     }
 
     private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign)
