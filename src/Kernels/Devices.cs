@@ -13,6 +13,12 @@ public sealed record DeviceOptions
 
     /// <summary>Forced kernel variants by family: <c>matmul</c> to <c>avx2</c>. One that cannot run here is an error.</summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// Format of master weights, gradients and moments: float32, or bfloat16 on a device that computes in it, which halves their
+    /// memory and more, and loses updates below half a unit in a weight's last place. Null is the device's own choice.
+    /// </summary>
+    public NumberFormat? StateFormat { get; init; }
 }
 
 /// <summary>A device that can be asked for by name.</summary>
@@ -43,13 +49,17 @@ public static class Devices
     /// <exception cref="DeviceException">The name is unknown, or an option cannot be met.</exception>
     public static Device Create(string name, DeviceOptions? options = null)
     {
-        if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
-        if (CudaDevices.Knows(name)) return CudaDevices.Create(name, options ?? new DeviceOptions());
-        if (IlgpuDevices.Knows(name)) return IlgpuDevices.Create(name, options ?? new DeviceOptions());
+        options ??= new DeviceOptions();
+        bool isNarrow = options.StateFormat == NumberFormat.BFloat16, canBeNarrow = CudaDevices.Knows(name) || name == ReferenceDevices.BFloat16;
+        if (isNarrow && !canBeNarrow)
+            throw new DeviceException(name, "it keeps weights and moments in its own format, not in bfloat16", "Use device cuda");
+        if (name == CpuDevice.DeviceName) return new CpuDevice(options);
+        if (CudaDevices.Knows(name)) return CudaDevices.Create(name, options);
+        if (IlgpuDevices.Knows(name)) return IlgpuDevices.Create(name, options);
         if (!ReferenceDevices.Names.Contains(name))
             throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
-        if (options is { Kernels.Count: > 0 })
+        if (options.Kernels.Count > 0)
             throw new DeviceException(name, "it has no kernel variants to choose", "Leave the kernels out, or use device cpu");
-        return ReferenceDevices.Create(name);
+        return ReferenceDevices.Create(name, isNarrow);
     }
 }

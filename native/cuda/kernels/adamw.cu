@@ -2,7 +2,7 @@
 //
 // With g = factor * gradient + addedDecay * weight: m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
 // weight = weight * shrink - rate * m / (sqrt(v) / rootCorrection + epsilon). All matrices have one shape; master, gradient, m and
-// v are fp32, `copy`, where its data is not null, takes the rounded weight. One pass: each value is read and written once.
+// v are fp32 or bf16, `copy`, where its data is not null, takes the rounded weight. Arithmetic is fp32. One pass: each value is read and written once.
 #include "matrix.cuh"
 
 namespace {
@@ -12,9 +12,9 @@ struct Constants {
   float beta1, rest1, beta2, rest2, rate, rootCorrection, epsilon, shrink, addedDecay;
 };
 
-template <typename T>
-DEVICE void step(const Matrix<float>& master, const Matrix<T>& copy, const Matrix<const float>& gradient, const Matrix<float>& m,
-                 const Matrix<float>& v, const double* factor, const Constants& k) {
+template <typename S, typename T>
+DEVICE void step(const Matrix<S>& master, const Matrix<T>& copy, const Matrix<const S>& gradient, const Matrix<S>& m,
+                 const Matrix<S>& v, const double* factor, const Constants& k) {
   bool vectors = master.has_vectors() && gradient.has_vectors() && m.has_vectors() && v.has_vectors(), copyVectors = copy.has_vectors();
   float scale = static_cast<float>(*factor);
   each_pack(master.rows, master.columns, [&](int r, int c) {
@@ -35,11 +35,12 @@ DEVICE void step(const Matrix<float>& master, const Matrix<T>& copy, const Matri
 }
 }  // namespace
 
-#define ADAMW(name, T)                                                                                                  \
-  KERNEL(Threads, 1, adamw_##name)                                                                                      \
-  (Matrix<float> master, Matrix<T> copy, Matrix<const float> gradient, Matrix<float> m, Matrix<float> v, const double* factor, \
-   Constants constants) {                                                                                               \
-    step(master, copy, gradient, m, v, factor, constants);                                                              \
+#define ADAMW(name, S, T)                                                                                          \
+  KERNEL(Threads, 1, adamw_##name)                                                                                 \
+  (Matrix<S> master, Matrix<T> copy, Matrix<const S> gradient, Matrix<S> m, Matrix<S> v, const double* factor,     \
+   Constants constants) {                                                                                          \
+    step(master, copy, gradient, m, v, factor, constants);                                                         \
   }
-ADAMW(bf16, bf16)
-ADAMW(f32, float)
+ADAMW(f32_bf16, float, bf16)
+ADAMW(f32_f32, float, float)
+ADAMW(bf16_bf16, bf16, bf16)

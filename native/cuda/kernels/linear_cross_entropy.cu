@@ -1,14 +1,14 @@
 // Family linear_cross_entropy: what stands between its matrix products. For a row z of logits with target y:
 // loss = logsumexp(z) - z[y]; where gradients follow, z becomes factor * (softmax(z) - onehot(y)).
 //
-// A block per row, two passes: the largest logit and the sum of exponentials together (Milakov and Gimelshein, arXiv 1805.02867),
-// then the probabilities in place. The second pass finds most of the row in cache.
+// A block of 32 to 512 threads, a power of two, per row, and two passes: the largest logit and the sum of exponentials together
+// (Milakov and Gimelshein, arXiv 1805.02867), then the probabilities in place. The second pass finds most of the row in cache.
 #include "matrix.cuh"
 #include "numeric.cuh"
 #include "reduce.cuh"
 
 namespace {
-constexpr int Threads = 512;
+constexpr int MostThreads = 512;
 constexpr float Lowest = -3.4028235e38f;
 
 // sum of exp(z - largest), carried with its largest.
@@ -30,20 +30,21 @@ DEVICE ExpSum join_lanes(ExpSum value, int lanes) {
 
 // Every warp joins the warps' sums for itself: the same tree everywhere, and so the same bits.
 DEVICE ExpSum block_join(ExpSum value, ExpSum* scratch) {
-  constexpr int Warps = Threads / WarpSize;
+  int warps = static_cast<int>(blockDim.x) / WarpSize;
   value = join_lanes(value, WarpSize);
   if (lane_id() == 0) scratch[warp_id()] = value;
   block_sync();
-  return join_lanes(scratch[lane_id() % Warps], Warps);
+  return join_lanes(scratch[lane_id() % warps], warps);
 }
 
 template <typename T>
 DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, float factor, int gradients) {
-  __shared__ ExpSum scratch[Threads / WarpSize];
+  __shared__ ExpSum scratch[MostThreads / WarpSize];
+  int threads = static_cast<int>(blockDim.x);
   int r = static_cast<int>(blockIdx.x), target = targets[r], columns = logits.columns;
   bool vectors = logits.has_vectors();
   ExpSum state{Lowest, 0};
-  for (int c = static_cast<int>(threadIdx.x) * PackSize; c < columns; c += Threads * PackSize) {
+  for (int c = static_cast<int>(threadIdx.x) * PackSize; c < columns; c += threads * PackSize) {
     Pack z = load_pack(logits, r, c, vectors);
     float largest = state.largest, sum = 0;
     UNROLL for (int i = 0; i < PackSize; ++i)
@@ -57,7 +58,7 @@ DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, 
   block_sync();  // every thread has the target's logit before one overwrites it
   if (threadIdx.x == 0) losses[r] = lse - chosen;
   if (gradients == 0) return;
-  for (int c = static_cast<int>(threadIdx.x) * PackSize; c < columns; c += Threads * PackSize) {
+  for (int c = static_cast<int>(threadIdx.x) * PackSize; c < columns; c += threads * PackSize) {
     Pack z = load_pack(logits, r, c, vectors);
     UNROLL for (int i = 0; i < PackSize; ++i)
       z.v[i] = factor * (exp_accurate(z.v[i] - lse) - (c + i == target ? 1.f : 0.f));
@@ -67,7 +68,7 @@ DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, 
 }  // namespace
 
 #define SOFTMAX(name, T)                                                                                               \
-  KERNEL(Threads, 1, linear_cross_entropy_softmax_##name)                                                              \
+  KERNEL(MostThreads, 1, linear_cross_entropy_softmax_##name)                                                              \
   (float* losses, Matrix<T> logits, const int* targets, float factor, int gradients) {             \
     softmax(losses, logits, targets, factor, gradients);                                                        \
   }

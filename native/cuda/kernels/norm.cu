@@ -148,10 +148,18 @@ NORM_WEIGHT(bf16, bf16)
 NORM_WEIGHT(f32, float)
 
 // Stage two: sums[c] += partials (chunks, columns) over chunks, in order.
-KERNEL(Threads, 1, column_sums_finish)(float* sums, const float* partials, int columns, int chunks) {
+template <typename T>
+DEVICE void column_sums_finish(T* sums, const float* partials, int columns, int chunks) {
   int c = static_cast<int>(blockIdx.x * Threads + threadIdx.x);
   if (c >= columns) return;
   float total = 0;
   for (int i = 0; i < chunks; ++i) total += partials[static_cast<size_t>(i) * columns + c];
-  sums[c] += total;
+  assign(sums[c], to_float(sums[c]) + total);
 }
+
+#define FINISH(name, T)                                                                                                \
+  KERNEL(Threads, 1, column_sums_finish_##name)(T* sums, const float* partials, int columns, int chunks) {             \
+    column_sums_finish(sums, partials, columns, chunks);                                                               \
+  }
+FINISH(bf16, bf16)
+FINISH(f32, float)

@@ -4,6 +4,14 @@ using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Configuration;
 
+/// <summary>The number type of master weights, gradients and moments while training.</summary>
+public enum StateDtype
+{
+    /// <summary>The device's own: float32 but on the reference devices.</summary>
+    Float32,
+    BFloat16,
+}
+
 /// <summary>The number type of saved weights.</summary>
 public enum SaveDtype
 {
@@ -42,6 +50,9 @@ public abstract record TrainingRun
 
     /// <summary>A row that would be skipped (no countable target) is an error.</summary>
     public bool Strict { get; init; }
+
+    /// <summary>Number type of master weights, gradients and moments.</summary>
+    public StateDtype StateDtype { get; init; }
 
     public SaveDtype SaveDtype { get; init; }
 

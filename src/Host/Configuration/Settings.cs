@@ -87,6 +87,10 @@ internal static partial class Settings
             (a, value) => a with { Threads = value }, "Threads of the cpu device; 0 takes every core.");
         yield return new ListSetting<TrainingRun, KernelChoice>("kernel", Machine, Values.Kernel, run => run.Kernels,
             (run, value) => run with { Kernels = value }, "Force an operation's variant; may be repeated. One that cannot run is an error.");
+        yield return Shared("state_dtype", Machine,
+            Values.Choice((StateDtype.Float32, "float32"), (StateDtype.BFloat16, "bfloat16")),
+            run => run.StateDtype, (run, value) => run with { StateDtype = value },
+            "Number type of master weights, gradients and moments; bfloat16 needs device cuda and loses the smallest updates.");
         yield return new Setting<TrainingRun, SaveDtype>("save_dtype", Machine,
             Values.Choice(
                 (SaveDtype.Source, "source"), (SaveDtype.Float32, "float32"), (SaveDtype.Float16, "float16"), (SaveDtype.BFloat16, "bfloat16")),

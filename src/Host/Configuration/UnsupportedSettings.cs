@@ -6,7 +6,7 @@ namespace RepNoise.Host.Configuration;
 /// </summary>
 internal static class UnsupportedSettings
 {
-    private const string Precision = "weights train in float32; save_dtype chooses what is saved";
+    private const string Precision = "weights train in float32 unless state_dtype says otherwise, device cuda computes in bfloat16, save_dtype chooses what is saved";
     private const string Saving = "the model is saved once, when the run ends or is interrupted";
     private const string Logging = "every step is logged to metrics.jsonl in the output folder";
     private const string Evaluating = "training does not evaluate";

@@ -145,7 +145,7 @@ public sealed class ModelParameters : IDisposable
 
     private void Allocate(ParameterUse use)
     {
-        Place(BufferKind.State, MemoryCategory.Weights, (block, tensor) => block.Master = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Weights, (block, tensor) => block.Master = tensor);
         if (Device.SharesMasterWeights)
         {
             foreach (var block in Blocks) block.Value = block.Master;
@@ -156,9 +156,9 @@ public sealed class ModelParameters : IDisposable
         }
 
         if (use == ParameterUse.Inference) return;
-        Place(BufferKind.State, MemoryCategory.Gradients, (block, tensor) => block.Gradient = tensor);
-        Place(BufferKind.State, MemoryCategory.Moments, (block, tensor) => block.Moment1 = tensor);
-        Place(BufferKind.State, MemoryCategory.Moments, (block, tensor) => block.Moment2 = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Gradients, (block, tensor) => block.Gradient = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment1 = tensor);
+        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment2 = tensor);
     }
 
     private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign)

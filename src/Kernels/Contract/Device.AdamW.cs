@@ -43,11 +43,11 @@ public abstract partial class Device
     /// m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; master *= 1 - lr * decay for AdamW; then
     /// master -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps). PyTorch's order of operations.
     /// </summary>
-    /// <param name="master">State, updated.</param>
+    /// <param name="master">Of <see cref="ParameterKind"/>, as gradient, m and v are; updated.</param>
     /// <param name="copy">Compute, written with the rounded master; none where the device shares master weights.</param>
-    /// <param name="gradient">State.</param>
-    /// <param name="m">State, updated.</param>
-    /// <param name="v">State, updated.</param>
+    /// <param name="gradient">Read.</param>
+    /// <param name="m">Updated.</param>
+    /// <param name="v">Updated.</param>
     /// <param name="step">Constants.</param>
     /// <param name="gradientFactor">(1, 1), scalar: the clip factor.</param>
     public void AdamW(Tensor master, Tensor copy, Tensor gradient, Tensor m, Tensor v, in AdamWStep step, Tensor gradientFactor)

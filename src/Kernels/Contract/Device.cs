@@ -37,8 +37,14 @@ public abstract partial class Device : IDisposable
     /// <summary>Number format of buffers of one kind.</summary>
     public abstract NumberFormat FormatOf(BufferKind kind);
 
-    /// <summary>True where compute and state buffers have one format, so that a weight and its master copy can be one buffer.</summary>
-    public bool SharesMasterWeights => FormatOf(BufferKind.Compute) == FormatOf(BufferKind.State);
+    /// <summary>
+    /// Kind of the buffers of master weights, gradients and moments: state, or compute on a device that was asked to keep them in
+    /// its compute format (<see cref="DeviceOptions.StateFormat"/>).
+    /// </summary>
+    public virtual BufferKind ParameterKind => BufferKind.State;
+
+    /// <summary>True where compute buffers and those of master weights have one format, so that a weight and its master can be one.</summary>
+    public bool SharesMasterWeights => FormatOf(BufferKind.Compute) == FormatOf(ParameterKind);
 
     /// <summary>
     /// A device that hands out no memory and computes nothing, and counts what this one would hand out; the caller disposes it

@@ -5,13 +5,17 @@ internal sealed class AdamW(CudaContext context)
 {
     private const int Threads = 256;
 
-    private readonly CudaKernel<Arguments> update = new(context, "adamw", $"adamw_{context.Suffix}", Threads);
+    private readonly CudaKernel<Arguments> update = new(context, "adamw", $"adamw_f32_{context.Suffix}", Threads);
+
+    /// <summary>Master weights, gradients and moments in the compute format.</summary>
+    private readonly CudaKernel<Arguments> updateNarrow = new(context, "adamw", $"adamw_{context.Suffix}_{context.Suffix}", Threads);
 
     public void Run(Tensor master, Tensor copy, Tensor gradient, Tensor m, Tensor v, in AdamWStep step, Tensor gradientFactor)
     {
         bool flat = Packs.CanFlatten(master, copy, gradient, m, v);
         var weights = Packs.Argument(master, flat);
-        update.Launch(Packs.Over(weights.Rows, weights.Columns, Threads), new Arguments(
+        var kernel = MatrixArgument.FormatOf(master) == NumberFormat.Float32 ? update : updateNarrow;
+        kernel.Launch(Packs.Over(weights.Rows, weights.Columns, Threads), new Arguments(
             weights, Packs.Argument(copy, flat), Packs.Argument(gradient, flat), Packs.Argument(m, flat), Packs.Argument(v, flat),
             context.FactorAddress(gradientFactor), Constants.Of(step)));
     }

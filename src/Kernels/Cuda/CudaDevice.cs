@@ -5,7 +5,7 @@ namespace RepNoise.Kernels.Cuda;
 
 /// <summary>
 /// An NVIDIA GPU through the handwritten kernels of native/cuda, in ILGPU's context, on its streams and buffers. Compute is bfloat16
-/// with sums in fp32, or float32; state is float32, scalars float64. Operations are queued and return at once.
+/// with sums in fp32, or float32; state is float32, scalars float64; weights, gradients and moments may be bfloat16 as well. Operations are queued and return at once.
 /// <para>The same inputs give the same bits on every run: sums have fixed orders that follow from the shapes.</para>
 /// </summary>
 public sealed partial class CudaDevice : AcceleratorDevice
@@ -22,6 +22,7 @@ public sealed partial class CudaDevice : AcceleratorDevice
     private readonly LinearCrossEntropy linearCrossEntropy;
     private readonly MmdGaussian mmdGaussian;
     private readonly AdamW adamW;
+    private readonly bool isNarrow;
 
     /// <param name="name">The name that asked for it; see <see cref="CudaDevices"/>.</param>
     /// <param name="runtime">The GPU, or its stand-in.</param>
@@ -45,6 +46,9 @@ public sealed partial class CudaDevice : AcceleratorDevice
             embedding = new Embedding(context);
             linearCrossEntropy = new LinearCrossEntropy(context, matmul);
             mmdGaussian = new MmdGaussian(context);
+            isNarrow = options.StateFormat == NumberFormat.BFloat16;
+            if (isNarrow && compute != NumberFormat.BFloat16)
+                throw new DeviceException(name, "it keeps weights and moments in float32, not in bfloat16", "Use device cuda");
             adamW = new AdamW(context);
             variants.CheckFamilies();
         }
@@ -57,14 +61,15 @@ public sealed partial class CudaDevice : AcceleratorDevice
 
     public override string Name { get; }
 
-    public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.BFloat16 ? "bfloat16" : "float32")}";
+    public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.Float32 ? "float32" : isNarrow ? "bfloat16, weights and moments too" : "bfloat16")}";
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Kernels => variants.Chosen;
 
+    public override BufferKind ParameterKind => isNarrow ? BufferKind.Compute : BufferKind.State;
+
     public override NumberFormat FormatOf(BufferKind kind) => kind switch
     {
-        // Asked for by the base class's constructor's callers only once the context is there.
         BufferKind.Compute => context.Compute,
         BufferKind.Scalar => NumberFormat.Float64,
         BufferKind.Index => NumberFormat.Int32,

@@ -17,7 +17,7 @@ internal sealed unsafe class CudaKernel<TArguments>
     /// <param name="context">Where it runs.</param>
     /// <param name="family">Its module.</param>
     /// <param name="symbol">Its name.</param>
-    /// <param name="threads">Threads of a block, as its source says.</param>
+    /// <param name="threads">Threads of a block, or the most of one, as its source says.</param>
     /// <param name="sharedBytes">Most dynamic shared memory of a launch.</param>
     /// <exception cref="DeviceException">It cannot be loaded, or takes other parameters.</exception>
     public CudaKernel(CudaContext context, string family, string symbol, int threads, int sharedBytes = 0)
@@ -31,12 +31,16 @@ internal sealed unsafe class CudaKernel<TArguments>
     public string Symbol { get; }
 
     /// <summary>Queues the kernel; nothing where the grid is empty.</summary>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="arguments">Its parameters.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
+    /// <param name="blockThreads">Threads of a block where they are fewer than the most it was made for.</param>
     /// <exception cref="DeviceException">The driver refuses, or an earlier operation failed.</exception>
-    public void Launch(Grid grid, in TArguments arguments, int sharedBytes = 0)
+    public void Launch(Grid grid, in TArguments arguments, int sharedBytes = 0, int blockThreads = 0)
     {
         if (grid.IsEmpty) return;
         fixed (TArguments* pointer = &arguments)
-            context.Launch(function, Symbol, grid, threads, sharedBytes, pointer, (nuint)argumentBytes);
+            context.Launch(function, Symbol, grid, blockThreads > 0 ? blockThreads : threads, sharedBytes, pointer, (nuint)argumentBytes);
     }
 
     private void CheckParameters(PtxEntry entry)

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace RepNoise.Kernels.Cuda;
 
 /// <summary>
@@ -6,14 +8,17 @@ namespace RepNoise.Kernels.Cuda;
 /// </summary>
 internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
 {
-    private const int Threads = 512;
+    private const int LeastThreads = 32;
+    private const int MostThreads = 512;
 
     private readonly CudaKernel<Arguments> softmax =
-        new(context, "linear_cross_entropy", $"linear_cross_entropy_softmax_{context.Suffix}", Threads);
+        new(context, "linear_cross_entropy", $"linear_cross_entropy_softmax_{context.Suffix}", MostThreads);
 
     public void Run(
         Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
+        // Every thread has a pack; a vocabulary smaller than a block's packs would leave most of them waiting.
+        int threads = (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)Packs.Blocks(weight.Rows, Packs.Size)), LeastThreads, MostThreads);
         for (int start = 0; start < x.Rows; start += workspace.Rows)
         {
             int count = Math.Min(workspace.Rows, x.Rows - start);
@@ -21,7 +26,7 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
             matmul.Run(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
             softmax.Launch(new Grid(count), new Arguments(
                 MatrixArgument.Address(losses.ColumnRange(start, count)), MatrixArgument.Of(logits),
-                MatrixArgument.Address(targets.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1));
+                MatrixArgument.Address(targets.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1), blockThreads: threads);
             if (dX.IsEmpty) continue;
             matmul.Run(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);
             matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);

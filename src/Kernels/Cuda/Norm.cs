@@ -21,6 +21,7 @@ internal sealed class Norm
     private readonly CudaKernel<WeightArguments> weightPartial;
     private readonly CudaKernel<SumArguments> sumPartial;
     private readonly CudaKernel<FinishArguments> finish;
+    private readonly CudaKernel<FinishArguments> finishNarrow;
 
     public Norm(CudaContext context, CudaVariants variants)
     {
@@ -30,7 +31,8 @@ internal sealed class Norm
         block = new Team(context, "block", 1);
         weightPartial = new CudaKernel<WeightArguments>(context, Family, $"rms_norm_weight_partial_{context.Suffix}", Threads);
         sumPartial = new CudaKernel<SumArguments>(context, Family, $"column_sums_partial_{context.Suffix}", Threads);
-        finish = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish", Threads);
+        finish = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish_f32", Threads);
+        finishNarrow = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish_bf16", Threads);
     }
 
     public void Forward(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon)
@@ -69,7 +71,8 @@ internal sealed class Norm
     private void Finish(Tensor sums, nint partials, int columns, Grid grid)
     {
         if (grid.IsEmpty) return;
-        finish.Launch(new Grid((int)Packs.Blocks(columns, Threads)), new FinishArguments(MatrixArgument.Address(sums), partials, columns, grid.Y));
+        var kernel = MatrixArgument.FormatOf(sums) == NumberFormat.BFloat16 ? finishNarrow : finish;
+        kernel.Launch(new Grid((int)Packs.Blocks(columns, Threads)), new FinishArguments(MatrixArgument.Address(sums), partials, columns, grid.Y));
     }
 
     /// <summary>Blocks of 256 columns by chunks of rows, and the rows of a chunk: both follow from the shape alone.</summary>

@@ -12,7 +12,8 @@ namespace RepNoise.Kernels.Reference;
 /// </summary>
 /// <typeparam name="TReal">double or float.</typeparam>
 /// <typeparam name="TRounding">Format of compute buffers.</typeparam>
-public sealed partial class ReferenceDevice<TReal, TRounding> : Device
+/// <param name="narrowParameters">True keeps master weights, gradients and moments in the compute format.</param>
+public sealed partial class ReferenceDevice<TReal, TRounding>(bool narrowParameters = false) : Device
     where TReal : unmanaged, IBinaryFloatingPointIeee754<TReal>
     where TRounding : struct, IRounding<TReal>
 {
@@ -20,6 +21,8 @@ public sealed partial class ReferenceDevice<TReal, TRounding> : Device
 
     public override string Description => $"plain loops, one thread, {ReferenceDevices.FormatName(TRounding.Format)} results of " +
         $"{ReferenceDevices.FormatName(FormatOf(BufferKind.State))} arithmetic";
+
+    public override BufferKind ParameterKind => narrowParameters ? BufferKind.Compute : BufferKind.State;
 
     public override NumberFormat FormatOf(BufferKind kind) => kind switch
     {

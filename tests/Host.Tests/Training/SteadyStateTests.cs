@@ -22,8 +22,22 @@ public sealed class SteadyStateTests
     [InlineData(2)]
     public void A_step_allocates_under_64_kilobytes(int threads)
     {
-        using var world = new TinyWorld();
         using var device = Devices.Create("cpu", new DeviceOptions { Threads = threads });
+        CheckSteps(device, warmUp: 20, steps: 20);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(":float32")]
+    public void A_step_on_a_cuda_device_allocates_under_64_kilobytes(string format)
+    {
+        using var device = Devices.Create(CudaName.Of(format));
+        CheckSteps(device, warmUp: 2, steps: 2);
+    }
+
+    private static void CheckSteps(Device device, int warmUp, int steps)
+    {
+        using var world = new TinyWorld();
         using var source = new FolderSource(ModelFolder.Open(world.Model));
         using var parameters = new ModelParameters(source.Config, device, ParameterUse.Training);
         source.Load(parameters);
@@ -32,10 +46,9 @@ public sealed class SteadyStateTests
         using var trainer = new Trainer(parameters, objective, arguments);
         using var metrics = new MetricsWriter(world["metrics.jsonl"]);
         IStepObserver[] observers = [metrics];
-        for (int i = 0; i < 20; i++) trainer.RunStep(observers);
+        for (int i = 0; i < warmUp; i++) trainer.RunStep(observers);
 
         long heap = GC.GetTotalAllocatedBytes(precise: true), onDevice = device.AllocatedBytes;
-        const int steps = 20;
         for (int i = 0; i < steps; i++) trainer.RunStep(observers);
         long perStep = (GC.GetTotalAllocatedBytes(precise: true) - heap) / steps;
         Assert.InRange(perStep, 0, 64 * 1024);

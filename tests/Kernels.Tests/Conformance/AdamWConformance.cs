@@ -16,10 +16,24 @@ public abstract class AdamWConformance : Conformance
     [MemberData(nameof(Shapes))]
     public void Steps_of_Adam(int rows, int columns) => Forward(902, bench => Steps(bench, rows, columns, decoupled: false, copied: false));
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Steps_in_the_compute_format(int rows, int columns) =>
+        Forward(907, bench => Steps(bench, rows, columns, decoupled: true, copied: false, BufferKind.Compute));
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Squared_norm_of_the_compute_format(int rows, int columns) => Forward(908, bench =>
+    {
+        var gradient = bench.Input("gradient", BufferKind.Compute, rows, columns);
+        var result = bench.Updated("result", BufferKind.Scalar, 1, 1, [0.125], magnitude: rows * columns, ulps: 1 + rows * columns);
+        bench.Device.AddSquaredNorm(result, gradient);
+    });
+
     [Fact]
     public void First_step_from_no_gradient_moves_nothing() => Forward(903, bench =>
     {
-        var (master, m, v) = Moments(bench, 3, 20, new double[60], new double[60]);
+        var (master, m, v) = Moments(bench, BufferKind.State, 3, 20, new double[60], new double[60]);
         var gradient = bench.Input("gradient", BufferKind.State, 3, 20, new double[60]);
         var factor = bench.Input("factor", BufferKind.Scalar, 1, 1, [1]);
         bench.Device.AdamW(master, default, gradient, m, v, new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0, true, 1), factor);
@@ -51,19 +65,21 @@ public abstract class AdamWConformance : Conformance
         bench.Device.ClipFactor(result, squares, maxNorm, scale);
     });
 
-    private static void Steps(Workbench bench, int rows, int columns, bool decoupled, bool copied)
+    private static void Steps(
+        Workbench bench, int rows, int columns, bool decoupled, bool copied, BufferKind kind = BufferKind.State)
     {
-        var (master, m, v) = Moments(bench, rows, columns, bench.Gaussians(rows * columns, 0.1),
+        var (master, m, v) = Moments(bench, kind, rows, columns, bench.Gaussians(rows * columns, 0.1),
             [.. bench.Gaussians(rows * columns, 0.1).Select(value => value * value)]);
         var copy = copied ? bench.Written("copy", BufferKind.Compute, rows, columns) : default;
-        var gradient = bench.Input("gradient", BufferKind.State, rows, columns);
+        var gradient = bench.Input("gradient", kind, rows, columns);
         var factor = bench.Input("factor", BufferKind.Scalar, 1, 1, [0.4]);
         for (int t = 1; t <= 3; t++)
             bench.Device.AdamW(master, copy, gradient, m, v, new AdamWStep(1e-2, 0.9, 0.999, 1e-8, 0.05, decoupled, t), factor);
     }
 
-    private static (Tensor Master, Tensor M, Tensor V) Moments(Workbench bench, int rows, int columns, double[] m, double[] v) => (
-        bench.Updated("master", BufferKind.State, rows, columns, magnitude: 1),
-        bench.Updated("m", BufferKind.State, rows, columns, m, magnitude: 0.3),
-        bench.Updated("v", BufferKind.State, rows, columns, v));
+    private static (Tensor Master, Tensor M, Tensor V) Moments(
+        Workbench bench, BufferKind kind, int rows, int columns, double[] m, double[] v) => (
+        bench.Updated("master", kind, rows, columns, magnitude: 1),
+        bench.Updated("m", kind, rows, columns, m, magnitude: 0.3),
+        bench.Updated("v", kind, rows, columns, v));
 }

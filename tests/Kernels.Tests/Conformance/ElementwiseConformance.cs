@@ -54,6 +54,8 @@ public abstract class ElementwiseConformance : Conformance
         var factors = bench.Input("factors", BufferKind.Scalar, 1, 2, [5, 0.7]);
         var target = bench.Updated("target", BufferKind.State, rows, columns, magnitude: 1);
         bench.Device.AddScaled(target, source, -1.25, factors.Element(1));
+        // The ascent's workspace is state whatever format gradients have.
+        bench.Device.AddScaled(bench.Updated("gradient", BufferKind.Compute, rows, columns, magnitude: 1), source, -1.25, factors.Element(1));
     });
 
     [Fact]

@@ -108,6 +108,13 @@ public abstract class MatmulConformance : Conformance
         bench.Device.BiasBackward(dBias, dOutput);
     });
 
+    [Fact]
+    public void Bias_gradient_in_the_compute_format() => Backward(307, bench =>
+    {
+        var dOutput = bench.Input("dOutput", BufferKind.Compute, 65, 33);
+        bench.Device.BiasBackward(bench.Updated("dBias", BufferKind.Compute, 1, 33, magnitude: Math.Sqrt(66)), dOutput);
+    });
+
     private static (Tensor A, Tensor B) Operands(Workbench bench, MatmulForm form, int m, int n, int k) => (
         form == MatmulForm.TN ? bench.Input("a", BufferKind.Compute, k, m) : bench.Input("a", BufferKind.Compute, m, k),
         form == MatmulForm.NT ? bench.Input("b", BufferKind.Compute, n, k) : bench.Input("b", BufferKind.Compute, k, n));

@@ -54,6 +54,11 @@ public abstract class NormConformance : Conformance
         bench.Device.RmsNormBackward(dOutput, dWeight, dOutput, x, weight, rstd, accumulate);
     });
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Gradient_of_the_weight_in_the_compute_format(int rows, int groups, int columns) =>
+        BackwardCase(208, rows, groups, columns, accumulate: false, BufferKind.Compute);
+
     [Fact]
     public void Not_a_number_stays_in_its_group() => Forward(206, bench =>
     {
@@ -78,7 +83,8 @@ public abstract class NormConformance : Conformance
         bench.Device.RmsNormForward(output, rstd, x, weight, Epsilon);
     });
 
-    private void BackwardCase(ulong seed, int rows, int groups, int columns, bool accumulate) => Backward(seed, bench =>
+    private void BackwardCase(
+        ulong seed, int rows, int groups, int columns, bool accumulate, BufferKind kind = BufferKind.State) => Backward(seed, bench =>
     {
         var (x, weight, rstd) = Saved(bench, rows, groups, columns);
         var dOutput = bench.Input("dOutput", BufferKind.Compute, rows, groups * columns);
@@ -86,7 +92,7 @@ public abstract class NormConformance : Conformance
         var dX = accumulate
             ? bench.Updated("dX", BufferKind.Compute, rows, groups * columns, magnitude: 2)
             : bench.Written("dX", BufferKind.Compute, rows, groups * columns, magnitude: 2);
-        var dWeight = bench.Updated("dWeight", BufferKind.State, 1, columns, magnitude: Math.Sqrt(rows * groups));
+        var dWeight = bench.Updated("dWeight", kind, 1, columns, magnitude: Math.Sqrt(rows * groups));
         bench.Device.RmsNormBackward(dX, dWeight, dOutput, x, weight, rstd, accumulate);
     });
 

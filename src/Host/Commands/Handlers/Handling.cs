@@ -30,11 +30,16 @@ internal static class Handling
     };
 
     /// <summary>A device by name; its refusals become messages for the option that named it.</summary>
-    public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels)
+    public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels, StateDtype state = StateDtype.Float32)
     {
         if (kernels.GroupBy(kernel => kernel.Operation).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new UsageException("--kernel", $"{twice.Key} is given {twice.Count()} times", "one variant for a family", "keep the one you mean");
-        var options = new DeviceOptions { Threads = threads, Kernels = kernels.ToDictionary(k => k.Operation, k => k.Variant) };
+        var options = new DeviceOptions
+        {
+            Threads = threads,
+            Kernels = kernels.ToDictionary(k => k.Operation, k => k.Variant),
+            StateFormat = state == StateDtype.BFloat16 ? NumberFormat.BFloat16 : null,
+        };
         try
         {
             return Devices.Create(name, options);

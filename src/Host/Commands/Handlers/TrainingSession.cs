@@ -41,7 +41,7 @@ internal sealed class TrainingSession : IDisposable
         dump?.CheckFolder();
         if (run.OutputDir is not null) source.CheckOutput(run.OutputDir, saving);
         tokenizer = Tokenizer.Load(source.TokenizerFolder);
-        Device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels);
+        Device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels, run.StateDtype);
     }
 
     public Device Device { get; }

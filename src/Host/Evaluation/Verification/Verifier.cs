@@ -25,7 +25,7 @@ public sealed class Verifier : IDisposable
         using var verifier = new Verifier(config, weights, values, device, recomputesLayers);
         var report = verifier.Run();
         if (device.FormatOf(BufferKind.Compute) != NumberFormat.BFloat16) return report;
-        using var loops = Devices.Create("reference:bfloat16");
+        using var loops = Devices.Create("reference:bfloat16", new DeviceOptions { StateFormat = device.FormatOf(device.ParameterKind) });
         using var naive = new Verifier(config, weights, values, loops, recomputesLayers);
         return report.WithBFloat16Tolerances(naive.Run());
     }
