@@ -1,5 +1,6 @@
 using RepNoise.Kernels.Cpu;
 using RepNoise.Kernels.Cuda;
+using RepNoise.Kernels.Ilgpu;
 using RepNoise.Kernels.Reference;
 
 namespace RepNoise.Kernels;
@@ -18,7 +19,11 @@ public sealed record DeviceOptions
 /// <param name="Name">What to ask for.</param>
 /// <param name="Description">One line for people.</param>
 /// <param name="Refusal">Why it cannot be used on this machine, or null where it can.</param>
-public sealed record DeviceInfo(string Name, string Description, string? Refusal);
+public sealed record DeviceInfo(string Name, string Description, string? Refusal)
+{
+    /// <summary>Kernel families whose variant can be forced; empty for a device without variants.</summary>
+    public IReadOnlyList<KernelFamily> Kernels { get; init; } = [];
+}
 
 /// <summary>The devices by name.</summary>
 public static class Devices
@@ -26,19 +31,21 @@ public static class Devices
     /// <summary>Every name that <see cref="Create"/> knows, with the reason where this machine cannot have it.</summary>
     public static IReadOnlyList<DeviceInfo> List() =>
     [
-        new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null),
+        new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null) { Kernels = CpuKernels.List() },
         .. CudaDevices.List(),
+        .. IlgpuDevices.List(),
         .. ReferenceDevices.Names.Select(name => new DeviceInfo(name, "plain loops on one core: what each operation means", null)),
     ];
 
     /// <summary>A new device; the caller disposes it.</summary>
     /// <param name="name">One of <see cref="List"/>.</param>
-    /// <param name="options">Threads and kernels; null for the defaults. The reference devices have no use for them.</param>
+    /// <param name="options">Threads and kernels; null for the defaults. Only device cpu has use for threads.</param>
     /// <exception cref="DeviceException">The name is unknown, or an option cannot be met.</exception>
     public static Device Create(string name, DeviceOptions? options = null)
     {
         if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
         if (CudaDevices.Knows(name)) return CudaDevices.Create(name, options ?? new DeviceOptions());
+        if (IlgpuDevices.Knows(name)) return IlgpuDevices.Create(name, options ?? new DeviceOptions());
         if (!ReferenceDevices.Names.Contains(name))
             throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
         if (options is { Kernels.Count: > 0 })

@@ -14,6 +14,7 @@ public sealed unsafe partial class CpuDevice : Device
 
     private const int MaxThreads = 1024;
 
+    private readonly DeviceOptions options;
     private readonly CpuContext context;
     private readonly CpuKernels kernels;
     private bool isDisposed;
@@ -24,7 +25,8 @@ public sealed unsafe partial class CpuDevice : Device
     {
         if (options.Threads is < 0 or > MaxThreads)
             throw new DeviceException(DeviceName, $"{options.Threads} threads are asked for", $"Use 1 to {MaxThreads}, or 0 for all cores");
-        context = new CpuContext(options.Threads);
+        this.options = options;
+        context = new CpuContext(options.Threads, NoteScratch);
         try
         {
             kernels = new CpuKernels(context, options.Kernels);
@@ -40,8 +42,8 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override string Description => $"{ProcessorName()}, {RegisterBits} bit SIMD, {context.Team.Size} threads, float32";
 
-    /// <summary>The variant of every kernel family, <c>matmul=avx512 attention=vector512 ...</c>, for the log.</summary>
-    public string Kernels => kernels.ToString();
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Kernels => kernels.Chosen;
 
     private static int RegisterBits =>
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
@@ -53,8 +55,15 @@ public sealed unsafe partial class CpuDevice : Device
         _ => NumberFormat.Float32,
     };
 
+    public override PlanningDevice CreatePlanningDevice() => new CpuPlanningDevice(this, options);
+
+    /// <inheritdoc/>
+    public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
+
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
+
+    protected internal override long AllocationSize(long bytes) => NativePages.SizeOf(bytes);
 
     protected override void Dispose(bool disposing)
     {
@@ -64,7 +73,7 @@ public sealed unsafe partial class CpuDevice : Device
     }
 
     /// <summary>The processor's name as Linux knows it, else its architecture.</summary>
-    private static string ProcessorName()
+    public static string ProcessorName()
     {
         const string Information = "/proc/cpuinfo";
         string? line = File.Exists(Information)

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace RepNoise.Kernels.Cpu;
 
@@ -8,7 +10,8 @@ namespace RepNoise.Kernels.Cpu;
 /// columns, stored (k, Columns). The micro-kernel holds a tile of C in registers while it walks down both (Goto and van de
 /// Geijn, "Anatomy of High-Performance Matrix Multiplication", TOMS 34, 2008). An element of C is one chain of fused
 /// multiply-adds over k, whatever tile it falls in, so how C is cut never shows in the bits.</para>
-/// Variants: tiles of 14 x 32 with 512-bit registers (28 of 32 hold C), 6 x 16 with 256-bit and 4 x 8 with 128-bit ones.
+/// Variants: tiles of 14 x 32 with 512-bit registers (28 of 32 hold C), 6 x 16 with 256-bit ones (12 of 16), 6 x 8 with
+/// 128-bit ones, 12 x 8 on Arm (24 of 32).
 /// </summary>
 /// <typeparam name="T">The register.</typeparam>
 internal static unsafe partial class MatmulTile<T>
@@ -17,8 +20,8 @@ internal static unsafe partial class MatmulTile<T>
     /// <summary>Columns of a tile.</summary>
     public static int Columns => 2 * T.Width;
 
-    /// <summary>Rows of the highest tile that the registers hold; at most a register's width, which packing counts on.</summary>
-    public static int MaxRows => T.Width switch { 16 => 14, 8 => 6, _ => 4 };
+    /// <summary>Rows of the highest tile that the registers hold: 32 of them with 512 bits and on Arm, else 16.</summary>
+    public static int MaxRows => T.Width switch { 16 => 14, 8 => 6, _ => AdvSimd.Arm64.IsSupported ? 12 : 6 };
 
     /// <summary>Floats that packing may write past the end of a panel.</summary>
     public static int Slack => T.Width;
@@ -48,56 +51,13 @@ internal static unsafe partial class MatmulTile<T>
         }
     }
 
-    /// <summary>
-    /// A strip whose lines run along memory: <c>strip[k * width + i] = source[min(i, count - 1) * stride + k]</c>. Lines past
-    /// the last repeat it; their products are never stored.
-    /// </summary>
-    /// <param name="source">First line.</param>
-    /// <param name="stride">Elements from line to line.</param>
-    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
-    /// <param name="width">Lines of the strip.</param>
-    /// <param name="k">Elements of a line.</param>
-    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackLines(float* source, long stride, int count, int width, int k, float* strip)
+    /// <summary>Fetches a row of C's tile, one every few steps of k: all at once they would take the buffers that panels pass through.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Expect(float* c)
     {
-        int at = 0;
-        for (; at + T.Width <= k; at += T.Width)
-        {
-            for (int i = 0; i < width; i += T.Width)
-            {
-                int line = Math.Min(i, count - 1);
-                T.Transpose(source + line * stride + at, stride, count - line, strip + (long)at * width + i, width);
-            }
-        }
-
-        for (; at < k; at++)
-        {
-            for (int i = 0; i < width; i++) strip[(long)at * width + i] = source[Math.Min(i, count - 1) * stride + at];
-        }
-    }
-
-    /// <summary>A strip whose lines run across memory: <c>strip[k * width + i] = source[k * stride + i]</c>, zero from count on.</summary>
-    /// <param name="source">Element (0, 0).</param>
-    /// <param name="stride">Elements from one k to the next.</param>
-    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
-    /// <param name="width">Lines of the strip.</param>
-    /// <param name="k">Elements of a line.</param>
-    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackColumns(float* source, long stride, int count, int width, int k, float* strip)
-    {
-        for (int at = 0; at < k; at++)
-        {
-            for (int i = 0; i < width; i += T.Width)
-            {
-                var lanes = i < count ? SimdMath.Load<T>(source + i, count - i) : default;
-                T.Store(lanes, strip + i); // past the strip's end it writes what the next k overwrites
-            }
-
-            source += stride;
-            strip += width;
-        }
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch0(c);
+        Sse.Prefetch0(c + T.Width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,10 +1,32 @@
 #!/usr/bin/env python3
 """Writes MatmulTile.g.cs: straight-line micro-kernels of 1 to 14 rows by two registers. Run it in this folder.
 
-Every accumulator is a local of its own: the JIT keeps named locals in registers, arrays of them it does not.
+Every accumulator is a local of its own: the JIT keeps named locals in registers, arrays of them it does not. Four steps of k
+stand in a loop's body, and the first ones fetch a row of C each, long before the tile ends and reads or writes it.
 """
 
 HEIGHTS = range(1, 15)
+UNROLL = 4
+
+
+def loop(rows, steps, prefetch=False):
+    lines = [
+        f"        for (; k >= {steps}{' && expected < last' if prefetch else ''}; k -= {steps})",
+        "        {",
+    ]
+    if prefetch:
+        lines += ["            Expect(expected);", "            expected += stride;"]
+    lines += [
+        "            T u, v, s;",
+    ]
+    for step in range(steps):
+        lines.append(f"            u = T.Load(b + {2 * step} * T.Width);")
+        lines.append(f"            v = T.Load(b + {2 * step + 1} * T.Width);")
+        for i in range(rows):
+            lines.append(f"            s = T.Create(a[{step * rows + i}]);")
+            lines.append(f"            T.AddProduct(s, u, ref x{i});")
+            lines.append(f"            T.AddProduct(s, v, ref y{i});")
+    return lines + [f"            a += {steps * rows};", f"            b += {2 * steps} * T.Width;", "        }", ""]
 
 
 def kernel(rows):
@@ -15,21 +37,8 @@ def kernel(rows):
     ]
     for i in range(rows):
         lines.append(f"        T x{i} = default, y{i} = default;")
-    lines += [
-        "        for (; k > 0; k--)",
-        "        {",
-        "            T u = T.Load(b), v = T.Load(b + T.Width), s;",
-    ]
-    for i in range(rows):
-        lines.append(f"            s = T.Create(a[{i}]);")
-        lines.append(f"            x{i} = T.MultiplyAdd(s, u, x{i});")
-        lines.append(f"            y{i} = T.MultiplyAdd(s, v, y{i});")
-    lines += [
-        f"            a += {rows};",
-        "            b += 2 * T.Width;",
-        "        }",
-        "",
-    ]
+    lines.append(f"        float* expected = c, last = c + {rows} * stride;")
+    lines += loop(rows, UNROLL, prefetch=True) + loop(rows, UNROLL) + loop(rows, 1)
     for i in range(rows):
         lines.append(f"        Finish(x{i}, y{i}, c{f' + {i} * stride' if i else ''}, accumulate, bias);")
     lines.append("    }")

@@ -59,7 +59,7 @@ internal sealed class AcceleratorBuffer : DeviceBuffer
         if (memory is null) return;
         memory.Dispose();
         memory = null;
-        Device.NoteReleased(Bytes);
+        Device.NoteReleased(this);
     }
 
     private DeviceException TooMuch() => new(

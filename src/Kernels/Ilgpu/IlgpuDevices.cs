@@ -20,6 +20,18 @@ internal static class IlgpuDevices
         return devices.Prepend(new DeviceInfo(Best, $"the first usable of these, here {BestOf(devices)}", null));
     }
 
+    /// <summary>A new device.</summary>
+    /// <exception cref="DeviceException">
+    /// The machine has no such device (the message says why and lists those it has), or a forced kernel cannot run on it.
+    /// </exception>
+    public static Device Create(string name, DeviceOptions options)
+    {
+        string chosen = name == Best ? BestOf(Known.Select(known => Describe(known.Name, known.Kind))) : name;
+        var kind = Known.First(known => known.Name == chosen).Kind;
+        if (Describe(chosen, kind).Refusal is { } refusal) throw Absent(chosen, refusal);
+        return new IlgpuDevice(chosen, AcceleratorRuntime.Get(kind, chosen), options.Kernels);
+    }
+
     /// <summary>The error of a device that is not there.</summary>
     public static DeviceException Absent(string name, string refusal) => new(
         name, refusal, $"Devices here: {string.Join(", ", Devices.List().Where(d => d.Refusal is null && d.Name != name).Select(d => d.Name))}");

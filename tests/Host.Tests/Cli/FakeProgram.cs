@@ -26,7 +26,10 @@ internal sealed class FakeProgram
         Inspect = (options, _, _) => Receive(options),
         Tokenize = (options, _, _) => Receive(options),
         Verify = (options, _, _) => Receive(options),
-        Devices = (_, _) => Receive("devices"),
+        Plan = (options, _, _) => Receive(options),
+        Devices = (options, _, _) => Receive(options),
+        Bench = (options, _, _) => Receive(options),
+        BenchKernel = (options, _, _) => Receive(options),
         Demo = (options, _, _) => Receive(options),
     };
 
