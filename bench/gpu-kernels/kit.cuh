@@ -127,6 +127,23 @@ void launch(CUfunction f, dim3 grid, int threads, int sharedBytes, Args... args)
   check(DRIVER(cuLaunchKernel)(f, grid.x, grid.y, grid.z, threads, 1, 1, sharedBytes, nullptr, pointers, nullptr), "launch");
 }
 
+// The same in clusters of blocks.
+template <typename... Args>
+void launch_cluster(CUfunction f, int cluster, dim3 grid, int threads, int sharedBytes, Args... args) {
+  void* pointers[] = {static_cast<void*>(&args)...};
+  CUlaunchAttribute attribute = {};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+  attribute.value.clusterDim.x = cluster;
+  attribute.value.clusterDim.y = attribute.value.clusterDim.z = 1;
+  CUlaunchConfig config = {};
+  config.gridDimX = grid.x, config.gridDimY = grid.y, config.gridDimZ = grid.z;
+  config.blockDimX = threads, config.blockDimY = config.blockDimZ = 1;
+  config.sharedMemBytes = sharedBytes;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  check(DRIVER(cuLaunchKernelEx)(&config, f, pointers, nullptr), "launch");
+}
+
 // Median milliseconds of one call, after a warm-up.
 inline double milliseconds(const std::function<void()>& work) {
   cudaEvent_t begin, end;

@@ -39,6 +39,7 @@ struct Variant {
   std::string name;
   int blockM, blockN, blockK, threads, sharedBytes;
   bool warpgroup = false;
+  int cluster = 1;                 // blocks that share columns of B
   const Module* module = nullptr;  // where it is not the shipped one
 };
 
@@ -79,7 +80,7 @@ std::function<void()> matmul_call(const Module& module, const Variant& v, const 
   const char* type = sizeof(T) == 2 ? "bf16" : "f32";
   int perPart = parts == 1 ? p.K : ((p.K + parts - 1) / parts + v.blockK - 1) / v.blockK * v.blockK;
   parts = (p.K + perPart - 1) / perPart;
-  int tiles = (p.M + v.blockM - 1) / v.blockM * ((p.N + v.blockN - 1) / v.blockN);
+  int tiles_m = (p.M + v.blockM - 1) / v.blockM, tiles_n = (p.N + v.blockN - 1) / v.blockN, tiles = tiles_m * tiles_n;
   int flags = (p.accumulate ? 1 : 0) | (p.floatOut || sizeof(T) == 4 ? 2 : 0);
   int64_t workspaceStride = (p.N + 3) / 4 * 4, partStride = parts > 1 ? workspaceStride * p.M : 0;
   if (parts > 1 && x.workspace.count < static_cast<size_t>(partStride) * parts) fail("workspace");
@@ -94,11 +95,11 @@ std::function<void()> matmul_call(const Module& module, const Variant& v, const 
   if (v.warpgroup) {
     if constexpr (sizeof(T) == 2) {
       CUtensorMap a = tensor_map(x.a.data, p.rows_a(), p.columns_a(), p.lda(), p.form == 2 ? 64 : v.blockM);
-      CUtensorMap b = tensor_map(x.b.data, p.rows_b(), p.columns_b(), p.ldb(), p.form == 1 ? v.blockN : 64);
-      int blocks = std::min(tiles * parts, multiprocessors());
+      CUtensorMap b = tensor_map(x.b.data, p.rows_b(), p.columns_b(), p.ldb(), p.form == 1 ? v.blockN / v.cluster : 64);
+      int runs = (tiles_m + v.cluster - 1) / v.cluster * tiles_n * parts, blocks = std::min(runs, multiprocessors() / v.cluster) * v.cluster;
       main = [=] {
-        launch(f, dim3(blocks), v.threads, v.sharedBytes, a, b, target, parts > 1 ? noBias : bias, p.M, p.N, p.K, ldTarget, partStride, perPart,
-               parts, parts > 1 ? 2 : flags);
+        launch_cluster(f, v.cluster, dim3(blocks), v.threads, v.sharedBytes, a, b, target, parts > 1 ? noBias : bias, p.M, p.N, p.K, ldTarget,
+                       partStride, perPart, parts, parts > 1 ? 2 : flags);
       };
     }
   } else {
@@ -269,7 +270,7 @@ bool run_matmul(const std::string& folder) {
     std::snprintf(name, sizeof name, "m%dn%dk%dw%dx%ds%d", s.M, s.N, s.K, s.warpsM, s.warpsN, s.stages);
     std::string file = folder + "/" + name + ".cubin";
     if (!std::ifstream(file)) continue;
-    Variant v{name, s.M, s.N, s.K, s.warpsM * s.warpsN * 32, s.stages * (s.M + s.N) * s.K * 2, false, new Module(file)};
+    Variant v{name, s.M, s.N, s.K, s.warpsM * s.warpsN * 32, s.stages * (s.M + s.N) * s.K * 2, false, 1, new Module(file)};
     if (check_matmul<Bf16>(module, v, {1, 264, 328, 456, false, false, true, 8}, 1, 1e-6)) all.push_back(v);
   }
   for (const Product& p : TimedBf16) time_matmul<Bf16>(module, all, p);
@@ -299,15 +300,21 @@ bool run_float32(const std::string& folder) {
   return true;
 }
 
-bool run_warpgroup(const std::string& folder) {
+// The variants of sm90/matmul.cu: those of one block alone, or those in clusters.
+bool run_warpgroup(const std::string& folder, bool clusters) {
   Module module(folder + "/matmul_sm90.cubin");
-  std::vector<Variant> variants = {{"warpgroup_square", 128, 128, 64, 384, 6 * 32768 + 8 * 2560 + 96, true},
-                                   {"warpgroup_wide", 128, 256, 64, 384, 4 * 49152 + 8 * 2560 + 64, true}};
-  bool ok = check_variants<Bf16>(module, variants, 2e-6, false);
+  constexpr int Square = 6 * 32768 + 8 * 2560 + 96, Wide = 4 * 49152 + 8 * 2560 + 64;
+  std::vector<Variant> variants = {{"warpgroup_square", 128, 128, 64, 384, Square, true}, {"warpgroup_wide", 128, 256, 64, 384, Wide, true},
+                                   {"warpgroup_turns", 128, 128, 64, 384, Square, true}};
+  if (clusters) variants = {{"warpgroup_pair", 128, 256, 64, 384, Wide, true, 2}, {"warpgroup_turns_pair", 128, 128, 64, 384, Square, true, 2}};
+  bool all = true;
+  std::vector<Variant> right;
   for (const Variant& v : variants) {
+    bool ok = check_variants<Bf16>(module, {v}, 2e-6, false);
     for (int form = 0; form < 3; ++form) ok &= check_matmul<Bf16>(module, v, {form, 2048, 2304, 4096, true, false, false}, 1, 2e-6);
+    if (ok) right.push_back(v);
+    all &= ok;
   }
-  if (!ok) return false;
-  for (const Product& p : TimedBf16) time_matmul<Bf16>(module, variants, p);
-  return true;
+  for (const Product& p : TimedBf16) time_matmul<Bf16>(module, right, p);
+  return all;
 }

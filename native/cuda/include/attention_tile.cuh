@@ -1,38 +1,7 @@
-// What the attention kernels share: segments, which keys a query sees, and tiles of rows in shared memory.
-//
-// Dimensions: NQ query rows, NK key rows, NH heads, NKV key/value heads, HS head size. q, output and their gradients are
-// (NQ, NH * HS), k and v (NK, NKV * HS), each with a row stride of its own; lse is (NQ, NH).
+// Tiles of one head's rows in shared memory, and their products on the tensor cores: what the bf16 attention is made of.
 #pragma once
 
-#include "device.cuh"
-
-// The engine's AttentionSegment: a run of query rows and the keys they may see, the context's first, then their own.
-struct Segment {
-  int queryRow, queryCount, keyRow, keyCount, contextRow, contextCount, firstPosition, family;
-
-  DEVICE Segment(const int* segments, int index) {
-    const int* words = segments + index * 8;
-    queryRow = words[0], queryCount = words[1], keyRow = words[2], keyCount = words[3];
-    contextRow = words[4], contextCount = words[5], firstPosition = words[6], family = words[7];
-  }
-
-  DEVICE int visible_count() const { return contextCount + keyCount; }
-
-  // Row of k and v of a key in the joint order.
-  DEVICE int key_row(int key) const { return key < contextCount ? contextRow + key : keyRow + key - contextCount; }
-};
-
-// The keys in joint order that a query at a position sees: first to last, both counted; none where last < first.
-struct VisibleKeys {
-  int first, last;
-
-  DEVICE VisibleKeys(const Segment& segment, int position, int window) {
-    first = position - window + 1 - segment.firstPosition;
-    first = first > 0 ? first : 0;
-    last = position - segment.firstPosition;
-    last = last < segment.visible_count() - 1 ? last : segment.visible_count() - 1;
-  }
-};
+#include "attention_plan.cuh"
 
 // `Rows` rows of one head in shared memory, padded with 16 bytes: the eight rows that an ldmatrix reads then lie in eight
 // different banks of 16 bytes. Columns from the real head size up to HS are zeros.

@@ -59,7 +59,42 @@ DEVICE void copy_box(uint32_t to, const TensorMap* map, int x, int y, uint32_t b
                : "memory");
 }
 
-DEVICE void prefetch_map(const TensorMap* map) { asm volatile("prefetch.tensormap [%0];" : : "l"(map) : "memory"); }
+// The same box to the same place in every block of the cluster whose bit is set, each counting it on its own barrier.
+DEVICE void copy_box_to_cluster(uint32_t to, const TensorMap* map, int x, int y, uint32_t barrier, uint16_t blocks) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;"
+      :
+      : "r"(to), "l"(map), "r"(x), "r"(y), "r"(barrier), "h"(blocks)
+      : "memory");
+}
+
+// ---- Clusters ---------------------------------------------------------------------------------------------------------
+
+// This block's number in its cluster.
+DEVICE int cluster_rank() {
+  uint32_t rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return static_cast<int>(rank);
+}
+
+// Waits for all threads of all blocks of the cluster.
+DEVICE void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.release;" : : : "memory");
+  asm volatile("barrier.cluster.wait.acquire;" : : : "memory");
+}
+
+// Arrives at the barrier of the same address in another block of the cluster.
+DEVICE void barrier_arrive_at(uint32_t barrier, int block) {
+  asm volatile(
+      "{\n\t"
+      ".reg .b32 remote;\n\t"
+      "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n\t"
+      "}"
+      :
+      : "r"(barrier), "r"(block)
+      : "memory");
+}
 
 // ---- Warpgroup matrix products ----------------------------------------------------------------------------------------
 

@@ -118,80 +118,13 @@ struct BackwardQueries {
   }
 };
 
-// The query tiles that see some of 64 key rows, in order: segments, in each the context's part and its own, tiles of
-// queries, heads of the group.
-template <int QueryTile>
-struct QueryTiles {
-  const BackwardArguments& x;
-  int keyRow0, headBegin;
-  int segmentIndex = 0, part = 0, begin = 0, head = 0;
-  Segment segment;
-  bool done = false;
-
-  DEVICE QueryTiles(const BackwardArguments& arguments, int firstKeyRow, int keyHead)
-      : x(arguments), keyRow0(firstKeyRow), headBegin(keyHead * arguments.groupSize), segment(arguments.segments, 0) {
-    seek();
-  }
-
-  // Key rows of the current part, and its first key in joint order.
-  DEVICE int part_row() const { return part == 0 ? segment.contextRow : segment.keyRow; }
-  DEVICE int part_count() const { return part == 0 ? segment.contextCount : segment.keyCount; }
-  DEVICE int part_key() const { return part == 0 ? 0 : segment.contextCount; }
-
-  // Joint key of a row of the key tile, or -1 where the part does not hold it.
-  DEVICE int key_of(int r) const {
-    int inPart = keyRow0 + r - part_row();
-    return keyRow0 + r < x.keyRows && inPart >= 0 && inPart < part_count() ? part_key() + inPart : -1;
-  }
-
-  DEVICE int rows() const { return segment.queryCount - begin < QueryTile ? segment.queryCount - begin : QueryTile; }
-
-  DEVICE void advance() {
-    if (++head < x.groupSize) return;
-    head = 0;
-    begin += QueryTile;
-    seek();
-  }
-
- private:
-  // Moves on, from the current place, to the first that has work.
-  DEVICE void seek() {
-    while (true) {
-      int low = keyRow0 > part_row() ? keyRow0 : part_row();
-      int high = keyRow0 + Tile < part_row() + part_count() ? keyRow0 + Tile : part_row() + part_count();
-      if (low < high && seek_tile(part_key() + low - part_row(), part_key() + high - 1 - part_row())) return;
-      begin = 0;
-      if (part == 0) {
-        part = 1;
-      } else {
-        part = 0;
-        if (++segmentIndex == x.segmentCount) {
-          done = true;
-          return;
-        }
-        segment = Segment(x.segments, segmentIndex);
-      }
-    }
-  }
-
-  // The next tile of this segment with a query that sees a key from first to last. Positions ascend.
-  DEVICE bool seek_tile(int first, int last) {
-    for (; begin < segment.queryCount; begin += QueryTile) {
-      const int* positions = x.positions + segment.queryRow + begin;
-      if (VisibleKeys(segment, positions[rows() - 1], x.window).last < first) continue;
-      return VisibleKeys(segment, positions[0], x.window).first <= last;
-    }
-    return false;
-  }
-};
-
 template <int HS>
 struct BackwardKeys {
   // Sums of dK and dV, scores and their gradients fill the registers: at the largest head size a tile has fewer queries.
   static constexpr int QueryTile = HS > 96 ? 32 : 64;
   using Rows = HeadTile<Tile, HS, Threads>;
   using Queries = HeadTile<QueryTile, HS, Threads>;
-  using Place = QueryTiles<QueryTile>;
+  using Place = QueryTiles<QueryTile, Tile, BackwardArguments>;
   // Of each of the two buffers: q, dOutput, then per query lse, delta, first and last visible key.
   static constexpr int BufferBytes = 2 * Queries::Bytes + 4 * QueryTile * 4;
   static constexpr int SharedBytes = 2 * Rows::Bytes + 2 * BufferBytes;
