@@ -55,9 +55,6 @@ public sealed unsafe partial class CpuDevice : Device
         _ => NumberFormat.Float32,
     };
 
-    /// <inheritdoc/>
-    public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
-
     public override PlanningDevice CreatePlanningDevice() => new CpuPlanningDevice(this, options);
 
     /// <inheritdoc/>
