@@ -93,7 +93,7 @@ internal readonly unsafe struct AttentionBackward<T>(
     }
 
     /// <summary>Scores become probabilities and dP becomes dS, zero where the row sees nothing.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     private void Row(float* p, float* dS, (int First, int End) visible, int count, float logSumExp, float dot)
     {
         new Span<float>(p, visible.First).Clear();

@@ -88,7 +88,7 @@ internal readonly unsafe struct AttentionForward<T>(AttentionBatch batch, View o
     /// Scores become exp(scale * (score - max)) of the row's maximum so far, zeros where nothing is visible. Returns the factor
     /// of what was summed under the maximum before.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     private float Softmax(float* scores, (int First, int End) visible, int count, ref float max, ref float sum)
     {
         float before = max;

@@ -19,7 +19,7 @@ internal readonly unsafe struct ColumnSums<T>(View target, View a, View x, View 
     public static void Run(ThreadTeam team, View target, View a, View x = default, View rstd = default) =>
         team.Run(new ColumnSums<T>(target, a, x, rstd), (target.Columns + T.Width - 1) / T.Width);
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     public void Run(int part, int worker)
     {
         int first = part * T.Width, left = target.Columns - first;

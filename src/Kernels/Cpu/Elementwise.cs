@@ -62,7 +62,7 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
 
     private readonly struct AddWork(View target, View source, float factor) : ISpanWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(long row, long column, long count)
         {
             SimdMath.AddScaled<T>(target.Row(row) + column, source.Row(row) + column, count, factor);
@@ -71,7 +71,7 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
 
     private readonly struct SumWork(View values, long columns, int chunksPerRow, bool squared, double* partial) : IWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(int part, int worker)
         {
             long start = (long)(part % chunksPerRow) * ChunkElements;

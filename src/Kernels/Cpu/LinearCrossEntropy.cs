@@ -51,7 +51,7 @@ internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context, Matmul ma
         }
 
         /// <summary>z = exp(z - max), and their sum.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         private double Exponentials(float* z, float max)
         {
             T shift = T.Create(max), low = default, high = default;

@@ -36,7 +36,7 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
 
     private readonly struct ForwardWork(View output, View rstd, View x, View weight, double epsilon) : IRowWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(int row)
         {
             int columns = weight.Columns;
@@ -67,7 +67,7 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         private void Group(float* to, float* from, float* values, float reciprocal, int columns)
         {
             double mean = Mean(from, values, columns) * reciprocal * reciprocal;
