@@ -37,6 +37,13 @@ internal sealed class Llama
 
     public IEnumerable<TorchSharp.Modules.Parameter> Parameters => weights.Values.Cast<TorchSharp.Modules.Parameter>();
 
+    /// <summary>V.</summary>
+    public int Vocab => job.Vocab;
+
+    public TorchSharp.Modules.Parameter HeadWeight => (TorchSharp.Modules.Parameter)weights["lm_head.weight"];
+
+    public TorchSharp.Modules.Parameter NormWeight => (TorchSharp.Modules.Parameter)weights["model.norm.weight"];
+
     public Tensor Head(Tensor x) => F.linear(x, weights["lm_head.weight"]);
 
     public Tensor Norm(Tensor x) => Norm(x, "model.norm.weight");

@@ -4,24 +4,27 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace RepNoise.Bench.Peer;
 
-/// <summary>The authors' loss, operation by operation; tensors end where Python's references to them would.</summary>
+/// <summary>
+/// The authors' loss, operation by operation; tensors end where Python's references to them would. Each method runs its backward
+/// pass too and leaves gradients in the parameters.
+/// </summary>
 internal static class OfficialLoss
 {
     /// <summary>Mean next-token cross-entropy over all tokens.</summary>
-    public static Tensor Sft(Llama model, Tensor ids)
+    public static double Sft(Llama model, Tensor ids)
     {
         using var scope = NewDisposeScope();
         var pass = model.Forward(ids, null);
         var logits = model.Head(pass.Hidden[^1]);
         var shifted = logits.narrow(1, 0, logits.shape[1] - 1).contiguous();
         var labels = ids.narrow(1, 1, ids.shape[1] - 1).contiguous();
-        return F.cross_entropy(shifted.view(-1, shifted.shape[2]), labels.view(-1)).MoveToOuterDisposeScope();
+        return Backward(F.cross_entropy(shifted.view(-1, shifted.shape[2]), labels.view(-1)));
     }
 
     /// <param name="model">The decoder.</param>
     /// <param name="batch">Padded ids and visibility of both passes.</param>
     /// <param name="noise">(B, T, C) draw of a layer.</param>
-    public static Tensor RepNoise(Llama model, PairBatch batch, Func<int, Tensor> noise)
+    public static double RepNoise(Llama model, PairBatch batch, Func<int, Tensor> noise)
     {
         using var scope = NewDisposeScope();
         var pass = model.Forward(batch.Harmful, batch.HarmfulVisible);
@@ -39,7 +42,13 @@ internal static class OfficialLoss
         }
 
         ascent = ascent / pass.Hidden.Count + 1;
-        return (stability + Job.Beta * distance / pass.Mlp.Count - Job.Alpha * log(ascent)).sum().MoveToOuterDisposeScope();
+        return Backward((stability + Job.Beta * distance / pass.Mlp.Count - Job.Alpha * log(ascent)).sum());
+    }
+
+    private static double Backward(Tensor loss)
+    {
+        loss.backward();
+        return loss.item<float>();
     }
 
     private static Tensor HeadCrossEntropy(Llama model, Tensor x, Tensor ids, Tensor mask)

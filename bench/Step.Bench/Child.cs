@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace RepNoise.Bench.Step;
 
 /// <summary>The parent's end: one side in its own process, with its own malloc settings and its own peak.</summary>
-internal sealed class Child : IDisposable
+internal sealed class Child : ISide, IDisposable
 {
     private readonly Process process;
 
@@ -16,7 +16,7 @@ internal sealed class Child : IDisposable
         process = Process.Start(start)!;
     }
 
-    /// <summary>VmHWM, bytes.</summary>
+    /// <inheritdoc/>
     public long PeakBytes
     {
         get
@@ -26,8 +26,7 @@ internal sealed class Child : IDisposable
         }
     }
 
-    /// <summary>Asks for one step and waits for it.</summary>
-    /// <exception cref="InvalidOperationException">The child ended instead.</exception>
+    /// <inheritdoc/>
     public StepResult Step()
     {
         process.StandardInput.WriteLine("step");

@@ -2,7 +2,7 @@ namespace RepNoise.Bench.Step;
 
 /// <summary>One line of the results.</summary>
 /// <param name="Shape">Name of the shape.</param>
-/// <param name="Side"><c>ours</c> or <c>libtorch</c>.</param>
+/// <param name="Side"><c>ours</c>, <c>libtorch</c> or <c>libtorch-lean</c>.</param>
 /// <param name="Setting">The peer's setting; on our side's row, the one it was paired with.</param>
 /// <param name="Threads">Threads of either side.</param>
 /// <param name="Seconds">Wall time of a step.</param>
@@ -39,7 +39,7 @@ internal static class Duel
     private const int FullSteps = 9;
 
     /// <exception cref="InvalidOperationException">The losses differ, or a child ended.</exception>
-    public static (Row Ours, Row Theirs) Run(string shape, string setting, int threads, Child ours, Child theirs, bool quick)
+    public static (Row Ours, Row Theirs) Run(string shape, string setting, string peer, int threads, ISide ours, ISide theirs, bool quick)
     {
         double loss = 0, peerLoss = 0;
         for (int step = 0; step < Job.ProofSteps; step++)
@@ -62,6 +62,6 @@ internal static class Duel
         }
 
         return (new Row(shape, "ours", setting, threads, Spread.Of(mine), ours.PeakBytes, loss),
-            new Row(shape, "libtorch", setting, threads, Spread.Of(peers), theirs.PeakBytes, peerLoss));
+            new Row(shape, peer, setting, threads, Spread.Of(peers), theirs.PeakBytes, peerLoss));
     }
 }

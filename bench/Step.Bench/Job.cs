@@ -17,6 +17,9 @@ namespace RepNoise.Bench;
 public sealed record Job(
     bool Sft, int Vocab, int Hidden, int Intermediate, int Layers, int Heads, int Length, int[][] Harmful, int[][] Harmless, int Threads, string Tensors)
 {
+    /// <summary>A matrix product in the place of a step; null for a step.</summary>
+    public Product? Product { get; init; }
+
     /// <summary>Steps whose loss is compared before anything is timed; the second one sees the first one's update.</summary>
     public const int ProofSteps = 2;
 
@@ -37,7 +40,22 @@ public sealed record Job(
     public void Write(string path) => File.WriteAllText(path, JsonSerializer.Serialize(this));
 }
 
+/// <summary>A product of the tensors <c>a</c> and <c>b</c> in the job's file.</summary>
+/// <param name="M">Rows of the result.</param>
+/// <param name="N">Columns of the result.</param>
+/// <param name="K">Inner dimension.</param>
+/// <param name="Form">NN, NT or TN: which operand is stored transposed.</param>
+/// <param name="Repeats">Products in one timed step.</param>
+public sealed record Product(int M, int N, int K, string Form, int Repeats)
+{
+    /// <summary>Shape of the stored A.</summary>
+    public long[] AShape => Form == "TN" ? [K, M] : [M, K];
+
+    /// <summary>Shape of the stored B.</summary>
+    public long[] BShape => Form == "NT" ? [N, K] : [K, N];
+}
+
 /// <summary>A child's answer to one step.</summary>
-/// <param name="Seconds">Wall time of the step.</param>
-/// <param name="Loss">Its loss.</param>
+/// <param name="Seconds">Wall time of the step, or of one product.</param>
+/// <param name="Loss">Its loss, or the product's root mean square.</param>
 public sealed record StepResult(double Seconds, double Loss);

@@ -15,6 +15,12 @@ internal static class OurSide
     /// <summary>Runs a step for every line on standard input.</summary>
     public static void Serve(Job job)
     {
+        if (job.Product is { } product)
+        {
+            ServeProduct(job, product);
+            return;
+        }
+
         using var device = Devices.Create("cpu", new DeviceOptions { Threads = job.Threads });
         using var parameters = new ModelParameters(Config(job), device, ParameterUse.Training);
         using (var file = SafetensorsFile.Open(job.Tensors)) parameters.Load(file.ReadInto);
@@ -26,6 +32,52 @@ internal static class OurSide
             trainer.RunStep([]);
             return new StepResult(Stopwatch.GetElapsedTime(begun).TotalSeconds, trainer.Loss.Total);
         });
+    }
+
+    private static void ServeProduct(Job job, Product product)
+    {
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = job.Threads });
+        using var file = SafetensorsFile.Open(job.Tensors);
+        var (a, b) = (Load("a", product.AShape), Load("b", product.BShape));
+        var c = device.AllocateTensor(BufferKind.Compute, product.M, product.N, "product");
+        var form = Enum.Parse<MatmulForm>(product.Form);
+        var result = new double[c.Length];
+        StepServer.Run(() =>
+        {
+            long begun = Stopwatch.GetTimestamp();
+            for (int i = 0; i < product.Repeats; i++) device.Matmul(c, a, b, form);
+            device.Synchronize();
+            double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds / product.Repeats;
+            device.Download(c, result);
+            return new StepResult(seconds, Math.Sqrt(result.Average(x => x * x)));
+        });
+
+        Tensor Load(string name, long[] shape)
+        {
+            var values = new float[shape[0] * shape[1]];
+            file.ReadInto(name, 0, values);
+            var tensor = device.AllocateTensor(BufferKind.Compute, (int)shape[0], (int)shape[1], "product");
+            device.Upload(values, tensor);
+            return tensor;
+        }
+    }
+
+    /// <summary>Writes the two operands of a product.</summary>
+    public static void WriteOperands(Job job, Product product)
+    {
+        using var writer = SafetensorsWriter.Create(
+            job.Tensors,
+            [new TensorSpec("a", DType.F32, product.AShape), new TensorSpec("b", DType.F32, product.BShape)],
+            new Dictionary<string, string>());
+        int stream = 0;
+        foreach (long[] shape in (long[][])[product.AShape, product.BShape])
+        {
+            var values = new float[shape[0] * shape[1]];
+            GaussianNoise.Fill(values, Seed, 0, stream++, 0, 0);
+            writer.Write(values);
+        }
+
+        writer.Finish();
     }
 
     /// <summary>Writes random weights and the noise of the proof's steps, which is our own counter noise.</summary>

@@ -26,19 +26,22 @@ command.SetAction(parsed =>
         parsed.GetValue(json)!.Directory!.Create(); // before anything is measured
         var peer = new Peer(root);
         List<(Row, Row)> pairs = [];
-        foreach (string shape in parsed.GetValue(shapes)!.Split(','))
+        var jobs = parsed.GetValue(shapes)!.Split(',').SelectMany(name => Shape.Jobs(name, parsed.GetValue(threads), folder));
+        foreach (var (shape, job) in jobs)
         {
-            var job = Shape.Create(shape, parsed.GetValue(threads), Path.Combine(folder, shape + ".safetensors"));
             string file = Path.Combine(folder, shape + ".json");
             job.Write(file);
-            OurSide.WriteTensors(job);
-            foreach (string setting in parsed.GetValue(settings)!.Split(','))
+            if (job.Product is { } product) OurSide.WriteOperands(job, product);
+            else OurSide.WriteTensors(job);
+            foreach (string setting in parsed.GetValue(settings)!.Split(',').Where(setting => job.Product is null || setting != "lean"))
             {
                 using var ours = new Child(Environment.ProcessPath!, ["--child", file], new Dictionary<string, string>());
                 using var theirs = peer.Start(file, setting);
-                pairs.Add(Duel.Run(shape, setting, job.Threads, ours, theirs, parsed.GetValue(quick)));
+                pairs.Add(Duel.Run(shape, setting, Peer.Side(setting), job.Threads, ours, theirs, parsed.GetValue(quick)));
                 Results.Write(parsed.GetValue(json)!.FullName, root, pairs); // after every pair: a run that is cut short keeps what it has
             }
+
+            File.Delete(job.Tensors);
         }
 
         Console.Write(File.ReadAllText(Path.ChangeExtension(parsed.GetValue(json)!.FullName, ".md")));

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using System.Xml.Linq;
 
 namespace RepNoise.Bench.Step;
 
@@ -14,11 +15,11 @@ internal static class Results
     public static void Write(string path, string root, IReadOnlyList<(Row Ours, Row Theirs)> pairs)
     {
         string machine = Cpu(), commit = Commit(root), load = File.ReadAllText("/proc/loadavg").Split(' ')[0];
-        string versions = $".NET {Environment.Version}, TorchSharp 0.107.0, libtorch 2.10.0, {RuntimeInformation.OSDescription}";
+        string versions = $".NET {Environment.Version}, TorchSharp {Version(root, "TorchSharp")}, libtorch {Version(root, "libtorch-cpu-linux-x64")}, {RuntimeInformation.OSDescription}";
         using var json = new StreamWriter(path);
         json.NewLine = "\n";
         var md = new StringBuilder($"{machine}, {Environment.ProcessorCount} cores; {versions}; commit {commit}; load average at the end {load}\n\n" +
-            "| shape | setting | threads | ours s (p20, p80) | libtorch s (p20, p80) | faster | ours MB | libtorch MB | smaller |\n|---|---|---|---|---|---|---|---|---|\n");
+            "| shape | setting | threads | ours s (p20, p80) | peer s (p20, p80) | faster | ours MB | peer MB | smaller |\n|---|---|---|---|---|---|---|---|---|\n");
         var ratios = new SortedDictionary<string, object>(StringComparer.Ordinal);
         foreach (var (ours, theirs) in pairs)
         {
@@ -40,6 +41,11 @@ internal static class Results
 
     private static string Text(Row row) =>
         string.Create(CultureInfo.InvariantCulture, $"{row.Seconds.Median:F3} ({row.Seconds.P20:F3}, {row.Seconds.P80:F3})");
+
+    /// <summary>A package's version, as the build takes it.</summary>
+    private static string Version(string root, string package) =>
+        XDocument.Load(Path.Combine(root, "Directory.Packages.props")).Descendants("PackageVersion")
+            .First(element => (string?)element.Attribute("Include") == package).Attribute("Version")!.Value;
 
     private static string Cpu() =>
         File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";

@@ -8,9 +8,42 @@ internal static class Shape
     private static readonly int[] Harmful = [24, 34, 68, 83, 115, 54, 101, 77];
     private static readonly int[] Harmless = [221, 67, 77, 103, 160, 38, 51, 58];
 
-    public static readonly string[] Names = ["a", "b", "c", "sft-a", "sft-b"];
+    // The squares of the three forms; then a linear layer, its weight's gradient and a chunk of head logits of shape a.
+    private static readonly (int M, int N, int K, string Form)[] Products =
+    [
+        (1024, 1024, 1024, "NN"), (1024, 1024, 1024, "NT"), (1024, 1024, 1024, "TN"),
+        (1024, 688, 256, "NT"), (688, 256, 1024, "TN"), (256, 32000, 256, "NT"), (768, 1376, 512, "NT"),
+    ];
 
-    public static Job Create(string name, int threads, string tensors)
+    private const double ProductFlops = 2e10; // about a tenth of a second on one core
+
+    /// <summary>Training steps.</summary>
+    public static readonly string[] Steps = ["a", "b", "c", "sft-a", "sft-b"];
+
+    /// <summary>Every name; <c>matmul</c> stands for all products.</summary>
+    public static readonly string[] Names = [.. Steps, "matmul"];
+
+    /// <summary>The jobs of a name, each under the name of its rows.</summary>
+    public static IEnumerable<(string Name, Job Job)> Jobs(string name, int threads, string folder)
+    {
+        if (name != "matmul")
+        {
+            yield return (name, Create(name, threads, Path.Combine(folder, name + ".safetensors")));
+            yield break;
+        }
+
+        foreach (var (m, n, k, form) in Products)
+        {
+            string row = $"matmul-{form.ToLowerInvariant()}-{m}x{n}x{k}";
+            int repeats = (int)Math.Ceiling(ProductFlops / (2.0 * m * n * k));
+            yield return (row, new Job(false, 0, 0, 0, 0, 0, 0, [], [], threads, Path.Combine(folder, row + ".safetensors"))
+            {
+                Product = new Product(m, n, k, form, repeats),
+            });
+        }
+    }
+
+    private static Job Create(string name, int threads, string tensors)
     {
         var a = new Job(name.StartsWith("sft", StringComparison.Ordinal), 32000, 256, 688, 4, 8, 256, [], [], threads, tensors);
         return name switch
@@ -19,7 +52,7 @@ internal static class Shape
             "b" or "sft-b" => Fill(a with { Vocab = 4096, Hidden = 512, Intermediate = 1376, Layers = 8, Length = 128 },
                 Same(64, 4), Same(64, 4), Same(64, 4)),
             "c" => Fill(a, Prompts, Harmful, Harmless),
-            _ => throw new ArgumentException($"there is no shape {name}; the shapes are {string.Join(", ", Names)}"),
+            _ => throw new ArgumentException($"there is no shape {name}; the shapes are {string.Join(", ", Steps)}"),
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace RepNoise.Kernels.Cpu;
 
@@ -48,56 +49,13 @@ internal static unsafe partial class MatmulTile<T>
         }
     }
 
-    /// <summary>
-    /// A strip whose lines run along memory: <c>strip[k * width + i] = source[min(i, count - 1) * stride + k]</c>. Lines past
-    /// the last repeat it; their products are never stored.
-    /// </summary>
-    /// <param name="source">First line.</param>
-    /// <param name="stride">Elements from line to line.</param>
-    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
-    /// <param name="width">Lines of the strip.</param>
-    /// <param name="k">Elements of a line.</param>
-    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackLines(float* source, long stride, int count, int width, int k, float* strip)
+    /// <summary>Fetches a row of C's tile, one every few steps of k: all at once they would take the buffers that panels pass through.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Expect(float* c)
     {
-        int at = 0;
-        for (; at + T.Width <= k; at += T.Width)
-        {
-            for (int i = 0; i < width; i += T.Width)
-            {
-                int line = Math.Min(i, count - 1);
-                T.Transpose(source + line * stride + at, stride, count - line, strip + (long)at * width + i, width);
-            }
-        }
-
-        for (; at < k; at++)
-        {
-            for (int i = 0; i < width; i++) strip[(long)at * width + i] = source[Math.Min(i, count - 1) * stride + at];
-        }
-    }
-
-    /// <summary>A strip whose lines run across memory: <c>strip[k * width + i] = source[k * stride + i]</c>, zero from count on.</summary>
-    /// <param name="source">Element (0, 0).</param>
-    /// <param name="stride">Elements from one k to the next.</param>
-    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
-    /// <param name="width">Lines of the strip.</param>
-    /// <param name="k">Elements of a line.</param>
-    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackColumns(float* source, long stride, int count, int width, int k, float* strip)
-    {
-        for (int at = 0; at < k; at++)
-        {
-            for (int i = 0; i < width; i += T.Width)
-            {
-                var lanes = i < count ? SimdMath.Load<T>(source + i, count - i) : default;
-                T.Store(lanes, strip + i); // past the strip's end it writes what the next k overwrites
-            }
-
-            source += stride;
-            strip += width;
-        }
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch0(c);
+        Sse.Prefetch0(c + T.Width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -7,6 +7,29 @@ Every accumulator is a local of its own: the JIT keeps named locals in registers
 HEIGHTS = range(1, 15)
 
 
+UNROLL = 4
+
+
+def loop(rows, steps, prefetch=False):
+    lines = [
+        f"        for (; k >= {steps}{' && expected < last' if prefetch else ''}; k -= {steps})",
+        "        {",
+    ]
+    if prefetch:
+        lines += ["            Expect(expected);", "            expected += stride;"]
+    lines += [
+        "            T u, v, s;",
+    ]
+    for step in range(steps):
+        lines.append(f"            u = T.Load(b + {2 * step} * T.Width);")
+        lines.append(f"            v = T.Load(b + {2 * step + 1} * T.Width);")
+        for i in range(rows):
+            lines.append(f"            s = T.Create(a[{step * rows + i}]);")
+            lines.append(f"            T.AddProduct(s, u, ref x{i});")
+            lines.append(f"            T.AddProduct(s, v, ref y{i});")
+    return lines + [f"            a += {steps * rows};", f"            b += {2 * steps} * T.Width;", "        }", ""]
+
+
 def kernel(rows):
     lines = [
         "    [MethodImpl(MethodImplOptions.AggressiveOptimization)]",
@@ -15,21 +38,8 @@ def kernel(rows):
     ]
     for i in range(rows):
         lines.append(f"        T x{i} = default, y{i} = default;")
-    lines += [
-        "        for (; k > 0; k--)",
-        "        {",
-        "            T u = T.Load(b), v = T.Load(b + T.Width), s;",
-    ]
-    for i in range(rows):
-        lines.append(f"            s = T.Create(a[{i}]);")
-        lines.append(f"            x{i} = T.MultiplyAdd(s, u, x{i});")
-        lines.append(f"            y{i} = T.MultiplyAdd(s, v, y{i});")
-    lines += [
-        f"            a += {rows};",
-        "            b += 2 * T.Width;",
-        "        }",
-        "",
-    ]
+    lines.append("        float* expected = c, last = c + rows * stride;".replace("rows", str(rows)))
+    lines += loop(rows, UNROLL, prefetch=True) + loop(rows, UNROLL) + loop(rows, 1) + [""]
     for i in range(rows):
         lines.append(f"        Finish(x{i}, y{i}, c{f' + {i} * stride' if i else ''}, accumulate, bias);")
     lines.append("    }")

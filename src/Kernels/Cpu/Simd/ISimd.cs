@@ -44,6 +44,12 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>a * b + c, fused where the hardware can.</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
 
+    /// <summary>
+    /// c += a * b, fused where the hardware can. The sum by reference lets the JIT keep it in one register; through a return
+    /// value it computes into the register of a dying factor and copies that over: one move for every product of a loop.
+    /// </summary>
+    static abstract void AddProduct(TSelf a, TSelf b, ref TSelf c);
+
     /// <summary>a * b + c, rounded once on every machine.</summary>
     static abstract TSelf FusedMultiplyAdd(TSelf a, TSelf b, TSelf c);
 
@@ -100,10 +106,10 @@ internal unsafe interface ISimd<TSelf>
     static abstract double SumDouble(TSelf value);
 
     /// <summary>
-    /// Transposes a Width x Width block: <c>target[k * targetStride + i] = source[min(i, rows - 1) * sourceStride + k]</c>, k
-    /// ascending, every store Width wide (with a smaller target stride the next store overwrites the surplus).
+    /// Transposes a Width x Width block: <c>target[k * targetStride + i] = source[lines[i] + k]</c>, k ascending, every store
+    /// Width wide (with a smaller target stride the next store overwrites the surplus).
     /// </summary>
-    static abstract void Transpose(float* source, long sourceStride, int rows, float* target, long targetStride);
+    static abstract void Transpose(float* source, long* lines, float* target, long targetStride);
 
     /// <summary>The 128-bit part of a register.</summary>
     static abstract System.Runtime.Intrinsics.Vector128<float> Quarter(TSelf value, int index);

@@ -6,9 +6,9 @@ using System.Runtime.Intrinsics.X86;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>A 128-bit register: every machine.</summary>
-internal readonly unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes128>
+internal unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes128>
 {
-    private readonly Vector128<float> value = value;
+    private Vector128<float> value = value;
 
     public static int Width => 4;
 
@@ -59,6 +59,10 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes12
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 MultiplyAdd(Lanes128 a, Lanes128 b, Lanes128 c) =>
         new(Vector128.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(Lanes128 a, Lanes128 b, ref Lanes128 c) =>
+        c.value = Vector128.MultiplyAddEstimate(a.value, b.value, c.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 FusedMultiplyAdd(Lanes128 a, Lanes128 b, Lanes128 c) =>
@@ -142,12 +146,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes12
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SumDouble(Lanes128 value) => Vector128.Sum(value.value.AsDouble());
 
-    public static void Transpose(float* source, long sourceStride, int rows, float* target, long targetStride)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, long* lines, float* target, long targetStride)
     {
-        var a = Vector128.Load(source);
-        var b = Vector128.Load(source + Math.Min(1, rows - 1) * sourceStride);
-        var c = Vector128.Load(source + Math.Min(2, rows - 1) * sourceStride);
-        var d = Vector128.Load(source + Math.Min(3, rows - 1) * sourceStride);
+        var a = Vector128.Load(source + lines[0]);
+        var b = Vector128.Load(source + lines[1]);
+        var c = Vector128.Load(source + lines[2]);
+        var d = Vector128.Load(source + lines[3]);
         Transpose4(ref a, ref b, ref c, ref d);
         a.Store(target);
         b.Store(target + targetStride);

@@ -5,9 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>A 256-bit register; needs AVX2 and FMA.</summary>
-internal readonly unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
+internal unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
 {
-    private readonly Vector256<float> value = value;
+    private Vector256<float> value = value;
 
     public static int Width => 8;
 
@@ -65,6 +65,10 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes25
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
         new(Vector256.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(Lanes256 a, Lanes256 b, ref Lanes256 c) =>
+        c.value = Vector256.MultiplyAddEstimate(a.value, b.value, c.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 FusedMultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
@@ -145,31 +149,34 @@ internal readonly unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes25
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SumDouble(Lanes256 value) => Vector256.Sum(value.value.AsDouble());
 
-    public static void Transpose(float* source, long sourceStride, int rows, float* target, long targetStride)
+    /// <inheritdoc cref="Lanes512.Transpose"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, long* lines, float* target, long targetStride)
     {
-        Vector256<float>* r = stackalloc Vector256<float>[8];
-        LoadColumns(source, sourceStride, rows, 0, r);
-        LoadColumns(source, sourceStride, rows, 4, r + 4);
-        for (int c = 0; c < 4; c++) Avx.Permute2x128(r[c], r[c + 4], 0x20).Store(target + c * targetStride);
-        for (int c = 0; c < 4; c++) Avx.Permute2x128(r[c], r[c + 4], 0x31).Store(target + (c + 4) * targetStride);
+        for (int half = 0; half < 8; half += 4)
+        {
+            float* from = source + half;
+            Vector256<float> a = Halves(from, lines), b = Halves(from, lines + 1), c = Halves(from, lines + 2), d = Halves(from, lines + 3);
+            StoreColumns(a, b, c, d, target + half * targetStride, targetStride);
+        }
     }
 
-    /// <summary>4 x 4 transposes of rows i to i + 3: register c, 128-bit lane g holds column 4g + c.</summary>
+    /// <summary>Four columns of lines 0 and 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void LoadColumns(float* source, long stride, int rows, int i, Vector256<float>* r)
+    private static Vector256<float> Halves(float* source, long* lines) =>
+        Avx.InsertVector128(Vector128.Load(source + lines[0]).ToVector256Unsafe(), Vector128.Load(source + lines[4]), 1);
+
+    /// <summary>Transposes the 4 x 4 block in both 128-bit lanes and stores the four columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreColumns(
+        Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, float* target, long stride)
     {
-        var a = Vector256.Load(source + Math.Min(i, rows - 1) * stride);
-        var b = Vector256.Load(source + Math.Min(i + 1, rows - 1) * stride);
-        var c = Vector256.Load(source + Math.Min(i + 2, rows - 1) * stride);
-        var d = Vector256.Load(source + Math.Min(i + 3, rows - 1) * stride);
-        var abLow = Avx.UnpackLow(a, b).AsDouble();
-        var abHigh = Avx.UnpackHigh(a, b).AsDouble();
-        var cdLow = Avx.UnpackLow(c, d).AsDouble();
-        var cdHigh = Avx.UnpackHigh(c, d).AsDouble();
-        r[0] = Avx.UnpackLow(abLow, cdLow).AsSingle();
-        r[1] = Avx.UnpackHigh(abLow, cdLow).AsSingle();
-        r[2] = Avx.UnpackLow(abHigh, cdHigh).AsSingle();
-        r[3] = Avx.UnpackHigh(abHigh, cdHigh).AsSingle();
+        Vector256<double> abLow = Avx.UnpackLow(a, b).AsDouble(), abHigh = Avx.UnpackHigh(a, b).AsDouble();
+        Vector256<double> cdLow = Avx.UnpackLow(c, d).AsDouble(), cdHigh = Avx.UnpackHigh(c, d).AsDouble();
+        Avx.UnpackLow(abLow, cdLow).AsSingle().Store(target);
+        Avx.UnpackHigh(abLow, cdLow).AsSingle().Store(target + stride);
+        Avx.UnpackLow(abHigh, cdHigh).AsSingle().Store(target + 2 * stride);
+        Avx.UnpackHigh(abHigh, cdHigh).AsSingle().Store(target + 3 * stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,9 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>A 512-bit register; needs AVX-512 F and DQ.</summary>
-internal readonly unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
+internal unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
 {
-    private readonly Vector512<float> value = value;
+    private Vector512<float> value = value;
 
     public static int Width => 16;
 
@@ -65,6 +65,10 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes51
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
         new(Vector512.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(Lanes512 a, Lanes512 b, ref Lanes512 c) =>
+        c.value = Vector512.MultiplyAddEstimate(a.value, b.value, c.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 FusedMultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
@@ -147,45 +151,55 @@ internal readonly unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes51
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SumDouble(Lanes512 value) => Vector512.Sum(value.value.AsDouble());
 
-    public static void Transpose(float* source, long sourceStride, int rows, float* target, long targetStride)
+    /// <remarks>
+    /// Quarters of four lines meet in one register by inserts from memory, which need no shuffle port (a 16 x 16 block: 48
+    /// inserts and 32 shuffles; with 64 shuffles it is that port that limits); then 4 x 4 blocks are transposed within lanes.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, long* lines, float* target, long targetStride)
     {
-        Vector512<float>* r = stackalloc Vector512<float>[16];
-        for (int i = 0; i < 16; i += 4) LoadColumns(source, sourceStride, rows, i, r + i);
-        for (int c = 0; c < 4; c++) Gather(r + c);
-        // Register 4g + c now holds source column 4g + c: ascending order, see the contract.
-        for (int k = 0; k < 16; k++) r[k].Store(target + k * targetStride);
+        Gather(source, lines, out var a0, out var a1, out var a2, out var a3);
+        Gather(source, lines + 1, out var b0, out var b1, out var b2, out var b3);
+        Gather(source, lines + 2, out var c0, out var c1, out var c2, out var c3);
+        Gather(source, lines + 3, out var d0, out var d1, out var d2, out var d3);
+        StoreColumns(a0, b0, c0, d0, target, targetStride);
+        StoreColumns(a1, b1, c1, d1, target + 4 * targetStride, targetStride);
+        StoreColumns(a2, b2, c2, d2, target + 8 * targetStride, targetStride);
+        StoreColumns(a3, b3, c3, d3, target + 12 * targetStride, targetStride);
     }
 
-    /// <summary>4 x 4 transposes of rows i to i + 3: register c, 128-bit lane g holds column 4g + c.</summary>
+    /// <summary>Register q: columns 4q to 4q + 3 of lines 0, 4, 8 and 12.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void LoadColumns(float* source, long stride, int rows, int i, Vector512<float>* r)
+    private static void Gather(
+        float* source, long* lines, out Vector512<float> r0, out Vector512<float> r1, out Vector512<float> r2, out Vector512<float> r3)
     {
-        var a = Vector512.Load(source + Math.Min(i, rows - 1) * stride);
-        var b = Vector512.Load(source + Math.Min(i + 1, rows - 1) * stride);
-        var c = Vector512.Load(source + Math.Min(i + 2, rows - 1) * stride);
-        var d = Vector512.Load(source + Math.Min(i + 3, rows - 1) * stride);
-        var abLow = Avx512F.UnpackLow(a, b).AsDouble();
-        var abHigh = Avx512F.UnpackHigh(a, b).AsDouble();
-        var cdLow = Avx512F.UnpackLow(c, d).AsDouble();
-        var cdHigh = Avx512F.UnpackHigh(c, d).AsDouble();
-        r[0] = Avx512F.UnpackLow(abLow, cdLow).AsSingle();
-        r[1] = Avx512F.UnpackHigh(abLow, cdLow).AsSingle();
-        r[2] = Avx512F.UnpackLow(abHigh, cdHigh).AsSingle();
-        r[3] = Avx512F.UnpackHigh(abHigh, cdHigh).AsSingle();
+        float* a = source + lines[0], b = source + lines[4], c = source + lines[8], d = source + lines[12];
+        r0 = Quarters(a, b, c, d);
+        r1 = Quarters(a + 4, b + 4, c + 4, d + 4);
+        r2 = Quarters(a + 8, b + 8, c + 8, d + 8);
+        r3 = Quarters(a + 12, b + 12, c + 12, d + 12);
     }
 
-    /// <summary>Transposes the 128-bit lanes of registers 0, 4, 8 and 12.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Gather(Vector512<float>* r)
+    private static Vector512<float> Quarters(float* a, float* b, float* c, float* d)
     {
-        var lowAB = Avx512F.Shuffle4x128(r[0], r[4], 0x44);
-        var lowCD = Avx512F.Shuffle4x128(r[8], r[12], 0x44);
-        var highAB = Avx512F.Shuffle4x128(r[0], r[4], 0xEE);
-        var highCD = Avx512F.Shuffle4x128(r[8], r[12], 0xEE);
-        r[0] = Avx512F.Shuffle4x128(lowAB, lowCD, 0x88);
-        r[4] = Avx512F.Shuffle4x128(lowAB, lowCD, 0xDD);
-        r[8] = Avx512F.Shuffle4x128(highAB, highCD, 0x88);
-        r[12] = Avx512F.Shuffle4x128(highAB, highCD, 0xDD);
+        var lanes = Vector128.Load(a).ToVector256Unsafe().ToVector512Unsafe();
+        lanes = Avx512F.InsertVector128(lanes, Vector128.Load(b), 1);
+        lanes = Avx512F.InsertVector128(lanes, Vector128.Load(c), 2);
+        return Avx512F.InsertVector128(lanes, Vector128.Load(d), 3);
+    }
+
+    /// <summary>Transposes the 4 x 4 block in every 128-bit lane and stores the four columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreColumns(
+        Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* target, long stride)
+    {
+        Vector512<double> abLow = Avx512F.UnpackLow(a, b).AsDouble(), abHigh = Avx512F.UnpackHigh(a, b).AsDouble();
+        Vector512<double> cdLow = Avx512F.UnpackLow(c, d).AsDouble(), cdHigh = Avx512F.UnpackHigh(c, d).AsDouble();
+        Avx512F.UnpackLow(abLow, cdLow).AsSingle().Store(target);
+        Avx512F.UnpackHigh(abLow, cdLow).AsSingle().Store(target + stride);
+        Avx512F.UnpackLow(abHigh, cdHigh).AsSingle().Store(target + 2 * stride);
+        Avx512F.UnpackHigh(abHigh, cdHigh).AsSingle().Store(target + 3 * stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,70 @@
+using System.Runtime.CompilerServices;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>How panels are filled: strips of lines, k outermost, so that the micro-kernel walks down memory.</summary>
+internal static unsafe partial class MatmulTile<T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary>
+    /// A strip whose lines run along memory: <c>strip[k * width + i] = source[min(i, count - 1) * stride + k]</c>. Lines past
+    /// the last repeat it; their products are never stored.
+    /// </summary>
+    /// <param name="source">First line.</param>
+    /// <param name="stride">Elements from line to line.</param>
+    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
+    /// <param name="width">Lines of the strip.</param>
+    /// <param name="k">Elements of a line.</param>
+    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackLines(float* source, long stride, int count, int width, int k, float* strip)
+    {
+        long* lines = stackalloc long[32];
+        for (int i = 0; i < 2 * T.Width; i++) lines[i] = Math.Min(i, count - 1) * stride;
+        int at = 0;
+        for (; at + T.Width <= k; at += T.Width, strip += T.Width * width)
+        {
+            T.Transpose(source + at, lines, strip, width);
+            if (width > T.Width) T.Transpose(source + at, lines + T.Width, strip + T.Width, width);
+        }
+
+        for (; at < k; at++, strip += width)
+        {
+            for (int i = 0; i < width; i++) strip[i] = source[lines[i] + at];
+        }
+    }
+
+    /// <summary>
+    /// A strip whose lines run across memory: <c>strip[k * width + i] = source[k * stride + i]</c>; from count on anything, as
+    /// those products are never stored.
+    /// </summary>
+    /// <param name="source">Element (0, 0).</param>
+    /// <param name="stride">Elements from one k to the next.</param>
+    /// <param name="count">Lines, 1 to <paramref name="width"/>.</param>
+    /// <param name="width">Lines of the strip.</param>
+    /// <param name="k">Elements of a line.</param>
+    /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackColumns(float* source, long stride, int count, int width, int k, float* strip)
+    {
+        // Whole registers may be read while the memory behind a row's end is the next rows'.
+        long surplus = (width + T.Width - 1) / T.Width * T.Width - count;
+        int whole = surplus == 0 ? k : (int)Math.Max(0, k - (surplus + stride - 1) / stride);
+        int at = 0;
+        if (width <= T.Width)
+        {
+            for (; at < whole; at++, source += stride, strip += width) T.Store(T.Load(source), strip);
+        }
+        else
+        {
+            for (; at < whole; at++, source += stride, strip += width)
+            {
+                T x = T.Load(source), y = T.Load(source + T.Width);
+                T.Store(x, strip);
+                T.Store(y, strip + T.Width);
+            }
+        }
+
+        for (; at < k; at++, source += stride, strip += width) new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(strip, width));
+    }
+}

@@ -1,0 +1,84 @@
+using RepNoise.Bench;
+using RepNoise.Bench.Step;
+
+namespace RepNoise.Host.Tests.Benchmarks;
+
+/// <summary>The step benchmark times nothing that does not compute the same.</summary>
+public class DuelTests
+{
+    [Fact]
+    public void Sides_that_agree_are_timed_in_turns()
+    {
+        List<string> calls = [];
+        Side ours = new(calls, "ours", [6, 5], [1, 3, 2]), theirs = new(calls, "theirs", [6.00003, 5.0005], [4, 6, 5]);
+
+        var (mine, peers) = Duel.Run("b", "best", "libtorch", 2, ours, theirs, quick: true);
+
+        Assert.Equal(2, mine.Seconds.Median);
+        Assert.Equal(5, peers.Seconds.Median);
+        Assert.Equal((6, 6.00003), (mine.Loss, peers.Loss));
+        Assert.Equal("libtorch", peers.Side);
+        Assert.Equal(Enumerable.Repeat<string[]>(["ours", "theirs"], Job.ProofSteps + 3).SelectMany(pair => pair), calls);
+    }
+
+    [Theory]
+    [InlineData(6, 6.001, 5, 5, "step 1")]
+    [InlineData(6, 6, 5, 5.01, "step 2")]
+    [InlineData(double.NaN, 6, 5, 5, "step 1")]
+    [InlineData(6, 6, 5, double.NaN, "step 2")]
+    public void A_planted_mismatch_stops_before_any_time_is_taken(double ours1, double theirs1, double ours2, double theirs2, string place)
+    {
+        List<string> calls = [];
+        Side ours = new(calls, "ours", [ours1, ours2], []), theirs = new(calls, "theirs", [theirs1, theirs2], []);
+
+        var error = Assert.Throws<InvalidOperationException>(() => Duel.Run("b", "best", "libtorch", 2, ours, theirs, quick: true));
+
+        Assert.Contains($"shape b, {place}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("No time is reported", error.Message, StringComparison.Ordinal);
+        Assert.Equal(place == "step 1" ? 2 : 4, calls.Count);
+    }
+
+    [Fact]
+    public void A_spread_interpolates_between_its_values()
+    {
+        var spread = Spread.Of([5, 1, 3, 2, 4, 6]);
+
+        Assert.Equal((3.5, 2, 5, 6), (spread.Median, spread.P20, spread.P80, spread.Count));
+    }
+
+    [Fact]
+    public void Shape_c_is_eight_pairs_of_real_lengths()
+    {
+        var (name, job) = Assert.Single(Shape.Jobs("c", 2, "folder"));
+
+        Assert.Equal("c", name);
+        Assert.Equal(8, job.Harmful.Length);
+        Assert.All(job.Harmful.Concat(job.Harmless), ids => Assert.InRange(ids.Length, 2, job.Length));
+        var prompts = job.Harmful.Zip(job.Harmless, (h, s) => h.Zip(s).TakeWhile(ids => ids.First == ids.Second).Count());
+        Assert.InRange(Spread.Of(prompts.Select(length => (double)length)).Median, 15, 25);
+        Assert.InRange(Spread.Of(job.Harmful.Zip(prompts, (ids, prompt) => (double)(ids.Length - prompt))).Median, 60, 80);
+    }
+
+    [Fact]
+    public void The_products_cover_the_three_forms()
+    {
+        var jobs = Shape.Jobs("matmul", 1, "folder").ToArray();
+
+        Assert.Equal(["NN", "NT", "TN"], jobs.Select(job => job.Job.Product!.Form).Distinct());
+        Assert.Equal(jobs.Length, jobs.Select(job => job.Name).Distinct().Count());
+    }
+
+    private sealed class Side(List<string> calls, string name, double[] losses, double[] seconds) : ISide
+    {
+        private int steps;
+
+        public long PeakBytes => 1;
+
+        public StepResult Step()
+        {
+            calls.Add(name);
+            int step = steps++;
+            return step < losses.Length ? new StepResult(100, losses[step]) : new StepResult(seconds[step - losses.Length], 4);
+        }
+    }
+}
