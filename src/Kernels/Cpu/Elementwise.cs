@@ -77,7 +77,7 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
             long start = (long)(part % chunksPerRow) * ChunkElements;
             long count = Math.Min(ChunkElements, columns - start);
             float* from = values.Row(part / chunksPerRow) + start;
-            partial[part] = squared ? SimdMath.DotWide<T>(from, from, count) : SimdMath.SumWide<T>(from, count);
+            partial[part] = squared ? SimdMath.SquaresWide<T>(from, count) : SimdMath.SumWide<T>(from, count);
         }
     }
 }

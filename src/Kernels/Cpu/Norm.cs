@@ -43,7 +43,7 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
             for (int group = 0; group < rstd.Columns; group++)
             {
                 float* from = x.Row(row) + group * columns, to = output.Row(row) + group * columns;
-                float reciprocal = (float)(1 / Math.Sqrt(SimdMath.DotWide<T>(from, from, columns) / columns + epsilon));
+                float reciprocal = (float)(1 / Math.Sqrt(SimdMath.SquaresWide<T>(from, columns) / columns + epsilon));
                 rstd.Row(row)[group] = reciprocal;
                 var scale = T.Create(reciprocal);
                 for (int i = 0; i < columns; i += T.Width)
