@@ -58,4 +58,10 @@ ensure_native_tools() {
     fail "CMake and a C++20 compiler are missing. Install them and run this again, for example: sudo apt-get install cmake g++ make"
 }
 
+# Without it the PTX that ships is used as it lies in the tree, and no test compares it with its sources.
+ensure_ptx_compiler() {
+    command -v clang++-22 >/dev/null || apt_install clang-22 ||
+        echo "warning: clang++-22 is missing, so it is not checked that native/cuda/ptx is what its sources make." >&2
+}
+
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1

@@ -1,4 +1,6 @@
 using RepNoise.Kernels.Cpu;
+using RepNoise.Kernels.Cuda;
+using RepNoise.Kernels.Ilgpu;
 using RepNoise.Kernels.Reference;
 
 namespace RepNoise.Kernels;
@@ -26,16 +28,20 @@ public static class Devices
     public static IReadOnlyList<DeviceInfo> List() =>
     [
         new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null),
+        .. CudaDevices.List(),
+        .. IlgpuDevices.List(),
         .. ReferenceDevices.Names.Select(name => new DeviceInfo(name, "plain loops on one core: what each operation means", null)),
     ];
 
     /// <summary>A new device; the caller disposes it.</summary>
     /// <param name="name">One of <see cref="List"/>.</param>
-    /// <param name="options">Threads and kernels; null for the defaults. The reference devices have no use for them.</param>
+    /// <param name="options">Threads and kernels; null for the defaults. Only device cpu has use for threads.</param>
     /// <exception cref="DeviceException">The name is unknown, or an option cannot be met.</exception>
     public static Device Create(string name, DeviceOptions? options = null)
     {
         if (name == CpuDevice.DeviceName) return new CpuDevice(options ?? new DeviceOptions());
+        if (CudaDevices.Knows(name)) return CudaDevices.Create(name, options ?? new DeviceOptions());
+        if (IlgpuDevices.Knows(name)) return IlgpuDevices.Create(name, options ?? new DeviceOptions());
         if (!ReferenceDevices.Names.Contains(name))
             throw new DeviceException(name, "there is no such device", $"Use one of {string.Join(", ", List().Select(device => device.Name))}");
         if (options is { Kernels.Count: > 0 })

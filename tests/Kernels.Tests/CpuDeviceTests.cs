@@ -22,7 +22,7 @@ public sealed unsafe class CpuDeviceTests
     [Fact]
     public void Devices_are_created_by_name_and_mistakes_list_what_there_is()
     {
-        foreach (var info in Devices.List())
+        foreach (var info in Devices.List().Where(info => info.Refusal is null))
         {
             using var device = Devices.Create(info.Name);
             Assert.NotEmpty(device.Description);

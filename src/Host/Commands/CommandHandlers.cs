@@ -20,6 +20,8 @@ internal sealed record CommandHandlers
 
     public Func<VerifyOptions, Terminal, CancellationToken, int>? Verify { get; init; }
 
+    public Func<PlanOptions, Terminal, CancellationToken, int>? Plan { get; init; }
+
     public Func<Terminal, CancellationToken, int>? Devices { get; init; }
 
     public Func<DemoOptions, Terminal, CancellationToken, int>? Demo { get; init; }

@@ -56,6 +56,7 @@ internal static class CommandLine
             handlers.Inspect is { } inspect ? InspectCommand.Build(inspect, terminal, stop) : null,
             handlers.Tokenize is { } tokenize ? TokenizeCommand.Build(tokenize, terminal, stop) : null,
             handlers.Verify is { } verify ? VerifyCommand.Build(verify, terminal, stop) : null,
+            handlers.Plan is { } plan ? PlanCommand.Build(plan, terminal, stop) : null,
             handlers.Devices is { } devices ? DevicesCommand.Build(devices, terminal, stop) : null,
             handlers.Demo is { } demo ? DemoCommand.Build(demo, terminal, stop) : null,
         ];

@@ -45,7 +45,7 @@ internal static class Failures
         InputException or DeviceException => (ExitCodes.Failed, error.Message),
         OperationCanceledException => (ExitCodes.Interrupted, "interrupted"),
         IOException or UnauthorizedAccessException => (ExitCodes.Failed, OneLine(error.Message)),
-        OutOfMemoryException => (ExitCodes.Failed, "not enough memory; lower per_device_train_batch_size or max_length"),
+        OutOfMemoryException => (ExitCodes.Failed, "not enough memory; set gradient_checkpointing, or lower per_device_train_batch_size or max_length; repnoise plan says what each saves"),
         _ => (ExitCodes.Failed,
             $"unexpected {error.GetType().Name}: {OneLine(error.Message)} This is a bug: run with {TraceVariable}=1 for the trace and report it."),
     };

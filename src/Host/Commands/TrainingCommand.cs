@@ -15,8 +15,7 @@ internal sealed class TrainingCommand<TRun>
 
     private readonly DocumentedCommand command;
     private readonly TRun defaults;
-    private readonly Argument<string> model = DocumentedCommand.ModelArgument(required: false);
-    private readonly List<(Setting Setting, Option Option)> options = [];
+    private readonly SettingOptions options = new(Settings.Of(typeof(TRun)), marksRequired: true);
     private readonly ValueOption<string?> config = new(
         "--config", Values.Path, null, "YAML file of settings under their snake_case names; options win over it.", Configuration);
 
@@ -27,15 +26,9 @@ internal sealed class TrainingCommand<TRun>
     {
         this.command = command;
         this.defaults = defaults;
-        command.Arguments.Add(model);
         check.Symbol.Aliases.Add("--dry-run");
         command.AddOptions(config.Symbol, check.Symbol);
-        foreach (var setting in Settings.Of(typeof(TRun)).Where(setting => setting.Name != "model"))
-        {
-            var option = OptionFor(setting);
-            options.Add((setting, option));
-            command.Options.Add(option);
-        }
+        options.AddTo(command);
     }
 
     /// <summary>The command, which reads its line and hands the run to <paramref name="handler"/>.</summary>
@@ -56,24 +49,7 @@ internal sealed class TrainingCommand<TRun>
         return command;
     }
 
-    private TRun Read(ParseResult line)
-    {
-        var given = new List<GivenOption>();
-        if (line.GetResult(model) is { Implicit: false, Tokens: [var folder] })
-        {
-            given.Add(new GivenOption(Settings.All.Single(setting => setting.Name == "model"), "MODEL", [folder.Value]));
-        }
-
-        foreach (var (setting, option) in options)
-        {
-            if (line.GetResult(option) is { Implicit: false } result)
-            {
-                given.Add(new GivenOption(setting, result.IdentifierToken?.Value ?? option.Name, OptionTexts.Of(result)));
-            }
-        }
-
-        return RunConfiguration.Read(defaults, config.Read(line), given);
-    }
+    private TRun Read(ParseResult line) => RunConfiguration.Read(defaults, config.Read(line), options.Read(line));
 
     /// <summary>What <c>--check</c> can tell without reading a model: that everything named is there and the output is free.</summary>
     private static void CheckPaths(TRun run)
@@ -96,20 +72,5 @@ internal sealed class TrainingCommand<TRun>
             throw new InputException(
                 "output_dir", $"{run.OutputDir} is not empty", "a new or empty folder", "name another folder, or give --overwrite-output-dir");
         }
-    }
-
-    private static Option OptionFor(Setting setting)
-    {
-        string[] shown = [setting.OptionName, .. setting.Aliases.Select(alias => "--" + alias)];
-        Option option = setting.IsFlag
-            ? new FlagOption(setting.OptionName, setting.Group) { Default = setting.Default, ShownNames = shown }
-            : new TextOption(setting.OptionName, setting.Group, setting.Placeholder) { Default = setting.Default, ShownNames = shown };
-        option.Description = setting.Help + (setting.Required ? " Required." : "");
-        foreach (var name in shown.SelectMany(name => new[] { name, ValueOption<bool>.SnakeCase(name) }).Distinct().Skip(1))
-        {
-            option.Aliases.Add(name);
-        }
-
-        return option;
     }
 }

@@ -8,7 +8,8 @@ namespace RepNoise.Host.Commands;
 /// <param name="Values">The recorded values, or null for values.safetensors and terms.safetensors in the folder.</param>
 /// <param name="Device">The device to check.</param>
 /// <param name="Threads">Threads of the cpu device; 0 takes every core.</param>
-internal sealed record VerifyOptions(string Model, string? Values, string Device, int Threads);
+/// <param name="GradientCheckpointing">True for the backward that recomputes each layer.</param>
+internal sealed record VerifyOptions(string Model, string? Values, string Device, int Threads, bool GradientCheckpointing);
 
 /// <summary><c>repnoise verify MODEL</c>.</summary>
 internal static class VerifyCommand
@@ -22,11 +23,14 @@ internal static class VerifyCommand
             "./repnoise verify models/llama-tiny --values values.safetensors --device reference");
         var model = DocumentedCommand.ModelArgument(required: true);
         ValueOption<string?> values = new("--values", Values.Path, null, "Recorded values; values.safetensors and terms.safetensors in the folder where not given.");
+        ValueOption<bool> checkpointing = new(
+            "--gradient-checkpointing", Values.Boolean, false, "Check training that recomputes each layer in the backward.");
         var machine = new MachineOptions();
         command.Arguments.Add(model);
-        command.AddOptions(values.Symbol, machine.Device.Symbol, machine.Threads.Symbol);
+        command.AddOptions(values.Symbol, checkpointing.Symbol, machine.Device.Symbol, machine.Threads.Symbol);
         command.SetAction(line => handler(
-            new VerifyOptions(DocumentedCommand.ReadModel(line, model), values.Read(line), machine.Device.Read(line)!, machine.Threads.Read(line)),
+            new VerifyOptions(
+                DocumentedCommand.ReadModel(line, model), values.Read(line), machine.Device.Read(line)!, machine.Threads.Read(line), checkpointing.Read(line)),
             terminal,
             stop));
         return command;

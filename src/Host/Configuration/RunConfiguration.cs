@@ -15,9 +15,13 @@ internal static class RunConfiguration
     public const string FileName = "run.yaml";
 
     /// <summary>Applies <paramref name="configPath"/> (where given), then <paramref name="options"/>, to <paramref name="defaults"/>.</summary>
+    /// <param name="defaults">The run that nothing was said of.</param>
+    /// <param name="configPath">The file, or null.</param>
+    /// <param name="options">Options of the command line.</param>
+    /// <param name="needsOnlyModel">True where the run is not carried out, so that only the model must be named.</param>
     /// <exception cref="ConfigurationException">The file is wrong.</exception>
     /// <exception cref="UsageException">An option is wrong, or something that a run needs is missing.</exception>
-    public static TRun Read<TRun>(TRun defaults, string? configPath, IReadOnlyList<GivenOption> options)
+    public static TRun Read<TRun>(TRun defaults, string? configPath, IReadOnlyList<GivenOption> options, bool needsOnlyModel = false)
         where TRun : TrainingRun
     {
         TrainingRun run = defaults;
@@ -34,8 +38,15 @@ internal static class RunConfiguration
             run = Apply(run, option);
         }
 
-        CheckComplete(run);
+        CheckComplete(run, needsOnlyModel);
         return (TRun)run;
+    }
+
+    /// <summary>True where the file or an option sets what only <c>finetune</c> has: which command an unnamed run belongs to.</summary>
+    public static bool IsFinetune(string? configPath, IReadOnlyList<GivenOption> options)
+    {
+        var names = options.Select(option => option.Setting.Name).Concat(configPath is null ? [] : FlatYaml.Read(configPath).Select(entry => entry.Key));
+        return names.Any(name => Settings.Of(typeof(FinetuneRun)).Any(setting => setting.Name == name && !setting.AppliesTo(typeof(DefendRun))));
     }
 
     private static TrainingRun Apply(TrainingRun run, YamlEntry entry, string path)
@@ -58,6 +69,12 @@ internal static class RunConfiguration
     private static TrainingRun Apply(TrainingRun run, GivenOption option)
     {
         var setting = option.Setting;
+        if (!setting.AppliesTo(run.GetType()))
+        {
+            var (expected, remedy) = AdviceOnForeign(run.GetType(), setting.Name)!.Value;
+            throw new UsageException(option.Option, "does not belong here", expected, remedy);
+        }
+
         if (option.Texts.Count > 1 && !setting.IsList)
         {
             throw new UsageException(option.Option, "given more than once", "one value", "keep the one you mean");
@@ -68,10 +85,15 @@ internal static class RunConfiguration
             : throw new UsageException(option.Option, $"found {Quote(refused)}", setting.Expected, "correct the value");
     }
 
-    private static void CheckComplete(TrainingRun run)
+    private static void CheckComplete(TrainingRun run, bool needsOnlyModel)
     {
         foreach (var setting in Settings.Of(run.GetType()).Where(setting => setting.Required && setting.Get(run).Count == 0))
         {
+            if (needsOnlyModel && setting.Name != "model")
+            {
+                continue;
+            }
+
             throw new UsageException(
                 setting.Name, "not given", setting.Expected,
                 setting.Name == "model"

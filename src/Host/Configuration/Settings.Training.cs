@@ -23,6 +23,9 @@ internal static partial class Settings
             (a, value) => a with { PerDeviceTrainBatchSize = value }, "Pairs (or texts) in a micro-batch.");
         yield return Argument("gradient_accumulation_steps", Optimisation, Values.PositiveInteger(), a => a.GradientAccumulationSteps,
             (a, value) => a with { GradientAccumulationSteps = value }, "Micro-batches per step; each is a complete loss.");
+        yield return Argument("gradient_checkpointing", Optimisation, Values.Boolean, a => a.GradientCheckpointing,
+            (a, value) => a with { GradientCheckpointing = value },
+            "Keep only what goes into each layer and recompute the rest in the backward: less memory, one more forward, the same results.");
         yield return Argument("num_train_epochs", Optimisation, Values.Positive(), a => a.NumTrainEpochs,
             (a, value) => a with { NumTrainEpochs = value }, "Passes over the data.");
         yield return Argument("max_steps", Optimisation, new StepsKind(), a => a.MaxSteps,

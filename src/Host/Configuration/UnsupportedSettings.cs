@@ -11,7 +11,6 @@ internal static class UnsupportedSettings
     private const string Logging = "every step is logged to metrics.jsonl in the output folder";
     private const string Evaluating = "training does not evaluate";
     private const string Distributed = "a run uses one device";
-    private const string Memory = "activations are kept; lower per_device_train_batch_size to save memory";
     private const string Loading = "data is read whole before the first step";
     private const string Hub = "nothing is uploaded; the output folder can be pushed as it is";
 
@@ -52,9 +51,8 @@ internal static class UnsupportedSettings
         ["ddp_backend"] = Distributed,
         ["local_rank"] = Distributed,
         ["accelerator_config"] = Distributed,
-        ["gradient_checkpointing"] = Memory,
-        ["gradient_checkpointing_kwargs"] = Memory,
-        ["auto_find_batch_size"] = Memory,
+        ["gradient_checkpointing_kwargs"] = "gradient_checkpointing recomputes whole layers and has no choices",
+        ["auto_find_batch_size"] = "repnoise plan --memory finds the largest batch that fits, before a run",
         ["torch_compile"] = "there is no graph to compile",
         ["use_cpu"] = "device: cpu says it",
         ["no_cuda"] = "device: cpu says it",

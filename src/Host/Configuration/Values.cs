@@ -29,6 +29,13 @@ internal static class Values
         TryParseLayers,
         range => range is (int first, int last) ? string.Create(CultureInfo.InvariantCulture, $"{first}-{last}") : "all");
 
+    /// <summary>An amount of memory in bytes, written with a unit: <c>24GiB</c>, <c>16 GB</c>; null where absent.</summary>
+    public static readonly ValueKind<long?> Memory = new ParsedKind<long?>(
+        "size",
+        "a size such as 24GiB, 16GB or 900MiB",
+        TryParseMemory,
+        bytes => bytes?.ToString(CultureInfo.InvariantCulture));
+
     /// <summary>A forced kernel, <c>operation=variant</c>.</summary>
     public static readonly ValueKind<KernelChoice> Kernel = new ParsedKind<KernelChoice>(
         "op=variant",
@@ -118,6 +125,24 @@ internal static class Values
         }
 
         value = (first, last);
+        return true;
+    }
+
+    private static bool TryParseMemory(string text, out long? value)
+    {
+        (string Name, double Bytes)[] units =
+        [
+            ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("B", 1),
+        ];
+        value = null;
+        var (unit, factor) = units.FirstOrDefault(unit => text.EndsWith(unit.Name, StringComparison.OrdinalIgnoreCase), ("", 1));
+        if (!double.TryParse(text.AsSpan(0, text.Length - unit.Length).Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            || number * factor is not (>= 1 and < long.MaxValue))
+        {
+            return false;
+        }
+
+        value = (long)(number * factor);
         return true;
     }
 

@@ -47,27 +47,34 @@ public sealed class LayerActivations
 
 /// <summary>
 /// Memory of forward and backward for batches of at most N rows, allocated once. For inference every layer shares one set of
-/// buffers and the residual stream is one matrix; for training each layer keeps its own.
+/// buffers and the residual stream is one matrix; for training each layer keeps its own, unless layers are recomputed: then
+/// only the residual stream before each layer is kept.
 /// </summary>
 public sealed class Activations : IDisposable
 {
     private readonly Device device;
     private readonly List<DeviceBuffer> buffers = [];
-    private readonly string category = "activations";
+    private readonly string category = MemoryCategory.Activations;
 
-    public Activations(ModelConfig config, Device device, int maxRows, ParameterUse use)
+    /// <param name="config">Sizes.</param>
+    /// <param name="device">Where the memory lies.</param>
+    /// <param name="maxRows">N.</param>
+    /// <param name="use">Whether there is a backward.</param>
+    /// <param name="recomputesLayers">True where the backward runs each layer's forward again.</param>
+    public Activations(ModelConfig config, Device device, int maxRows, ParameterUse use, bool recomputesLayers)
     {
         this.device = device;
         MaxRows = maxRows;
         int c = config.HiddenSize, layers = config.NumHiddenLayers;
         bool training = use == ParameterUse.Training;
         Hidden = Repeat(layers + 1, training, () => Compute(c));
-        Layers = Repeat(layers, training, () => NewLayer(config));
+        SharesLayers = !training || recomputesLayers;
+        Layers = Repeat(layers, !SharesLayers, () => NewLayer(config));
         FinalNormed = Compute(c);
         FinalRstd = State(1);
         Mlp = Compute(c);
         if (!training) return;
-        category = "workspace";
+        category = MemoryCategory.Workspace;
         DFinalNormed = Compute(c);
         DHidden = Compute(c);
         DMlp = Compute(c);
@@ -83,6 +90,9 @@ public sealed class Activations : IDisposable
     public IReadOnlyList<Tensor> Hidden { get; }
 
     public IReadOnlyList<LayerActivations> Layers { get; }
+
+    /// <summary>True where <see cref="Layers"/> are all the same buffers: those of the layer that ran last.</summary>
+    public bool SharesLayers { get; }
 
     /// <summary>(N, C): norm(Hidden[L]), what transformers calls the last hidden state.</summary>
     public Tensor FinalNormed { get; }
@@ -140,7 +150,7 @@ public sealed class Activations : IDisposable
         };
     }
 
-    /// <summary>Distinct values for training; the same one again and again for inference.</summary>
+    /// <summary>Distinct values, or the same one again and again.</summary>
     private static T[] Repeat<T>(int count, bool distinct, Func<T> make)
     {
         var values = new T[count];

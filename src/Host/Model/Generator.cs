@@ -32,10 +32,10 @@ public sealed class Generator : IDisposable
         model = new Transformer(weights, rows, maxTokens, ParameterUse.Inference);
         cache = new KeyValueCache(weights.Config, device, maxSequences, maxTokens);
         plan = new AttentionPlan(device, maxSequences, rows);
-        idCapacity = device.AllocateIndices(rows, "batch");
-        lastRowCapacity = device.AllocateIndices(maxSequences, "batch");
-        lastHidden = device.AllocateTensor(BufferKind.Compute, maxSequences, weights.Config.HiddenSize, "workspace");
-        logits = device.AllocateTensor(BufferKind.Compute, maxSequences, v, "workspace");
+        idCapacity = device.AllocateIndices(rows, MemoryCategory.Batch);
+        lastRowCapacity = device.AllocateIndices(maxSequences, MemoryCategory.Batch);
+        lastHidden = device.AllocateTensor(BufferKind.Compute, maxSequences, weights.Config.HiddenSize, MemoryCategory.Workspace);
+        logits = device.AllocateTensor(BufferKind.Compute, maxSequences, v, MemoryCategory.Logits);
         hostLogits = new float[maxSequences * v];
     }
 

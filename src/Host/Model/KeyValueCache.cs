@@ -24,9 +24,9 @@ public sealed class KeyValueCache : IKeyValueStore, IDisposable
         (this.device, this.capacity) = (device, capacity);
         int width = config.NumKeyValueHeads * config.HeadDim;
         keyCache = [.. Enumerable.Range(0, config.NumHiddenLayers)
-            .Select(_ => device.AllocateTensor(BufferKind.Compute, sequences * capacity, width, "cache"))];
+            .Select(_ => device.AllocateTensor(BufferKind.Compute, sequences * capacity, width, MemoryCategory.Cache))];
         valueCache = [.. Enumerable.Range(0, config.NumHiddenLayers)
-            .Select(_ => device.AllocateTensor(BufferKind.Compute, sequences * capacity, width, "cache"))];
+            .Select(_ => device.AllocateTensor(BufferKind.Compute, sequences * capacity, width, MemoryCategory.Cache))];
         lengths = new int[sequences];
         incoming = new int[sequences];
     }

@@ -149,20 +149,20 @@ public sealed class ModelParameters : IDisposable
 
     private void Allocate(ParameterUse use)
     {
-        Place(BufferKind.State, "weights", (block, tensor) => block.Master = tensor);
+        Place(BufferKind.State, MemoryCategory.Weights, (block, tensor) => block.Master = tensor);
         if (Device.SharesMasterWeights)
         {
             foreach (var block in Blocks) block.Value = block.Master;
         }
         else
         {
-            Place(BufferKind.Compute, "weights", (block, tensor) => block.Value = tensor);
+            Place(BufferKind.Compute, MemoryCategory.Weights, (block, tensor) => block.Value = tensor);
         }
 
         if (use == ParameterUse.Inference) return;
-        Place(BufferKind.State, "gradients", (block, tensor) => block.Gradient = tensor);
-        Place(BufferKind.State, "optimizer", (block, tensor) => block.Moment1 = tensor);
-        Place(BufferKind.State, "optimizer", (block, tensor) => block.Moment2 = tensor);
+        Place(BufferKind.State, MemoryCategory.Gradients, (block, tensor) => block.Gradient = tensor);
+        Place(BufferKind.State, MemoryCategory.Moments, (block, tensor) => block.Moment1 = tensor);
+        Place(BufferKind.State, MemoryCategory.Moments, (block, tensor) => block.Moment2 = tensor);
     }
 
     private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign)

@@ -23,12 +23,21 @@ public sealed partial class Transformer
             View(memory.FinalRstd), accumulate: false);
         for (int l = last - 1; l >= 0; l--)
         {
+            if (memory.SharesLayers && l < last - 1) RecomputeLayer(l, plan); // the last layer's activations are still there
             FeedForwardBackward(l, dX, observer);
             AttentionBackward(l, dX, plan);
             observer?.AddHiddenGradient(l, dX);
         }
 
         device.ScatterAddRows(weights.Embedding.Gradient, dX, ids);
+    }
+
+    /// <summary>Runs a layer's forward again, up to what its backward reads.</summary>
+    private void RecomputeLayer(int l, AttentionPlan plan)
+    {
+        using var recomputation = device.Scope("recomputation", l);
+        AttentionBlock(l, plan, store: null);
+        FeedForwardActivations(l);
     }
 
     /// <summary>From the gradient of hidden[l + 1] to that of the residual stream between attention and feed-forward.</summary>

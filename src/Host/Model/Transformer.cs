@@ -53,14 +53,18 @@ public sealed partial class Transformer : IDisposable
     /// <param name="maxRows">Most rows of any batch.</param>
     /// <param name="maxPositions">One past the largest position of any batch.</param>
     /// <param name="use">Training keeps every layer's activations.</param>
-    public Transformer(ModelParameters weights, int maxRows, int maxPositions, ParameterUse use)
+    /// <param name="recomputesLayers">
+    /// True keeps only what goes into each layer, and runs a layer's forward again when the backward comes to it: the same bits
+    /// from less memory and one more forward (Chen et al., arXiv 1604.06174; transformers' gradient_checkpointing).
+    /// </param>
+    public Transformer(ModelParameters weights, int maxRows, int maxPositions, ParameterUse use, bool recomputesLayers = false)
     {
         this.weights = weights;
         device = weights.Device;
-        memory = new Activations(Config, device, maxRows, use);
+        memory = new Activations(Config, device, maxRows, use, recomputesLayers);
         var (c, s) = RotaryTables.Build(RotaryFrequencies(Config), maxPositions);
-        cos = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, "tables");
-        sin = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, "tables");
+        cos = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, MemoryCategory.Tables);
+        sin = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, MemoryCategory.Tables);
         device.Upload(c, cos);
         device.Upload(s, sin);
     }
@@ -139,16 +143,23 @@ public sealed partial class Transformer : IDisposable
 
     private void FeedForwardBlock(int l, IPassObserver? observer)
     {
+        FeedForwardActivations(l);
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
-        device.RmsNormForward(View(a.Normed2), View(a.Rstd2), View(a.Middle), w.PostAttentionNorm.Value, Config.RmsNormEps);
-        device.Matmul(View(a.GateUp), View(a.Normed2), w.GateUp.Value, MatmulForm.NT, bias: Optional(w.GateUpBias));
-        var (gate, up) = SplitGateUp(View(a.GateUp));
-        device.SwigluForward(View(a.Activated), gate, up);
         var mlp = View(memory.Mlp);
         device.Matmul(mlp, View(a.Activated), w.Down.Value, MatmulForm.NT, bias: Optional(w.DownBias));
         observer?.OnMlpOutput(l, mlp);
         device.Copy(Hidden(l + 1), View(a.Middle));
         device.AddScaled(Hidden(l + 1), mlp);
+    }
+
+    /// <summary>The feed-forward up to its down projection: all that its backward reads.</summary>
+    private void FeedForwardActivations(int l)
+    {
+        var (w, a) = (weights.Layers[l], memory.Layers[l]);
+        device.RmsNormForward(View(a.Normed2), View(a.Rstd2), View(a.Middle), w.PostAttentionNorm.Value, Config.RmsNormEps);
+        device.Matmul(View(a.GateUp), View(a.Normed2), w.GateUp.Value, MatmulForm.NT, bias: Optional(w.GateUpBias));
+        var (gate, up) = SplitGateUp(View(a.GateUp));
+        device.SwigluForward(View(a.Activated), gate, up);
     }
 
     private AttentionShape Shape(int layer) =>

@@ -51,15 +51,15 @@ public sealed class AscentTerm : IDisposable
         valueSlot = scalars.Reserve(2);
         final = new LossRows(device, maxFinal);
         lens = new LossRows(device, maxLens, Math.Max(1, depths));
-        finalRows = Allocate(BufferKind.Compute, maxFinal, c, "activations");
-        dFinalRows = Allocate(BufferKind.Compute, maxFinal, c, "workspace");
-        raw = Allocate(BufferKind.Compute, depths * maxLens, c, "activations");
-        rstd = Allocate(BufferKind.State, depths * maxLens, 1, "activations");
-        normed = Allocate(BufferKind.Compute, depths * maxLens, c, "activations");
-        dNormed = Allocate(BufferKind.Compute, depths * maxLens, c, "workspace");
-        losses = Allocate(BufferKind.State, 1, Math.Max(maxFinal, depths * maxLens), "workspace");
-        dHead = Allocate(BufferKind.State, v, c, "workspace");
-        dNorm = Allocate(BufferKind.State, 1, c, "workspace");
+        finalRows = Allocate(BufferKind.Compute, maxFinal, c);
+        dFinalRows = Allocate(BufferKind.Compute, maxFinal, c);
+        raw = Allocate(BufferKind.Compute, depths * maxLens, c);
+        rstd = Allocate(BufferKind.State, depths * maxLens, 1);
+        normed = Allocate(BufferKind.Compute, depths * maxLens, c);
+        dNormed = Allocate(BufferKind.Compute, depths * maxLens, c);
+        losses = Allocate(BufferKind.State, 1, Math.Max(maxFinal, depths * maxLens));
+        dHead = Allocate(BufferKind.State, v, c);
+        dNorm = Allocate(BufferKind.State, 1, c);
     }
 
     /// <summary>The ascent at the last download.</summary>
@@ -165,9 +165,9 @@ public sealed class AscentTerm : IDisposable
 
     private Tensor Depth(Tensor all, int depth) => all.RowRange(depth * lens.Length, lens.Length);
 
-    private Tensor Allocate(BufferKind kind, int rows, int columns, string category)
+    private Tensor Allocate(BufferKind kind, int rows, int columns)
     {
-        var tensor = device.AllocateTensor(kind, rows, columns, category);
+        var tensor = device.AllocateTensor(kind, rows, columns, MemoryCategory.Ascent);
         buffers.Add(tensor.Buffer);
         return tensor;
     }

@@ -15,7 +15,7 @@ public sealed class DeviceBatch : IDisposable
     public DeviceBatch(Device device, PackedBatchCapacity capacity)
     {
         this.device = device;
-        idCapacity = device.AllocateIndices(capacity.Rows, "batch");
+        idCapacity = device.AllocateIndices(capacity.Rows, MemoryCategory.Batch);
         segments = new AttentionSegment[capacity.Segments];
         Plan = new AttentionPlan(device, capacity.Segments, capacity.Rows);
     }

@@ -23,9 +23,9 @@ public sealed class HeadCrossEntropy : IDisposable
     {
         (this.model, this.logits) = (model, logits);
         device = model.Weights.Device;
-        selected = device.AllocateTensor(BufferKind.Compute, maxEntries, model.Config.HiddenSize, "activations");
-        dSelected = device.AllocateTensor(BufferKind.Compute, maxEntries, model.Config.HiddenSize, "workspace");
-        losses = device.AllocateTensor(BufferKind.State, 1, maxEntries, "workspace");
+        selected = device.AllocateTensor(BufferKind.Compute, maxEntries, model.Config.HiddenSize, MemoryCategory.CrossEntropy);
+        dSelected = device.AllocateTensor(BufferKind.Compute, maxEntries, model.Config.HiddenSize, MemoryCategory.CrossEntropy);
+        losses = device.AllocateTensor(BufferKind.State, 1, maxEntries, MemoryCategory.CrossEntropy);
     }
 
     /// <summary>result (1, 1) = the term's mean; adds <paramref name="weight"/> times its gradient.</summary>

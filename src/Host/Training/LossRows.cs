@@ -18,8 +18,8 @@ public sealed class LossRows : IDisposable
     {
         this.device = device;
         this.copies = copies;
-        rows = device.AllocateIndices(capacity, "batch");
-        targets = device.AllocateIndices(capacity * copies, "batch");
+        rows = device.AllocateIndices(capacity, MemoryCategory.Batch);
+        targets = device.AllocateIndices(capacity * copies, MemoryCategory.Batch);
     }
 
     /// <summary>R, entries of the batch.</summary>

@@ -18,7 +18,7 @@ public sealed class LossScalars : IDisposable
     public LossScalars(Device device, int capacity)
     {
         this.device = device;
-        tensor = device.AllocateTensor(BufferKind.Scalar, 1, capacity, "workspace");
+        tensor = device.AllocateTensor(BufferKind.Scalar, 1, capacity, MemoryCategory.Workspace);
         values = new double[capacity];
     }
 

@@ -36,11 +36,11 @@ public sealed class NoiseTerm : IDisposable
         int count = layers.Last - layers.First + 1, c = model.Config.HiddenSize;
         firstSlot = scalars.Reserve(count);
         plan = new MmdPlan(device, maxPairs, maxRows);
-        rowCapacity = device.AllocateIndices(maxRows, "batch");
-        saved = [.. Enumerable.Range(0, count).Select(_ => device.AllocateTensor(BufferKind.Compute, maxRows, c, "activations"))];
+        rowCapacity = device.AllocateIndices(maxRows, MemoryCategory.Batch);
+        saved = [.. Enumerable.Range(0, count).Select(_ => device.AllocateTensor(BufferKind.Compute, maxRows, c, MemoryCategory.Noise))];
         coefficients = [.. Enumerable.Range(0, count).Select(
-            _ => device.AllocateTensor(BufferKind.Scalar, 1, 2 * maxPairs * maxPairs, "activations"))];
-        dRows = device.AllocateTensor(BufferKind.Compute, maxRows, c, "workspace");
+            _ => device.AllocateTensor(BufferKind.Scalar, 1, 2 * maxPairs * maxPairs, MemoryCategory.Noise))];
+        dRows = device.AllocateTensor(BufferKind.Compute, maxRows, c, MemoryCategory.Noise);
     }
 
     /// <summary>Number of layers in the range.</summary>

@@ -41,7 +41,7 @@ public sealed class PairObjective : ITrainingObjective
         chosenRetain = new TokenExample[retain.Count == 0 ? 0 : RetainRows(arguments)];
         var capacity = PackedBatchCapacity.Of(pairs, chosen.Length, packing, retain, chosenRetain.Length);
         batch = new PackedBatch(capacity);
-        model = new Transformer(parameters, capacity.Rows, capacity.Positions, ParameterUse.Training);
+        model = new Transformer(parameters, capacity.Rows, capacity.Positions, ParameterUse.Training, arguments.GradientCheckpointing);
         loss = new RepNoiseLoss(model, arguments, capacity);
         if (chosenRetain.Length > 0)
             retainOrder = new ExampleOrder(retain.Count, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.RetainOrder);

@@ -35,7 +35,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         int layers = model.Config.NumHiddenLayers, vocabulary = model.Config.VocabSize;
         batch = new DeviceBatch(device, capacity);
         scalars = new LossScalars(device, 2 * layers + 8);
-        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, "workspace");
+        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, MemoryCategory.Logits);
         crossEntropy = new HeadCrossEntropy(model, Math.Max(capacity.StabilityTargets, capacity.NextTokenTargets), logits);
         stability = new LossRows(device, capacity.StabilityTargets);
         retain = new LossRows(device, capacity.NextTokenTargets);

@@ -25,7 +25,7 @@ public sealed class SequenceLoss : IDisposable
         batch = new DeviceBatch(device, capacity);
         scalars = new LossScalars(device, 1);
         slot = scalars.Reserve(1);
-        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, "workspace");
+        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, MemoryCategory.Logits);
         crossEntropy = new HeadCrossEntropy(model, capacity.NextTokenTargets, logits);
         rows = new LossRows(device, capacity.NextTokenTargets);
     }

@@ -24,7 +24,7 @@ public sealed class SequenceObjective : ITrainingObjective
         chosen = new TokenExample[arguments.PerDeviceTrainBatchSize];
         var capacity = PackedBatchCapacity.OfSequences(examples, chosen.Length, options);
         batch = new PackedBatch(capacity);
-        model = new Transformer(parameters, capacity.Rows, capacity.Positions, ParameterUse.Training);
+        model = new Transformer(parameters, capacity.Rows, capacity.Positions, ParameterUse.Training, arguments.GradientCheckpointing);
         loss = new SequenceLoss(model, capacity);
     }
 

@@ -35,6 +35,9 @@ public record TrainingArguments
     /// <summary>Micro-batches per step; each is a complete loss, gradients are averaged.</summary>
     public int GradientAccumulationSteps { get; init; } = 1;
 
+    /// <summary>True keeps only what goes into each layer and recomputes the rest in the backward: less memory, one more forward.</summary>
+    public bool GradientCheckpointing { get; init; }
+
     public double LearningRate { get; init; } = 2e-5;
 
     public double WeightDecay { get; init; }

@@ -77,8 +77,8 @@ public sealed class AttentionPlan : IDisposable
         familyStart = new int[maxSegments + 1];
         words = new int[maxSegments * SegmentWords];
         positions = new int[maxQueryRows];
-        DeviceSegmentCapacity = device.AllocateIndices(maxSegments * SegmentWords, "batch");
-        DevicePositionCapacity = device.AllocateIndices(maxQueryRows, "batch");
+        DeviceSegmentCapacity = device.AllocateIndices(maxSegments * SegmentWords, MemoryCategory.Batch);
+        DevicePositionCapacity = device.AllocateIndices(maxQueryRows, MemoryCategory.Batch);
     }
 
     public ReadOnlySpan<AttentionSegment> Segments => segments.AsSpan(0, segmentCount);

@@ -20,11 +20,14 @@ public abstract partial class Device : IDisposable
     /// <summary>One line for people: processor, vector width, threads, number format.</summary>
     public abstract string Description { get; }
 
-    /// <summary>Bytes of all buffers alive on this device.</summary>
-    public long AllocatedBytes { get; private set; }
+    /// <summary>Bytes that this device's allocators have handed out, by category: buffers, rounded as it rounds them, and scratch.</summary>
+    public MemoryLedger Memory { get; } = new();
+
+    /// <summary>Bytes handed out now.</summary>
+    public long AllocatedBytes => Memory.Total;
 
     /// <summary>Largest value <see cref="AllocatedBytes"/> has had.</summary>
-    public long PeakAllocatedBytes { get; private set; }
+    public long PeakAllocatedBytes => Memory.Peak;
 
     /// <summary>Number format of buffers of one kind.</summary>
     public abstract NumberFormat FormatOf(BufferKind kind);
@@ -32,14 +35,19 @@ public abstract partial class Device : IDisposable
     /// <summary>True where compute and state buffers have one format, so that a weight and its master copy can be one buffer.</summary>
     public bool SharesMasterWeights => FormatOf(BufferKind.Compute) == FormatOf(BufferKind.State);
 
+    /// <summary>
+    /// A device that hands out no memory and computes nothing, and counts what this one would hand out; the caller disposes it
+    /// before this one. A backend that keeps scratch of its own overrides it with a planning device that counts that too.
+    /// </summary>
+    public virtual PlanningDevice CreatePlanningDevice() => new(this);
+
     /// <summary>Zeroed memory for <paramref name="length"/> elements.</summary>
     /// <exception cref="DeviceException">The device has not that much memory.</exception>
     public DeviceBuffer Allocate(BufferKind kind, long length, string category)
     {
         Check.That(length >= 0, nameof(Allocate), $"length is {length}", "zero or more");
         var buffer = AllocateCore(kind, length, category);
-        AllocatedBytes += buffer.Bytes;
-        PeakAllocatedBytes = Math.Max(PeakAllocatedBytes, AllocatedBytes);
+        Memory.Add(category, AllocationSize(buffer.Bytes));
         return buffer;
     }
 
@@ -117,6 +125,12 @@ public abstract partial class Device : IDisposable
     {
     }
 
+    /// <summary>Bytes that the allocator takes for a buffer of <paramref name="bytes"/>: its rounding, which the memory plan counts too.</summary>
+    protected internal virtual long AllocationSize(long bytes) => bytes;
+
     /// <summary>A backend's buffer calls this once when its memory is given back.</summary>
-    protected internal void NoteReleased(long bytes) => AllocatedBytes -= bytes;
+    protected internal void NoteReleased(DeviceBuffer buffer) => Memory.Add(buffer.Category, -AllocationSize(buffer.Bytes));
+
+    /// <summary>A backend calls this when scratch of its own, outside any buffer, has grown, or shrunk where negative.</summary>
+    protected internal void NoteScratch(long bytes) => Memory.Add(MemoryCategory.Scratch, bytes);
 }

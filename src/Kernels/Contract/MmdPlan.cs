@@ -25,10 +25,10 @@ public sealed class MmdPlan : IDisposable
         positions = new int[maxRows];
         positionStart = new int[maxRows + 1];
         pairIds = new int[maxPairs];
-        PairCapacity = device.AllocateIndices(maxRows, "batch");
-        PositionCapacity = device.AllocateIndices(maxRows, "batch");
-        PairIdCapacity = device.AllocateIndices(maxPairs, "batch");
-        Scratch = device.Allocate(BufferKind.Scalar, device.MmdScratchLength(maxPairs, maxRows), "workspace");
+        PairCapacity = device.AllocateIndices(maxRows, MemoryCategory.Batch);
+        PositionCapacity = device.AllocateIndices(maxRows, MemoryCategory.Batch);
+        PairIdCapacity = device.AllocateIndices(maxPairs, MemoryCategory.Batch);
+        Scratch = device.Allocate(BufferKind.Scalar, device.MmdScratchLength(maxPairs, maxRows), MemoryCategory.Noise);
     }
 
     /// <summary>B.</summary>

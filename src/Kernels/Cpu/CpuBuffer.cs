@@ -30,7 +30,7 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
         if (memory is null) return;
         NativePages.Free(memory);
         memory = null;
-        Device.NoteReleased(Bytes);
+        Device.NoteReleased(this);
     }
 }
 
@@ -41,17 +41,23 @@ internal static unsafe partial class NativePages
     private const int HugePage = 2 << 20;
     private const int AdviseHugePages = 14; // MADV_HUGEPAGE
 
+    /// <summary>Bytes that <see cref="TryAllocate"/> takes: whole cache lines, whole huge pages where they may be used.</summary>
+    public static long SizeOf(long bytes)
+    {
+        long alignment = Alignment(bytes);
+        return (Math.Max(bytes, 1) + alignment - 1) & ~(alignment - 1);
+    }
+
     /// <summary>At least one cache line of zeros; false where the machine has not that much memory.</summary>
     public static bool TryAllocate(long bytes, out void* memory)
     {
         memory = null;
         if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) return false;
-        bool large = bytes >= 2 * HugePage;
-        nuint alignment = large ? (nuint)HugePage : CacheLine;
-        nuint size = ((nuint)Math.Max(bytes, 1) + alignment - 1) & ~(alignment - 1);
+        bool large = Alignment(bytes) == HugePage;
+        nuint size = (nuint)SizeOf(bytes);
         try
         {
-            memory = NativeMemory.AlignedAlloc(size, alignment);
+            memory = NativeMemory.AlignedAlloc(size, (nuint)Alignment(bytes));
         }
         catch (OutOfMemoryException)
         {
@@ -64,6 +70,8 @@ internal static unsafe partial class NativePages
     }
 
     public static void Free(void* memory) => NativeMemory.AlignedFree(memory);
+
+    private static int Alignment(long bytes) => bytes >= 2 * HugePage ? HugePage : CacheLine;
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int Advise(void* start, nuint length, int advice);

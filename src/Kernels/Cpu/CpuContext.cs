@@ -2,18 +2,29 @@ using System.Runtime.InteropServices;
 
 namespace RepNoise.Kernels.Cpu;
 
-/// <summary>What the kernels of one device share: the thread team and scratch memory that grows when shapes grow.</summary>
+/// <summary>
+/// What the kernels of one device share: the thread team and scratch memory that grows when shapes grow. A dry context plans:
+/// it counts the scratch that kernels ask for, hands out null pointers, and its team runs no part. So kernels touch memory
+/// only in the parts that they give to the team.
+/// </summary>
 internal sealed unsafe class CpuContext : IDisposable
 {
+    private readonly Action<long> noteScratch;
+    private readonly bool isDry;
     private readonly float** perWorker;
+    private readonly float** shared;
     private long perWorkerFloats;
-    private float* shared;
     private long sharedFloats;
 
-    public CpuContext(int threads)
+    /// <param name="threads">Threads; 0 takes one for every core.</param>
+    /// <param name="noteScratch">Told by how many bytes the scratch has grown, or shrunk where negative.</param>
+    /// <param name="isDry">True for planning.</param>
+    public CpuContext(int threads, Action<long> noteScratch, bool isDry = false)
     {
-        Team = new ThreadTeam(threads);
-        perWorker = (float**)NativeMemory.AllocZeroed((nuint)Team.Size, (nuint)sizeof(float*));
+        (this.noteScratch, this.isDry) = (noteScratch, isDry);
+        Team = new ThreadTeam(threads, isDry);
+        perWorker = (float**)NativeMemory.AllocZeroed((nuint)Team.Size + 1, (nuint)sizeof(float*));
+        shared = perWorker + Team.Size;
     }
 
     public ThreadTeam Team { get; }
@@ -21,37 +32,45 @@ internal sealed unsafe class CpuContext : IDisposable
     /// <summary>One pointer a worker to memory of its own, at least <paramref name="floats"/> long. Valid until the next call.</summary>
     public float** PerWorker(long floats)
     {
-        if (floats <= perWorkerFloats) return perWorker;
-        perWorkerFloats = 0;
-        for (int worker = 0; worker < Team.Size; worker++) Replace(ref perWorker[worker], floats);
-        perWorkerFloats = floats;
+        if (floats > perWorkerFloats) Grow(perWorker, Team.Size, ref perWorkerFloats, floats);
         return perWorker;
     }
 
     /// <summary>Memory that an operation's parts share, at least <paramref name="floats"/> long. Valid until the next call.</summary>
     public float* Shared(long floats)
     {
-        if (floats <= sharedFloats) return shared;
-        sharedFloats = 0;
-        Replace(ref shared, floats);
-        sharedFloats = floats;
-        return shared;
+        if (floats > sharedFloats) Grow(shared, 1, ref sharedFloats, floats);
+        return *shared;
     }
 
     public void Dispose()
     {
         Team.Dispose();
-        for (int worker = 0; worker < Team.Size; worker++) NativePages.Free(perWorker[worker]);
+        for (int i = 0; i <= Team.Size; i++) NativePages.Free(perWorker[i]);
         NativeMemory.Free(perWorker);
-        NativePages.Free(shared);
     }
 
-    private static void Replace(ref float* memory, long floats)
+    /// <summary>Gives the old areas back before it takes new ones, so that both never exist together.</summary>
+    private void Grow(float** areas, int count, ref long held, long floats)
     {
-        NativePages.Free(memory);
-        memory = null;
-        if (!NativePages.TryAllocate(checked(floats * sizeof(float)), out void* pages))
-            throw new DeviceException(CpuDevice.DeviceName, $"{floats} floats of scratch are more than this machine has memory for", "Free memory");
-        memory = (float*)pages;
+        for (int i = 0; i < count; i++)
+        {
+            NativePages.Free(areas[i]);
+            areas[i] = null;
+        }
+
+        if (held > 0) noteScratch(-count * Bytes(held));
+        held = 0;
+        for (int i = 0; i < count && !isDry; i++)
+        {
+            if (!NativePages.TryAllocate(checked(floats * sizeof(float)), out void* pages))
+                throw new DeviceException(CpuDevice.DeviceName, $"{floats} floats of scratch are more than this machine has memory for", "Free memory");
+            areas[i] = (float*)pages;
+        }
+
+        held = floats;
+        noteScratch(count * Bytes(held));
     }
+
+    private static long Bytes(long floats) => NativePages.SizeOf(checked(floats * sizeof(float)));
 }

@@ -14,6 +14,7 @@ public sealed unsafe partial class CpuDevice : Device
 
     private const int MaxThreads = 1024;
 
+    private readonly DeviceOptions options;
     private readonly CpuContext context;
     private readonly CpuKernels kernels;
     private bool isDisposed;
@@ -24,7 +25,8 @@ public sealed unsafe partial class CpuDevice : Device
     {
         if (options.Threads is < 0 or > MaxThreads)
             throw new DeviceException(DeviceName, $"{options.Threads} threads are asked for", $"Use 1 to {MaxThreads}, or 0 for all cores");
-        context = new CpuContext(options.Threads);
+        this.options = options;
+        context = new CpuContext(options.Threads, NoteScratch);
         try
         {
             kernels = new CpuKernels(context, options.Kernels);
@@ -53,8 +55,12 @@ public sealed unsafe partial class CpuDevice : Device
         _ => NumberFormat.Float32,
     };
 
+    public override PlanningDevice CreatePlanningDevice() => new CpuPlanningDevice(this, options);
+
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
+
+    protected internal override long AllocationSize(long bytes) => NativePages.SizeOf(bytes);
 
     protected override void Dispose(bool disposing)
     {

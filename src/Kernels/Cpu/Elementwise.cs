@@ -17,6 +17,9 @@ internal abstract unsafe class Elementwise
 
     /// <summary>Sum of all elements, or of their squares, in float64.</summary>
     public abstract double Sum(View values, bool squared);
+
+    /// <summary>Room for the partial sums of a sum, one for each chunk.</summary>
+    public abstract double* Partials(View values);
 }
 
 /// <inheritdoc/>
@@ -38,14 +41,22 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
     public override double Sum(View values, bool squared)
     {
         if (values.Rows == 0 || values.Columns == 0) return 0;
-        long rows = values.IsDense ? 1 : values.Rows;
-        long columns = values.IsDense ? (long)values.Rows * values.Columns : values.Columns;
-        int chunks = checked((int)((columns + ChunkElements - 1) / ChunkElements * rows));
-        double* partial = (double*)context.Shared(2L * chunks);
+        var (rows, columns, chunks) = Cut(values);
+        double* partial = Partials(values);
         context.Team.Run(new SumWork(values, columns, chunks / (int)rows, squared, partial), chunks);
         double sum = 0;
         for (int i = 0; i < chunks; i++) sum += partial[i];
         return sum;
+    }
+
+    public override double* Partials(View values) => (double*)context.Shared(2L * Cut(values).Chunks);
+
+    /// <summary>A matrix, or its elements as one row, in chunks.</summary>
+    private static (long Rows, long Columns, int Chunks) Cut(View values)
+    {
+        long rows = values.IsDense ? 1 : values.Rows;
+        long columns = values.IsDense ? (long)values.Rows * values.Columns : values.Columns;
+        return (rows, columns, checked((int)((columns + ChunkElements - 1) / ChunkElements * rows)));
     }
 
     private readonly struct FillWork(View target, float value) : ISpanWork

@@ -48,6 +48,9 @@ internal abstract unsafe class MmdGaussian
         }
     }
 
+    /// <summary>Room in which each worker draws a block of channels for all pairs.</summary>
+    public abstract float** Draws(int pairs);
+
     /// <summary>See <see cref="Device.MmdGaussianBackward"/>.</summary>
     public abstract void Backward(View dX, double* coefficients, long stride, View x, in MmdBatch batch, double factor);
 
@@ -149,15 +152,17 @@ internal sealed unsafe class MmdGaussian<T>(CpuContext context) : MmdGaussian
     /// <summary>Entries per part of the backward, at least; a part is whole positions.</summary>
     private const int PartEntries = 8;
 
+    public override float** Draws(int pairs) => context.PerWorker((long)pairs * BlockChannels);
+
     protected override void Distances(View x, in MmdBatch batch, double* scratch, int slots)
     {
-        var drawn = context.PerWorker((long)batch.PairCount * BlockChannels);
+        float** drawn = Draws(batch.PairCount);
         context.Team.Run(new DistanceWork(x, batch, scratch, slots, drawn), slots);
     }
 
     public override void Backward(View dX, double* coefficients, long stride, View x, in MmdBatch batch, double factor)
     {
-        var drawn = context.PerWorker((long)batch.PairCount * BlockChannels);
+        float** drawn = Draws(batch.PairCount);
         var work = new GradientWork(dX, coefficients, stride, x, batch, factor, drawn);
         context.Team.Run(work, (batch.RowCount + PartEntries - 1) / PartEntries);
     }

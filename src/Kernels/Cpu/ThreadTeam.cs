@@ -26,6 +26,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     // About 30 microseconds of pause instructions on a 3 GHz machine: longer than the gap between two operations of a step.
     private const int SpinRounds = 60;
 
+    private readonly bool isDry;
     private readonly Thread[] threads;
     private readonly Lock sleepGate = new();
     private readonly SemaphoreSlim wake = new(0);
@@ -39,10 +40,12 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private ExceptionDispatchInfo? failure;
 
     /// <param name="size">Threads, the caller's included; 0 takes one for every core.</param>
-    public ThreadTeam(int size)
+    /// <param name="isDry">True for a team of no threads that runs nothing: for planning.</param>
+    public ThreadTeam(int size, bool isDry = false)
     {
+        this.isDry = isDry;
         Size = size > 0 ? size : Environment.ProcessorCount;
-        threads = new Thread[Size - 1];
+        threads = new Thread[isDry ? 0 : Size - 1];
         for (int i = 0; i < threads.Length; i++)
         {
             int worker = i + 1;
@@ -58,7 +61,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     public void Run<TWork>(TWork item, int count)
         where TWork : unmanaged, IWork
     {
-        if (count <= 0) return;
+        if (count <= 0 || isDry) return;
         if (count == 1 || Size == 1)
         {
             for (int part = 0; part < count; part++) item.Run(part, 0);

@@ -52,6 +52,6 @@ internal sealed class ReferenceBuffer<TReal, TRounding> : DeviceBuffer
     {
         if (released) return;
         released = true;
-        Device.NoteReleased(Bytes);
+        Device.NoteReleased(this);
     }
 }

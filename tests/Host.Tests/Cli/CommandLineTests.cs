@@ -47,7 +47,8 @@ public sealed class CommandLineTests
         Assert.Equal((0.5, 9, 0.9, 7UL, "reference"), (generate.Temperature, generate.TopK, generate.TopP, generate.Seed, generate.Device));
         Assert.Equal(["--x"], FakeProgram.Read<GenerateOptions>("generate", "m", "--prompt=--x").Prompts);
         Assert.Equal(new TokenizeOptions("m", false, true), FakeProgram.Read<TokenizeOptions>("tokenize", "m", "--no-special-tokens", "--decode"));
-        Assert.Equal(new VerifyOptions("m", "v", "cpu", 3), FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3"));
+        Assert.Equal(new VerifyOptions("m", "v", "cpu", 3, true),
+            FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing"));
         Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
         Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
         Assert.Equal("devices", FakeProgram.Read<string>("devices"));

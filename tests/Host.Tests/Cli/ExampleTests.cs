@@ -11,7 +11,7 @@ public sealed class ExampleTests
         Directory.EnumerateFiles(Path.Combine(Root(), "docs"), "*.md", SearchOption.AllDirectories).Append(Path.Combine(Root(), "README.md"))
             .Select(path => Path.GetRelativePath(Root(), path)));
 
-    public static TheoryData<string> Commands => new("defend", "finetune", "generate", "inspect", "tokenize", "verify", "devices", "demo");
+    public static TheoryData<string> Commands => new("defend", "finetune", "generate", "inspect", "tokenize", "verify", "plan", "devices", "demo");
 
     [Theory]
     [MemberData(nameof(Documents))]

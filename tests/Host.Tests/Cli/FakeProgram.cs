@@ -26,6 +26,7 @@ internal sealed class FakeProgram
         Inspect = (options, _, _) => Receive(options),
         Tokenize = (options, _, _) => Receive(options),
         Verify = (options, _, _) => Receive(options),
+        Plan = (options, _, _) => Receive(options),
         Devices = (_, _) => Receive("devices"),
         Demo = (options, _, _) => Receive(options),
     };

@@ -13,6 +13,8 @@ public sealed class VerificationTests
 {
     private static readonly string[] All = ["llama-mha", "llama3-gqa", "qwen2", "qwen3", "mistral", "llama-pad-eos"];
 
+    public static TheoryData<string> ModelNames() => new(Goldens.Reference is null ? Committed() : All);
+
     public static TheoryData<string, string> Models()
     {
         var data = new TheoryData<string, string>();
@@ -45,6 +47,14 @@ public sealed class VerificationTests
     }
 
     [Theory]
+    [MemberData(nameof(ModelNames))]
+    public void Recomputed_layers_are_within_tolerance_too(string model)
+    {
+        var result = TinyWorld.Run("verify", PathOf(model), "--gradient-checkpointing");
+        Assert.True(result.Code == 0, result.Out + result.Error);
+    }
+
+    [Theory]
     [InlineData("vector128")]
     [InlineData("vector256")]
     public void Narrower_vectors_are_within_tolerance_too(string width)
@@ -54,6 +64,36 @@ public sealed class VerificationTests
         using var device = Devices.Create("cpu", new DeviceOptions { Kernels = kernels });
         var report = Verify(Path.Combine(Goldens.Folder, "qwen2"), device);
         Assert.True(report.Passed, Print(report));
+    }
+
+    [Theory]
+    [InlineData("mistral", "")]
+    [InlineData("mistral", ":float32")]
+    [InlineData("qwen2", "")]
+    [InlineData("qwen2", ":float32")]
+    public void The_cuda_devices_are_within_tolerance(string model, string format)
+    {
+        var refusals = Devices.List().ToDictionary(device => device.Name, device => device.Refusal);
+        Assert.SkipWhen(refusals["cuda"] is not null && refusals["cuda:sim"] is not null, $"{refusals["cuda"]}; {refusals["cuda:sim"]}");
+        var report = Verify(Path.Combine(Goldens.Folder, model), (refusals["cuda"] is null ? "cuda" : "cuda:sim") + format);
+        Assert.True(report.Passed, Print(report));
+        Assert.True(report.Rows.Sum(r => r.Tensors) > 150, "too few values were compared");
+    }
+
+    [Fact]
+    public void A_bfloat16_device_is_judged_by_the_naive_loops()
+    {
+        var (found, naive) = (new VerificationReport(), new VerificationReport());
+        foreach (var (report, share) in new[] { (found, 1.0), (naive, 0.4) })
+        {
+            report.Add("logits", "logits", 0.1 * share, Tolerances.Logits);
+            report.Add("ce.grad", "ce.grad.a", 0.1 * share, Tolerances.Gradient);
+            report.Add("ce.loss", "ce.loss", 0.001, Tolerances.Loss);
+            report.Add("greedy_ids", "greedy_ids", share > 0.5 ? 1 : 0, 0);
+        }
+
+        var judged = found.WithBFloat16Tolerances(naive);
+        Assert.Equal([false, true, true, true], judged.Rows.Select(row => row.Passed));
     }
 
     [Fact]
@@ -86,8 +126,7 @@ public sealed class VerificationTests
     {
         using var folder = ModelFolder.Open(path);
         using var values = new ReferenceValues(Path.Combine(path, "values.safetensors"));
-        using var verifier = new Verifier(folder.Config, folder.Read, values, device);
-        return verifier.Run();
+        return Verifier.Verify(folder.Config, folder.Read, values, device);
     }
 
     private static string Print(VerificationReport report)

@@ -14,7 +14,7 @@ internal static class ForwardPass
         using var plan = new AttentionPlan(device, 1, ids.Length);
         plan.Load([new AttentionSegment { QueryRow = 0, QueryCount = ids.Length, KeyRow = 0, KeyCount = ids.Length }],
             [.. Enumerable.Range(0, ids.Length)]);
-        var deviceIds = device.AllocateIndices(ids.Length, "batch");
+        var deviceIds = device.AllocateIndices(ids.Length, MemoryCategory.Batch);
         device.Upload(ids, deviceIds);
         model.Forward(deviceIds, plan);
         var logits = device.AllocateTensor(BufferKind.Compute, ids.Length, parameters.Config.VocabSize, "workspace");

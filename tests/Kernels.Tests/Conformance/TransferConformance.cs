@@ -18,11 +18,15 @@ public abstract class TransferConformance : Conformance
         device.Fill(first, 3);
         long bytes = first.Buffer.Bytes;
         Assert.Equal(5 * 123 * device.FormatOf(kind).Size(), bytes);
-        Assert.Equal(bytes, device.AllocatedBytes);
+        long taken = device.AllocationSize(bytes);
+        Assert.InRange(taken, bytes, bytes + 4096);
+        Assert.Equal(taken, device.AllocatedBytes);
+        Assert.Equal(taken, device.Memory["test"]);
         first.Buffer.Dispose();
         first.Buffer.Dispose();
         Assert.Equal(0, device.AllocatedBytes);
-        Assert.Equal(bytes, device.PeakAllocatedBytes);
+        Assert.Equal(taken, device.PeakAllocatedBytes);
+        Assert.Equal(taken, device.Memory.AtPeak["test"]);
 
         var again = device.AllocateTensor(kind, 5, 123, "test");
         var values = new double[5 * 123];

@@ -78,7 +78,7 @@ public abstract class Conformance
                 }
             }
 
-            Assert.Equal(0, device.AllocatedBytes);
+            Assert.Equal(device.Memory[MemoryCategory.Scratch], device.AllocatedBytes);
         }
     }
 

@@ -12,30 +12,15 @@ internal static class DefendHandler
     public static int Run(DefendRun run, Terminal terminal, CancellationToken stop)
     {
         using var session = new TrainingSession(run, new FolderSource(ModelFolder.Open(run.Model!)), terminal);
-        CheckNoiseLayers(run.Arguments.NoiseLayers, session.LayerCount);
+        Handling.CheckNoiseLayers(run.Arguments.NoiseLayers, session.LayerCount);
         var pairs = ReadPairs(run, session, terminal);
         var retain = run.Retain is null ? [] : ReadRetain(run, run.Retain, session);
         return session.Train(parameters => new PairObjective(parameters, pairs, retain, session.PadId, run.Arguments), stop);
     }
 
-    private static void CheckNoiseLayers((int First, int Last)? range, int layers)
-    {
-        if (range is var (first, last) && last >= layers)
-            throw new InputException("repnoise_noise_layers", $"it is {first}-{last}", $"layers 0-{layers - 1}, which the model has",
-                "name layers of this model, or all");
-    }
-
     private static IReadOnlyList<TokenPair> ReadPairs(DefendRun run, TrainingSession session, Terminal terminal)
     {
-        var options = new PairOptions
-        {
-            Layout = run.PairFormat,
-            PromptField = run.PromptField,
-            HarmfulField = run.HarmfulField,
-            HarmlessField = run.HarmlessField,
-            Template = Handling.TemplateOf(run),
-        };
-        var data = PairReader.Read(run.Pairs!, options);
+        var data = PairReader.Read(run.Pairs!, Handling.PairOptionsOf(run));
         if (data.PromptMismatches > 0)
         {
             terminal.Error.WriteLine(
@@ -50,14 +35,7 @@ internal static class DefendHandler
 
     private static IReadOnlyList<TokenExample> ReadRetain(DefendRun run, string path, TrainingSession session)
     {
-        var options = new ExampleOptions
-        {
-            TextField = run.TextField,
-            PromptField = run.PromptField,
-            AnswerField = run.AnswerField,
-            Template = Handling.TemplateOf(run),
-        };
-        var data = ExampleReader.Read(path, options);
+        var data = ExampleReader.Read(path, Handling.ExampleOptionsOf(run));
         var (examples, summary) = ExampleTokenizer.Tokenize(data.Examples, session.Encode, session.Tokenization(completionOnly: true));
         session.Describe("retain", path, summary, data.HarmlessRows);
         return examples;

@@ -14,14 +14,7 @@ internal static class FinetuneHandler
             ? new ScratchSource(config, run.Model!, run.Arguments.Seed)
             : new FolderSource(ModelFolder.Open(run.Model!));
         using var session = new TrainingSession(run, source, terminal);
-        var options = new ExampleOptions
-        {
-            TextField = run.TextField,
-            PromptField = run.PromptField,
-            AnswerField = run.AnswerField,
-            Template = Handling.TemplateOf(run),
-        };
-        var data = ExampleReader.Read(run.Data!, options);
+        var data = ExampleReader.Read(run.Data!, Handling.ExampleOptionsOf(run));
         var tokenization = session.Tokenization(run.Arguments.CompletionOnlyLoss);
         var (examples, summary) = ExampleTokenizer.Tokenize(data.Examples, session.Encode, tokenization);
         session.Describe("texts", run.Data!, summary, data.HarmlessRows);

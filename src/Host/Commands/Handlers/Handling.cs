@@ -19,6 +19,7 @@ internal static class Handling
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
+        Plan = PlanHandler.Run,
         Devices = DevicesHandler.Run,
         Demo = DemoHandler.Run,
     };
@@ -39,6 +40,36 @@ internal static class Handling
 
     /// <summary>The text template that a run names, or null.</summary>
     public static Template? TemplateOf(TrainingRun run) => run.Template is null ? null : Template.Parse(run.Template);
+
+    /// <summary>How a run's file of pairs is read.</summary>
+    public static PairOptions PairOptionsOf(DefendRun run) => new()
+    {
+        Layout = run.PairFormat,
+        PromptField = run.PromptField,
+        HarmfulField = run.HarmfulField,
+        HarmlessField = run.HarmlessField,
+        Template = TemplateOf(run),
+    };
+
+    /// <summary>How a run's files of texts are read.</summary>
+    public static ExampleOptions ExampleOptionsOf(TrainingRun run) => new()
+    {
+        TextField = run.TextField,
+        PromptField = run.PromptField,
+        AnswerField = run.AnswerField,
+        Template = TemplateOf(run),
+    };
+
+    /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
+    public static int PadIdOf(ModelConfig config) => config.PadTokenId ?? (config.EosTokenIds.Count > 0 ? config.EosTokenIds[0] : 0);
+
+    /// <summary>Refuses layers of the noise term that the model does not have.</summary>
+    public static void CheckNoiseLayers((int First, int Last)? range, int layers)
+    {
+        if (range is var (first, last) && last >= layers)
+            throw new InputException("repnoise_noise_layers", $"it is {first}-{last}", $"layers 0-{layers - 1}, which the model has",
+                "name layers of this model, or all");
+    }
 
     public static DType? DTypeOf(SaveDtype choice) => choice switch
     {

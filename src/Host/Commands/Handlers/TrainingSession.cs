@@ -41,7 +41,7 @@ internal sealed class TrainingSession : IDisposable
     }
 
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
-    public int PadId => source.Config.PadTokenId ?? (source.Config.EosTokenIds.Count > 0 ? source.Config.EosTokenIds[0] : 0);
+    public int PadId => Handling.PadIdOf(source.Config);
 
     public int LayerCount => source.Config.NumHiddenLayers;
 

@@ -20,6 +20,18 @@ public static class Tolerances
     /// <summary>The same weights less where they started: <c>norm(difference) / norm(update)</c>.</summary>
     public const double Update = 3e-2;
 
+    /// <summary>On a bfloat16 device: how many times the naive loops' error in that format is allowed.</summary>
+    public const double BFloat16Forward = 2;
+
+    /// <inheritdoc cref="BFloat16Forward"/>
+    public const double BFloat16Backward = 3;
+
+    /// <summary>What is allowed where the naive loops were lucky: one rounding to bfloat16.</summary>
+    public const double BFloat16Floor = 1.0 / 256;
+
+    /// <summary>Greedy tokens that may differ although the naive loops' do not: two logits closer than bfloat16 can tell.</summary>
+    public const double BFloat16Tokens = 1;
+
     /// <summary>Median absolute difference over the learning rate: what weight decay would show in.</summary>
     public const double Median = 1e-3;
 }

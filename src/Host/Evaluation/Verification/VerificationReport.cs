@@ -39,6 +39,26 @@ public sealed class VerificationReport
         rows[at] = worse ? row with { Worst = tensor, Error = error } : row;
     }
 
+    /// <summary>
+    /// This report with the tolerances of a bfloat16 device: of each kind, a multiple of the worst error that the naive loops make
+    /// in that format. Rounding every activation to eight bits leaves errors that no bound for float32 could describe.
+    /// </summary>
+    /// <param name="naive">The same comparisons on device <c>reference:bfloat16</c>.</param>
+    public VerificationReport WithBFloat16Tolerances(VerificationReport naive)
+    {
+        var report = new VerificationReport();
+        foreach (var row in rows)
+        {
+            double error = naive.rows.Find(r => r.Kind == row.Kind && r.Tolerance.Equals(row.Tolerance))?.Error ?? 0;
+            bool backward = row.Kind.EndsWith(".grad", StringComparison.Ordinal) || row.Kind.StartsWith("adamw", StringComparison.Ordinal);
+            double floor = row.Tolerance == 0 ? Tolerances.BFloat16Tokens : Tolerances.BFloat16Floor;
+            double factor = backward ? Tolerances.BFloat16Backward : Tolerances.BFloat16Forward;
+            report.rows.Add(row with { Tolerance = Math.Max(floor, factor * error) });
+        }
+
+        return report;
+    }
+
     /// <summary>Compares a tensor by relative norm of the difference.</summary>
     public void Compare(string kind, string tensor, ReadOnlySpan<double> actual, ReadOnlySpan<double> expected, double tolerance) =>
         Add(kind, tensor, RelativeError(actual, expected), tolerance);

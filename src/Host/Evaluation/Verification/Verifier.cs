@@ -18,17 +18,30 @@ public sealed class Verifier : IDisposable
     private readonly Transformer model;
     private readonly TensorReader weights;
 
+    /// <summary>Every comparison on a device, by the tolerances of its number format.</summary>
+    /// <inheritdoc cref="Verifier(ModelConfig, TensorReader, ReferenceValues, Device, bool)"/>
+    public static VerificationReport Verify(ModelConfig config, TensorReader weights, ReferenceValues values, Device device, bool recomputesLayers = false)
+    {
+        using var verifier = new Verifier(config, weights, values, device, recomputesLayers);
+        var report = verifier.Run();
+        if (device.FormatOf(BufferKind.Compute) != NumberFormat.BFloat16) return report;
+        using var loops = Devices.Create("reference:bfloat16");
+        using var naive = new Verifier(config, weights, values, loops, recomputesLayers);
+        return report.WithBFloat16Tolerances(naive.Run());
+    }
+
     /// <param name="config">The model's configuration.</param>
     /// <param name="weights">Its weights.</param>
     /// <param name="values">What to compare with.</param>
     /// <param name="device">Where to compute.</param>
-    public Verifier(ModelConfig config, TensorReader weights, ReferenceValues values, Device device)
+    /// <param name="recomputesLayers">True checks the backward that recomputes each layer.</param>
+    public Verifier(ModelConfig config, TensorReader weights, ReferenceValues values, Device device, bool recomputesLayers = false)
     {
         (this.values, this.device, this.weights) = (values, device, weights);
         var (pairs, length) = (values.Harmful.Batch, values.Harmful.Length);
         parameters = new ModelParameters(config, device, ParameterUse.Training);
         parameters.Load(weights);
-        model = new Transformer(parameters, 2 * pairs * length, length, ParameterUse.Training);
+        model = new Transformer(parameters, 2 * pairs * length, length, ParameterUse.Training, recomputesLayers);
     }
 
     public VerificationReport Report { get; } = new();
@@ -67,7 +80,7 @@ public sealed class Verifier : IDisposable
         CompareGradients("ce.grad", _ => 1, report);
         for (int l = 0; l <= model.Config.NumHiddenLayers; l++)
             Compare("hidden", $"hidden.{l}", Download(l < model.Config.NumHiddenLayers ? model.Hidden(l) : model.FinalNormed), Tolerances.Hidden);
-        var logits = device.AllocateTensor(BufferKind.Compute, model.Rows, model.Config.VocabSize, "workspace");
+        var logits = device.AllocateTensor(BufferKind.Compute, model.Rows, model.Config.VocabSize, MemoryCategory.Logits);
         model.Logits(logits, model.FinalNormed);
         Compare("logits", "logits", Download(logits), Tolerances.Logits);
         logits.Buffer.Dispose();
@@ -216,7 +229,7 @@ public sealed class Verifier : IDisposable
             var rows = new double[packed.MmdCount * width];
             for (int r = 0; r < packed.MmdCount; r++)
                 all.AsSpan((packed.MmdPairs[r] * length + packed.MmdPositions[r]) * width, width).CopyTo(rows.AsSpan(r * width));
-            var tensor = owner.device.AllocateTensor(BufferKind.State, packed.MmdCount, width, "batch");
+            var tensor = owner.device.AllocateTensor(BufferKind.State, packed.MmdCount, width, MemoryCategory.Noise);
             owner.device.Upload(rows, tensor);
             return tensor;
         }

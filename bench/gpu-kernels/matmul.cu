@@ -1,0 +1,313 @@
+// Matrix products: checks against a plain product in double, times beside cuBLAS.
+#include "kit.cuh"
+
+namespace {
+
+// C = op(A) op(B) + bias (+ before), in double.
+template <typename T>
+__global__ void plain_matmul(double* c, double* size, const T* a, const T* b, const T* bias, int form, int M, int N, int K, int64_t lda, int64_t ldb) {
+  int n = blockIdx.x * 16 + threadIdx.x, m = blockIdx.y * 16 + threadIdx.y;
+  if (m >= M || n >= N) return;
+  double sum = 0, absolute = 0;
+  for (int k = 0; k < K; ++k) {
+    double x = to_float(form == 2 ? a[k * lda + m] : a[m * lda + k]), y = to_float(form == 1 ? b[n * ldb + k] : b[k * ldb + n]);
+    sum += x * y;
+    absolute += fabs(x * y);
+  }
+  c[static_cast<int64_t>(m) * N + n] = sum + (bias ? static_cast<double>(to_float(bias[n])) : 0.0);
+  size[static_cast<int64_t>(m) * N + n] = absolute;
+}
+
+const char* const FormNames[] = {"nn", "nt", "tn"};
+
+struct Product {
+  int form, M, N, K;
+  bool floatOut, accumulate, bias;
+  int padding = 0;  // elements that rows of all matrices are longer than they need be
+
+  int rows_a() const { return form == 2 ? K : M; }
+  int columns_a() const { return form == 2 ? M : K; }
+  int rows_b() const { return form == 1 ? N : K; }
+  int columns_b() const { return form == 1 ? K : N; }
+  int64_t lda() const { return columns_a() + padding; }
+  int64_t ldb() const { return columns_b() + padding; }
+  int64_t ldc() const { return N + padding; }
+  double flops() const { return 2.0 * M * N * K; }
+};
+
+struct Variant {
+  std::string name;
+  int blockM, blockN, blockK, threads, sharedBytes;
+  bool warpgroup = false;
+  const Module* module = nullptr;  // where it is not the shipped one
+};
+
+template <typename T>
+struct Operands {
+  DeviceArray<T> a, b, bias;
+  DeviceArray<float> c, before, workspace;
+
+  explicit Operands(const Product& p)
+      : a(p.rows_a() * p.lda()), b(p.rows_b() * p.ldb()), bias(p.N), c(p.M * p.ldc()), before(p.M * p.ldc()),
+        workspace(static_cast<size_t>(p.M) * ((p.N + 3) / 4 * 4) * (static_cast<size_t>(p.M) * p.N <= (1 << 22) ? 16 : 0)) {
+    fill_array(a, 1);
+    fill_array(b, 2);
+    fill_array(bias, 3);
+    // Values of C's type, or half of them would be no numbers.
+    if (p.floatOut || sizeof(T) == 4) {
+      fill_array(before, 4);
+    } else {
+      fill<<<1024, 256>>>(reinterpret_cast<Bf16*>(before.data), before.count * 2, 4, 1.f);
+    }
+  }
+};
+
+// Boxes as the kernels of sm90/matmul.cu read them: 64 contiguous values by all rows, or by the tile's 64 of K.
+CUtensorMap tensor_map(const Bf16* data, int rows, int columns, int64_t stride, int boxRows) {
+  CUtensorMap map;
+  cuuint64_t sizes[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)}, strides[] = {static_cast<cuuint64_t>(stride * 2)};
+  cuuint32_t box[] = {64, static_cast<cuuint32_t>(boxRows)}, steps[] = {1, 1};
+  CHECK(DRIVER(cuTensorMapEncodeTiled)(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<Bf16*>(data), sizes, strides, box, steps,
+                               CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE));
+  return map;
+}
+
+// One product in one variant, K in `parts`.
+template <typename T>
+std::function<void()> matmul_call(const Module& module, const Variant& v, const Product& p, Operands<T>& x, int parts) {
+  const char* type = sizeof(T) == 2 ? "bf16" : "f32";
+  int perPart = parts == 1 ? p.K : ((p.K + parts - 1) / parts + v.blockK - 1) / v.blockK * v.blockK;
+  parts = (p.K + perPart - 1) / perPart;
+  int tiles = (p.M + v.blockM - 1) / v.blockM * ((p.N + v.blockN - 1) / v.blockN);
+  int flags = (p.accumulate ? 1 : 0) | (p.floatOut || sizeof(T) == 4 ? 2 : 0);
+  int64_t workspaceStride = (p.N + 3) / 4 * 4, partStride = parts > 1 ? workspaceStride * p.M : 0;
+  if (parts > 1 && x.workspace.count < static_cast<size_t>(partStride) * parts) fail("workspace");
+  const Module& from = v.module ? *v.module : module;
+  CUfunction f = from.function(std::string("matmul_") + FormNames[p.form] + "_" + v.name + "_" + type, v.sharedBytes);
+  T* bias = p.bias ? x.bias.data : nullptr;
+  T* noBias = nullptr;
+  void *c = x.c.data, *target = parts > 1 ? static_cast<void*>(x.workspace.data) : c;
+  int64_t ldTarget = parts > 1 ? workspaceStride : p.ldc();
+  CUfunction combine = parts > 1 ? module.function(std::string("matmul_combine_") + type, 0) : nullptr;
+  std::function<void()> main;
+  if (v.warpgroup) {
+    if constexpr (sizeof(T) == 2) {
+      CUtensorMap a = tensor_map(x.a.data, p.rows_a(), p.columns_a(), p.lda(), p.form == 2 ? 64 : v.blockM);
+      CUtensorMap b = tensor_map(x.b.data, p.rows_b(), p.columns_b(), p.ldb(), p.form == 1 ? v.blockN : 64);
+      int blocks = std::min(tiles * parts, multiprocessors());
+      main = [=] {
+        launch(f, dim3(blocks), v.threads, v.sharedBytes, a, b, target, parts > 1 ? noBias : bias, p.M, p.N, p.K, ldTarget, partStride, perPart,
+               parts, parts > 1 ? 2 : flags);
+      };
+    }
+  } else {
+    const T *a = x.a.data, *b = x.b.data;
+    main = [=] {
+      launch(f, dim3(tiles, parts), v.threads, v.sharedBytes, a, b, target, parts > 1 ? noBias : bias, p.M, p.N, p.K, p.lda(), p.ldb(), ldTarget,
+             partStride, perPart, parts > 1 ? 2 : flags);
+    };
+  }
+  if (parts == 1) return main;
+  const float* workspace = x.workspace.data;
+  return [=] {
+    main();
+    launch(combine, dim3((p.N + 1023) / 1024, p.M), 256, 0, workspace, c, bias, p.M, p.N, parts, workspaceStride, partStride, p.ldc(), flags);
+  };
+}
+
+// Largest error relative to what rounding allows: fp32 sums of the products' sizes, and bf16's last bit of the result. Repeats
+// must agree to the bit.
+template <typename T>
+bool check_matmul(const Module& module, const Variant& v, const Product& p, int parts, double eps) {
+  Operands<T> x(p);
+  DeviceArray<double> expected(static_cast<size_t>(p.M) * p.N), size(expected.count);
+  plain_matmul<<<dim3((p.N + 15) / 16, (p.M + 15) / 16), dim3(16, 16)>>>(expected.data, size.data, x.a.data, x.b.data, p.bias ? x.bias.data : nullptr,
+                                                                        p.form, p.M, p.N, p.K, p.lda(), p.ldb());
+  bool floats = p.floatOut || sizeof(T) == 4;
+  size_t bytes = p.M * p.ldc() * (floats ? 4 : 2);
+  auto call = matmul_call(module, v, p, x, parts);
+  std::vector<std::vector<unsigned char>> results;
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    CHECK(cudaMemcpy(x.c.data, x.before.data, bytes, cudaMemcpyDeviceToDevice));
+    call();
+    CHECK(cudaDeviceSynchronize());
+    results.emplace_back(bytes);
+    CHECK(cudaMemcpy(results.back().data(), x.c.data, bytes, cudaMemcpyDeviceToHost));
+  }
+  std::vector<unsigned char> before(bytes);
+  std::vector<double> want(expected.count), sizes(expected.count);
+  CHECK(cudaMemcpy(before.data(), x.before.data, bytes, cudaMemcpyDeviceToHost));
+  CHECK(cudaMemcpy(want.data(), expected.data, want.size() * 8, cudaMemcpyDeviceToHost));
+  CHECK(cudaMemcpy(sizes.data(), size.data, want.size() * 8, cudaMemcpyDeviceToHost));
+  auto at = [&](const std::vector<unsigned char>& from, int64_t i) {
+    float f;
+    if (floats) {
+      std::memcpy(&f, from.data() + i * 4, 4);
+    } else {
+      uint32_t bits = 0;
+      std::memcpy(reinterpret_cast<char*>(&bits) + 2, from.data() + i * 2, 2);
+      std::memcpy(&f, &bits, 4);
+    }
+    return static_cast<double>(f);
+  };
+  double worst = 0;
+  for (int m = 0; m < p.M; ++m) {
+    for (int n = 0; n < p.ldc(); ++n) {
+      int64_t i = m * p.ldc() + n;
+      double got = at(results[0], i), old = at(before, i);
+      if (n >= p.N) {
+        if (got != old) worst = 1e9;
+        continue;
+      }
+      double exact = want[static_cast<size_t>(m) * p.N + n] + (p.accumulate ? old : 0), budget = eps * (sizes[static_cast<size_t>(m) * p.N + n] + 1);
+      if (!floats) budget += std::fabs(exact) * (1.0 / 250);
+      double error = std::fabs(got - exact) / budget;
+      if (!(error <= worst)) worst = error < 1e9 ? error : 1e9;
+    }
+  }
+  bool repeats = results[0] == results[1], ok = worst <= 1 && repeats;
+  std::printf("{\"op\": \"matmul\", \"check\": true, \"variant\": \"%s\", \"form\": \"%s\", \"dtype\": \"%s\", \"shape\": [%d, %d, %d], \"parts\": %d, "
+              "\"float_out\": %d, \"accumulate\": %d, \"bias\": %d, \"padding\": %d, \"error_share\": %.4f, \"repeats\": %s, \"ok\": %s}\n",
+              v.name.c_str(), FormNames[p.form], sizeof(T) == 2 ? "bf16" : "float32", p.M, p.N, p.K, parts, p.floatOut, p.accumulate, p.bias, p.padding,
+              worst, repeats ? "true" : "false", ok ? "true" : "false");
+  std::fflush(stdout);
+  return ok;
+}
+
+// The three calls of cuBLAS that this needs, from the library that the variable CUBLAS names; its types by number.
+struct Cublas {
+  void* handle = nullptr;
+  int (*gemm)(void*, int, int, int, int, int, const void*, const void*, int, int, const void*, int, int, const void*, void*, int, int, int, int) = nullptr;
+
+  Cublas() {
+    const char* path = std::getenv("CUBLAS");
+    void* library = path ? dlopen(path, RTLD_NOW) : nullptr;
+    if (!library) return;
+    auto create = reinterpret_cast<int (*)(void**)>(symbol(library, "cublasCreate_v2"));
+    auto setWorkspace = reinterpret_cast<int (*)(void*, void*, size_t)>(symbol(library, "cublasSetWorkspace_v2"));
+    gemm = reinterpret_cast<decltype(gemm)>(symbol(library, "cublasGemmEx"));
+    static DeviceArray<char> workspace(64 << 20);
+    if (create(&handle) != 0 || setWorkspace(handle, workspace.data, workspace.count) != 0) fail("cuBLAS");
+  }
+};
+
+// Milliseconds of cuBLAS, 0 where it is not there.
+template <typename T>
+double cublas_time(const Product& p, Operands<T>& x) {
+  static Cublas cublas;
+  if (!cublas.gemm) return 0;
+  constexpr int Normal = 0, Transposed = 1, Float = 0, BFloat16 = 14, SumsInFloat = 68, DefaultAlgorithm = -1;
+  float one = 1, beta = p.accumulate ? 1.f : 0.f;
+  // Row-major C = A B is column-major C^T = B^T A^T.
+  int opB = p.form == 1 ? Transposed : Normal, opA = p.form == 2 ? Transposed : Normal;
+  int in = sizeof(T) == 2 ? BFloat16 : Float, out = p.floatOut || sizeof(T) == 4 ? Float : BFloat16;
+  return milliseconds([&] {
+    if (cublas.gemm(cublas.handle, opB, opA, p.N, p.M, p.K, &one, x.b.data, in, static_cast<int>(p.ldb()), x.a.data, in, static_cast<int>(p.lda()), &beta,
+                    x.c.data, out, static_cast<int>(p.ldc()), SumsInFloat, DefaultAlgorithm) != 0)
+      fail("cublasGemmEx");
+  });
+}
+
+template <typename T>
+void time_matmul(const Module& module, const std::vector<Variant>& variants, const Product& p) {
+  if (checkOnly) return;
+  Operands<T> x(p);
+  double peer = cublas_time(p, x);
+  for (const Variant& v : variants) {
+    int tiles = (p.M + v.blockM - 1) / v.blockM * ((p.N + v.blockN - 1) / v.blockN);
+    for (int parts : {1, 2, 4, 8}) {
+      // Splits only where one part leaves multiprocessors idle.
+      if (parts > 1 && (tiles * parts > 2 * multiprocessors() || p.K / parts < 256 || x.workspace.count == 0)) break;
+      double ms = milliseconds(matmul_call(module, v, p, x, parts));
+      std::printf("{\"op\": \"matmul\", \"variant\": \"%s\", \"form\": \"%s\", \"dtype\": \"%s\", \"shape\": [%d, %d, %d], \"parts\": %d, \"float_out\": %d, "
+                  "\"accumulate\": %d, \"ms\": %.4f, \"tflops\": %.1f, \"cublas_ms\": %.4f, \"times_cublas\": %.3f}\n",
+                  v.name.c_str(), FormNames[p.form], sizeof(T) == 2 ? "bf16" : "float32", p.M, p.N, p.K, parts, p.floatOut, p.accumulate, ms,
+                  p.flops() / ms * 1e-9, peer, peer / ms);
+      std::fflush(stdout);
+    }
+  }
+}
+
+template <typename T>
+bool check_variants(const Module& module, const std::vector<Variant>& variants, double eps, bool odd) {
+  bool ok = true;
+  for (const Variant& v : variants) {
+    for (int form = 0; form < 3; ++form) {
+      ok &= check_matmul<T>(module, v, {form, 512, 768, 1024, true, true, true}, 1, eps);
+      ok &= check_matmul<T>(module, v, {form, 264, 328, 456, false, false, true, 8}, 1, eps);
+      ok &= check_matmul<T>(module, v, {form, 72, 136, 2056, false, true, false}, 4, eps);
+      if (odd) ok &= check_matmul<T>(module, v, {form, 131, 77, 203, true, true, true, 1}, 1, eps);
+    }
+  }
+  return ok;
+}
+
+const Product TimedBf16[] = {
+    {1, 4096, 4096, 4096, false, false, false},   {1, 8192, 8192, 8192, false, false, false}, {1, 2048, 12288, 4096, false, false, false},
+    {1, 2048, 4096, 11008, false, true, false},   {0, 2048, 4096, 22016, false, false, false}, {2, 4096, 11008, 2048, true, true, false},
+    {1, 2048, 2048, 2048, false, false, false},   {1, 2048, 5632, 2048, false, false, false},  {0, 2048, 2048, 5632, false, false, false},
+    {2, 2048, 5632, 2048, true, true, false},     {1, 256, 32000, 2048, true, false, false},   {2, 32000, 2048, 256, true, true, false},
+    {1, 512, 512, 4096, false, false, false},     {1, 16, 4096, 4096, false, false, false},
+};
+
+}  // namespace
+
+bool run_matmul(const std::string& folder) {
+  Module module(folder + "/matmul.cubin");
+  std::vector<Variant> shipped = {{"wide", 128, 256, 32, 256, 98304}, {"square", 128, 128, 32, 128, 65536}, {"small", 64, 64, 64, 128, 49152}};
+  Variant any = {"any", 64, 64, 64, 128, 49152};
+  bool ok = check_variants<Bf16>(module, shipped, 1e-6, false) && check_variants<Bf16>(module, {any}, 1e-6, true);
+  if (!ok) return false;
+  std::vector<Variant> all = shipped;
+  struct Shape {
+    int M, N, K, warpsM, warpsN, stages;
+  };
+  for (Shape s : std::initializer_list<Shape>{{128, 256, 64, 2, 4, 3}, {256, 128, 32, 4, 2, 4}, {256, 128, 64, 4, 2, 3}, {128, 128, 32, 2, 4, 4}, {128, 128, 64, 2, 2, 3},
+                                              {128, 128, 64, 2, 4, 3}, {128, 128, 32, 2, 2, 5}, {64, 128, 64, 1, 4, 3}, {64, 128, 32, 2, 2, 4}, {64, 64, 64, 2, 2, 4}}) {
+    char name[64];
+    std::snprintf(name, sizeof name, "m%dn%dk%dw%dx%ds%d", s.M, s.N, s.K, s.warpsM, s.warpsN, s.stages);
+    std::string file = folder + "/" + name + ".cubin";
+    if (!std::ifstream(file)) continue;
+    Variant v{name, s.M, s.N, s.K, s.warpsM * s.warpsN * 32, s.stages * (s.M + s.N) * s.K * 2, false, new Module(file)};
+    if (check_matmul<Bf16>(module, v, {1, 264, 328, 456, false, false, true, 8}, 1, 1e-6)) all.push_back(v);
+  }
+  for (const Product& p : TimedBf16) time_matmul<Bf16>(module, all, p);
+  return true;
+}
+
+// The PTX that ships, compiled by the driver: same products, to compare with nvcc's machine code.
+bool run_ptx(const std::string& folder) {
+  Module module(folder + "/matmul.ptx");
+  std::vector<Variant> shipped = {{"wide", 128, 256, 32, 256, 98304}, {"square", 128, 128, 32, 128, 65536}, {"small", 64, 64, 64, 128, 49152}};
+  if (!check_variants<Bf16>(module, shipped, 1e-6, false)) return false;
+  for (int i : {0, 3, 5}) time_matmul<Bf16>(module, shipped, TimedBf16[i]);
+  return true;
+}
+
+bool run_float32(const std::string& folder) {
+  Module module(folder + "/matmul_float32.cubin");
+  std::vector<Variant> fma = {{"fma", 128, 128, 16, 256, 33792}, {"fma_small", 64, 64, 16, 256, 17408}};
+  // The ring of tf32x3 is largest where K is contiguous.
+  std::vector<Variant> tf32 = {{"tf32x3", 128, 128, 16, 256, 81920}};
+  if (!check_variants<float>(module, fma, 2e-7, true) || !check_variants<float>(module, tf32, 1e-6, true)) return false;
+  std::vector<Variant> all = fma;
+  all.push_back(tf32[0]);
+  for (const Product& p : {Product{1, 4096, 4096, 4096, true, false, false}, Product{0, 2048, 2048, 5632, true, false, false},
+                           Product{2, 2048, 5632, 2048, true, true, false}, Product{1, 2048, 2048, 2048, true, false, false}, Product{1, 512, 512, 4096, true, false, false}})
+    time_matmul<float>(module, all, p);
+  return true;
+}
+
+bool run_warpgroup(const std::string& folder) {
+  Module module(folder + "/matmul_sm90.cubin");
+  std::vector<Variant> variants = {{"warpgroup_square", 128, 128, 64, 384, 6 * 32768 + 8 * 2560 + 96, true},
+                                   {"warpgroup_wide", 128, 256, 64, 384, 4 * 49152 + 8 * 2560 + 64, true}};
+  bool ok = check_variants<Bf16>(module, variants, 2e-6, false);
+  for (const Variant& v : variants) {
+    for (int form = 0; form < 3; ++form) ok &= check_matmul<Bf16>(module, v, {form, 2048, 2304, 4096, true, false, false}, 1, 2e-6);
+  }
+  if (!ok) return false;
+  for (const Product& p : TimedBf16) time_matmul<Bf16>(module, variants, p);
+  return true;
+}

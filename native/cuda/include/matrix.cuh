@@ -1,0 +1,108 @@
+// Matrices in global memory, and rows of them read and written eight elements at a time.
+//
+// A Matrix is what the host passes for a tensor: row-major, element (r, c) at data + r * stride + c. Its layout is that of the
+// host's struct MatrixArgument (24 bytes). Arithmetic is fp32; values are rounded to nearest on their way out.
+#pragma once
+
+#include "device.cuh"
+
+template <typename T>
+struct Matrix {
+  T* data;
+  int rows, columns;
+  int stride;  // elements from one row to the next
+  int reserved;
+
+  DEVICE T* row(int r) const { return data + static_cast<size_t>(r) * stride; }
+
+  // Every row starts at a multiple of 16 bytes, so that whole packs can move as vectors. The same for all threads.
+  DEVICE bool has_vectors() const { return ((reinterpret_cast<size_t>(data) | static_cast<size_t>(stride) * sizeof(T)) & 15) == 0; }
+};
+
+DEVICE float to_float(float value) { return value; }
+DEVICE float to_float(bf16 value) { return bf16_to_float(value); }
+DEVICE float to_float(double value) { return static_cast<float>(value); }
+DEVICE void assign(float& to, float value) { to = value; }
+DEVICE void assign(bf16& to, float value) { to = float_to_bf16(value); }
+DEVICE void assign(double& to, float value) { to = value; }
+
+// Eight consecutive elements of a row: 16 bytes of bf16, or 32 of fp32.
+constexpr int PackSize = 8;
+
+struct Pack {
+  float v[PackSize];
+};
+
+DEVICE Pack load_vector(const bf16* from) {
+  Words4 words = load16(from);
+  Pack pack;
+  UNROLL for (int i = 0; i < 4; ++i) {
+    pack.v[2 * i] = bf16x2_low(words.word[i]);
+    pack.v[2 * i + 1] = bf16x2_high(words.word[i]);
+  }
+  return pack;
+}
+
+DEVICE Pack load_vector(const float* from) {
+  Words4 first = load16(from), second = load16(from + 4);
+  Pack pack;
+  UNROLL for (int i = 0; i < 4; ++i) {
+    pack.v[i] = bits_float(first.word[i]);
+    pack.v[4 + i] = bits_float(second.word[i]);
+  }
+  return pack;
+}
+
+DEVICE void store_vector(bf16* to, const Pack& pack) {
+  Words4 words;
+  UNROLL for (int i = 0; i < 4; ++i) words.word[i] = floats_to_bf16x2(pack.v[2 * i], pack.v[2 * i + 1]);
+  store16(to, words);
+}
+
+DEVICE void store_vector(float* to, const Pack& pack) {
+  Words4 first, second;
+  UNROLL for (int i = 0; i < 4; ++i) {
+    first.word[i] = float_bits(pack.v[i]);
+    second.word[i] = float_bits(pack.v[4 + i]);
+  }
+  store16(to, first);
+  store16(to + 4, second);
+}
+
+// Doubles have few elements and no vectors: the branch that would use them is never taken.
+DEVICE Pack load_vector(const double* from) {
+  Pack pack;
+  UNROLL for (int i = 0; i < PackSize; ++i) pack.v[i] = to_float(from[i]);
+  return pack;
+}
+
+// Elements `first` to `first` + 7 of a row; those past the last column read as zero and are not written.
+template <typename T>
+DEVICE Pack load_pack(const Matrix<T>& m, int r, int first, bool vectors) {
+  const T* from = m.row(r) + first;
+  if (vectors && first + PackSize <= m.columns) return load_vector(from);
+  Pack pack;
+  UNROLL for (int i = 0; i < PackSize; ++i) pack.v[i] = first + i < m.columns ? to_float(from[i]) : 0.f;
+  return pack;
+}
+
+template <typename T>
+DEVICE void store_pack(const Matrix<T>& m, int r, int first, bool vectors, const Pack& pack) {
+  T* to = m.row(r) + first;
+  if (vectors && first + PackSize <= m.columns) {
+    store_vector(to, pack);
+    return;
+  }
+  UNROLL for (int i = 0; i < PackSize; ++i)
+    if (first + i < m.columns) assign(to[i], pack.v[i]);
+}
+
+// Calls visit(row, first column) for every pack: packs along the grid's x, rows along its y.
+template <typename F>
+DEVICE void each_pack(int rows, int columns, F visit) {
+  for (int r = static_cast<int>(blockIdx.y); r < rows; r += static_cast<int>(gridDim.y)) {
+    int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x * PackSize;
+    for (int64_t c = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * PackSize; c < columns; c += step)
+      visit(r, static_cast<int>(c));
+  }
+}

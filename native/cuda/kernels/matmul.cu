@@ -1,0 +1,28 @@
+// Family matmul, bf16: C (M, N) = op(A) op(B), or C += it, plus a row of bias. Sums in fp32, C in bf16 or fp32.
+//
+// NN: A (M, K) B (K, N).  NT: A (M, K) B (N, K)^T.  TN: A (K, M)^T B (K, N).  Row strides are free; sizes too.
+//
+// Variants, each in the three forms:
+//   wide    128 x 256 tile, 8 warps of 64 x 64: most work per byte of shared memory; for large products.
+//   square  128 x 128 tile, 4 warps of 64 x 64, two blocks a multiprocessor; for products with fewer tiles.
+//   small   64 x 64 tile, 4 warps of 32 x 32: for products that would leave most multiprocessors idle.
+//   any     the small tile, values gathered one by one: for rows that do not start at multiples of 16 bytes.
+// Where M N has too few tiles for the device, K is split: every part writes its sums to a workspace (gridDim.y parts) and
+// matmul_combine_bf16 adds the parts in order. The number of parts is a function of shape and device, so repeats give the same bits.
+#include "matmul_kernel.cuh"
+
+using Wide = MatmulConfig<128, 256, 32, 2, 4, 4>;
+using Square = MatmulConfig<128, 128, 32, 2, 2, 4>;
+using Small = MatmulConfig<64, 64, 64, 2, 2, 3>;
+
+MATMUL_FORMS(wide, Wide, 1, true)
+MATMUL_FORMS(square, Square, 2, true)
+MATMUL_FORMS(small, Small, 4, true)
+MATMUL_FORMS(any, Small, 2, false)
+
+// gridDim: columns / 1024, M.
+KERNEL(256, 1, matmul_combine_bf16)
+(const float* __restrict__ workspace, void* __restrict__ c, const bf16* __restrict__ bias, int M, int N, int parts, int64_t workspaceStride,
+ int64_t partStride, int64_t strideC, int flags) {
+  combine_parts<bf16>(workspace, {c, bias, strideC, M, N, (flags & FlagAccumulate) != 0}, parts, workspaceStride, partStride, flags);
+}

@@ -1,0 +1,270 @@
+// Family matmul, fp32: C (M, N) = op(A) op(B), or C += it, plus a row of bias; the forms of kernels/matmul.cu.
+//
+// Variants, each in the three forms:
+//   fma        128 x 128 tile, 8 x 8 values a thread, fused multiply-adds in the order of K: exact to fp32 rounding.
+//   fma_small  64 x 64 tile, 4 x 4 values a thread: for products that would leave most multiprocessors idle.
+//   tf32x3     128 x 128 tile on the tensor cores: each value is split into two tf32, a = high + low, and
+//              a b = low_a high_b + high_a low_b + high_a high_b, which drops only low_a low_b, 2^-22 of the product. Sums are the
+//              tensor cores', which truncate; for speed where that is accepted.
+// Few tiles and a long K are split in parts as in kernels/matmul.cu.
+#include "matmul_epilogue.cuh"
+#include "matmul_grid.cuh"
+
+struct MatmulArguments {
+  const float *a, *b;
+  float* c;
+  const float* bias;
+  int M, N, K;
+  int64_t strideA, strideB, strideC, partStride;
+  int kPerPart, flags;
+
+  DEVICE int part() const { return static_cast<int>(blockIdx.y); }
+  DEVICE int k_begin() const { return part() * kPerPart; }
+  DEVICE int k_end() const { return K - k_begin() < kPerPart ? K : k_begin() + kPerPart; }
+  DEVICE MatmulOutput<float> output() const { return {c + part() * partStride, bias, strideC, M, N, (flags & FlagAccumulate) != 0}; }
+};
+
+// One operand's tile, `Outer` by `Inner` of K, in chunks of four floats as they lie in memory.
+template <bool InnerContiguous_, int Outer, int Inner, int Threads>
+struct FloatTile {
+  static constexpr bool InnerContiguous = InnerContiguous_;
+  static constexpr int RowChunks = (InnerContiguous ? Inner : Outer) / 4;
+  static constexpr int Passes = Outer * Inner / 4 / Threads;
+  static_assert(Outer * Inner % (4 * Threads) == 0, "every thread moves the same number of chunks");
+
+  static DEVICE int row(int pass) { return (static_cast<int>(threadIdx.x) + pass * Threads) / RowChunks; }
+  static DEVICE int column(int pass) { return (static_cast<int>(threadIdx.x) + pass * Threads) % RowChunks * 4; }
+
+  // Where a chunk of the tile at (outerBegin, k) begins, and how many of its four values exist.
+  static DEVICE const float* chunk(const float* operand, int64_t stride, int outerBegin, int outerEnd, int k, int kEnd, int pass, int& count) {
+    int r = row(pass) + (InnerContiguous ? outerBegin : k), c = column(pass) + (InnerContiguous ? k : outerBegin);
+    int left = (InnerContiguous ? kEnd : outerEnd) - c;
+    count = r >= (InnerContiguous ? outerEnd : kEnd) || left <= 0 ? 0 : left < 4 ? left : 4;
+    return operand + r * stride + c;
+  }
+};
+
+DEVICE Words4 load_floats(const float* from, int count, bool aligned) {
+  if (aligned && count == 4) return load_readonly16(from);
+  Words4 words;
+  UNROLL for (int i = 0; i < 4; ++i) words.word[i] = i < count ? float_bits(from[i]) : 0u;
+  return words;
+}
+
+// ---- fma --------------------------------------------------------------------------------------------------------------
+
+// A block of 256 threads, 16 x 16, each with `Micro` x `Micro` values: fours of rows and columns, 64 apart. Tiles lie in shared
+// memory with K along the rows, two of them: one is read while the next, already in registers, waits to be written.
+template <int Form, int Micro>
+struct FmaMatmul {
+  static constexpr int Threads = 256, Block = 16 * Micro, BlockK = 16;
+  static constexpr int RowBytes = (Block + 4) * 4, TileBytes = BlockK * RowBytes;
+  static constexpr int SharedBytes = 4 * TileBytes;
+  using TileA = FloatTile<Form != FormTN, Block, BlockK, Threads>;
+  using TileB = FloatTile<Form == FormNT, Block, BlockK, Threads>;
+
+  float sums[Micro][Micro] = {};
+  Words4 nextA[TileA::Passes], nextB[TileB::Passes];
+
+  DEVICE void run(const MatmulArguments& x) {
+    TilePlace place(static_cast<int>(blockIdx.x), (x.M + Block - 1) / Block, (x.N + Block - 1) / Block);
+    int m0 = place.m * Block, n0 = place.n * Block;
+    uint32_t shared = shared_address(dynamicShared);
+    bool alignedA = is_aligned(x.a, 16) && x.strideA % 4 == 0, alignedB = is_aligned(x.b, 16) && x.strideB % 4 == 0;
+    int thread = static_cast<int>(threadIdx.x), row = thread / 16 * 4, column = thread % 16 * 4;
+    int end = x.k_end(), buffer = 0;
+    load<TileA>(nextA, x.a, x.strideA, m0, x.M, x.k_begin(), end, alignedA);
+    load<TileB>(nextB, x.b, x.strideB, n0, x.N, x.k_begin(), end, alignedB);
+    NO_UNROLL for (int k = x.k_begin(); k < end; k += BlockK, buffer ^= 1) {
+      uint32_t tileA = shared + buffer * 2 * TileBytes, tileB = tileA + TileBytes;
+      store<TileA>(tileA, nextA);
+      store<TileB>(tileB, nextB);
+      block_sync();
+      if (k + BlockK < end) {
+        load<TileA>(nextA, x.a, x.strideA, m0, x.M, k + BlockK, end, alignedA);
+        load<TileB>(nextB, x.b, x.strideB, n0, x.N, k + BlockK, end, alignedB);
+      }
+      UNROLL for (int step = 0; step < BlockK; ++step) multiply(tileA + step * RowBytes + row * 4, tileB + step * RowBytes + column * 4);
+    }
+    write(x.output(), m0 + row, n0 + column);
+  }
+
+ private:
+  template <typename Tile>
+  static DEVICE void load(Words4 (&chunks)[Tile::Passes], const float* operand, int64_t stride, int outer, int outerEnd, int k, int kEnd,
+                          bool aligned) {
+    UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
+      int count;
+      const float* from = Tile::chunk(operand, stride, outer, outerEnd, k, kEnd, pass, count);
+      chunks[pass] = load_floats(from, count, aligned);
+    }
+  }
+
+  template <typename Tile>
+  static DEVICE void store(uint32_t tile, const Words4 (&chunks)[Tile::Passes]) {
+    UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
+      if constexpr (Tile::InnerContiguous) {
+        UNROLL for (int i = 0; i < 4; ++i) store_shared(tile + (Tile::column(pass) + i) * RowBytes + Tile::row(pass) * 4, chunks[pass].word[i]);
+      } else {
+        store_shared16(tile + Tile::row(pass) * RowBytes + Tile::column(pass) * 4, chunks[pass]);
+      }
+    }
+  }
+
+  DEVICE void multiply(uint32_t rowOfA, uint32_t rowOfB) {
+    float a[Micro], b[Micro];
+    UNROLL for (int part = 0; part < Micro / 4; ++part) {
+      Words4 wordsA = load_shared16(rowOfA + part * 256), wordsB = load_shared16(rowOfB + part * 256);
+      UNROLL for (int i = 0; i < 4; ++i) {
+        a[part * 4 + i] = bits_float(wordsA.word[i]);
+        b[part * 4 + i] = bits_float(wordsB.word[i]);
+      }
+    }
+    UNROLL for (int i = 0; i < Micro; ++i) {
+      UNROLL for (int j = 0; j < Micro; ++j) sums[i][j] = fma_rn(a[i], b[j], sums[i][j]);
+    }
+  }
+
+  DEVICE void write(const MatmulOutput<float>& out, int row, int column) const {
+    bool aligned = is_aligned(out.c, 16) && out.stride % 4 == 0;
+    UNROLL for (int i = 0; i < Micro; ++i) {
+      UNROLL for (int part = 0; part < Micro / 4; ++part) {
+        int r = row + i / 4 * 64 + i % 4, c = column + part * 64;
+        if (r >= out.M) continue;
+        float values[4] = {sums[i][part * 4], sums[i][part * 4 + 1], sums[i][part * 4 + 2], sums[i][part * 4 + 3]};
+        if (aligned && c + 4 <= out.N) {
+          float* to = static_cast<float*>(out.c) + r * out.stride + c;
+          float before[4] = {};
+          if (out.accumulate) unpack(load16(to), before);
+          UNROLL for (int e = 0; e < 4; ++e) values[e] = before[e] + (values[e] + (out.bias ? out.bias[c + e] : 0.f));
+          store16(to, pack(values));
+        } else {
+          UNROLL for (int e = 0; e < 4; ++e) {
+            if (c + e < out.N) store_element<float>(out, r, c + e, values[e]);
+          }
+        }
+      }
+    }
+  }
+};
+
+// ---- tf32x3 -----------------------------------------------------------------------------------------------------------
+
+// Eight warps, 2 x 4, of 64 x 32 values; a ring of stages as in matmul_tile.cuh. Stored rows are padded so that the lanes of a
+// fragment, 4 along K by 8 along the rows, lie in 32 banks: by 4 floats where K is contiguous, by 8 where it is not.
+template <int Form>
+struct Tf32Matmul {
+  static constexpr int Threads = 256, Block = 128, BlockK = 16, Stages = 4, WarpM = 64, WarpN = 32;
+  using TileA = FloatTile<Form != FormTN, Block, BlockK, Threads>;
+  using TileB = FloatTile<Form == FormNT, Block, BlockK, Threads>;
+
+  template <typename Tile>
+  static constexpr int RowBytes = (Tile::InnerContiguous ? BlockK + 4 : Block + 8) * 4;
+  template <typename Tile>
+  static constexpr int TileBytes = RowBytes<Tile> * (Tile::InnerContiguous ? Block : BlockK);
+  static constexpr int StageBytes = TileBytes<TileA> + TileBytes<TileB>;
+  static constexpr int SharedBytes = Stages * StageBytes;
+  using Writer = SumsWriter<WarpN, float, float>;
+  static_assert(Threads / WarpSize * Writer::ScratchBytes <= SharedBytes, "every warp has its scratch rows");
+
+  float sums[WarpM / 16][WarpN / 8][4] = {};
+
+  DEVICE void run(const MatmulArguments& x) {
+    TilePlace place(static_cast<int>(blockIdx.x), (x.M + Block - 1) / Block, (x.N + Block - 1) / Block);
+    int m0 = place.m * Block, n0 = place.n * Block, begin = x.k_begin(), end = x.k_end();
+    int warpRow = warp_id() % 2 * WarpM, warpColumn = warp_id() / 2 * WarpN;
+    uint32_t shared = shared_address(dynamicShared);
+    UNROLL for (int stage = 0; stage < Stages - 1; ++stage) copy(x, m0, n0, begin + stage * BlockK, end, shared + stage * StageBytes);
+    int stage = 0;
+    NO_UNROLL for (int k = begin; k < end; k += BlockK) {
+      copy_async_wait<Stages - 2>();
+      block_sync();
+      copy(x, m0, n0, k + (Stages - 1) * BlockK, end, shared + (stage + Stages - 1) % Stages * StageBytes);
+      uint32_t tileA = shared + stage * StageBytes, tileB = tileA + TileBytes<TileA>;
+      UNROLL for (int step = 0; step < BlockK / 8; ++step) multiply(tileA, tileB, warpRow, warpColumn, step);
+      stage = stage + 1 == Stages ? 0 : stage + 1;
+    }
+    copy_async_wait<0>();
+    block_sync();
+    MatmulOutput<float> out = x.output();
+    Writer writer(out, shared + warp_id() * Writer::ScratchBytes);
+    UNROLL for (int i = 0; i < WarpM / 16; ++i) writer.store(sums[i], m0 + warpRow + i * 16, n0 + warpColumn);
+  }
+
+ private:
+  // Starts a stage's copies as one group; past the end of K the group is empty.
+  static DEVICE void copy(const MatmulArguments& x, int m0, int n0, int k, int end, uint32_t stage) {
+    if (k < end) {
+      copy_tile<TileA>(x.a, x.strideA, m0, x.M, k, end, stage);
+      copy_tile<TileB>(x.b, x.strideB, n0, x.N, k, end, stage + TileBytes<TileA>);
+    }
+    copy_async_commit();
+  }
+
+  template <typename Tile>
+  static DEVICE void copy_tile(const float* operand, int64_t stride, int outer, int outerEnd, int k, int kEnd, uint32_t tile) {
+    bool aligned = is_aligned(operand, 16) && stride % 4 == 0;
+    UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
+      int count;
+      const float* from = Tile::chunk(operand, stride, outer, outerEnd, k, kEnd, pass, count);
+      uint32_t to = tile + Tile::row(pass) * RowBytes<Tile> + Tile::column(pass) * 4;
+      if (aligned) {
+        copy_async16(to, count > 0 ? from : operand, count * 4);
+      } else {
+        store_shared16(to, load_floats(from, count, false));
+      }
+    }
+  }
+
+  template <typename Tile>
+  static DEVICE float element(uint32_t tile, int outer, int k) {
+    return load_shared(tile + (Tile::InnerContiguous ? outer * RowBytes<Tile> + k * 4 : k * RowBytes<Tile> + outer * 4));
+  }
+
+  static DEVICE void split(float value, uint32_t& high, uint32_t& low) {
+    high = float_to_tf32(value);
+    low = float_to_tf32(value - bits_float(high));
+  }
+
+  DEVICE void multiply(uint32_t tileA, uint32_t tileB, int warpRow, int warpColumn, int step) {
+    int group = lane_id() >> 2, k = step * 8 + (lane_id() & 3);
+    uint32_t highB[WarpN / 8][2], lowB[WarpN / 8][2];
+    UNROLL for (int j = 0; j < WarpN / 8; ++j) {
+      UNROLL for (int e = 0; e < 2; ++e) split(element<TileB>(tileB, warpColumn + j * 8 + group, k + e * 4), highB[j][e], lowB[j][e]);
+    }
+    UNROLL for (int i = 0; i < WarpM / 16; ++i) {
+      uint32_t high[4], low[4];
+      UNROLL for (int e = 0; e < 4; ++e) split(element<TileA>(tileA, warpRow + i * 16 + group + e % 2 * 8, k + e / 2 * 4), high[e], low[e]);
+      // The small products first.
+      UNROLL for (int j = 0; j < WarpN / 8; ++j) {
+        mma_tf32(sums[i][j], low, highB[j][0], highB[j][1]);
+        mma_tf32(sums[i][j], high, lowB[j][0], lowB[j][1]);
+        mma_tf32(sums[i][j], high, highB[j][0], highB[j][1]);
+      }
+    }
+  }
+};
+
+#define MATMUL(name, minBlocks, ...)                                                                                                      \
+  KERNEL(256, minBlocks, name)                                                                                                            \
+  (const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, const float* __restrict__ bias, int M, int N, int K,  \
+   int64_t strideA, int64_t strideB, int64_t strideC, int64_t partStride, int kPerPart, int flags) {                                     \
+    __VA_ARGS__ matmul;                                                                                                                   \
+    matmul.run({a, b, c, bias, M, N, K, strideA, strideB, strideC, partStride, kPerPart, flags});                                         \
+  }
+
+#define MATMUL_FORMS(form, Form)                                       \
+  MATMUL(matmul_##form##_fma_f32, 2, FmaMatmul<Form, 8>)           \
+  MATMUL(matmul_##form##_fma_small_f32, 3, FmaMatmul<Form, 4>)     \
+  MATMUL(matmul_##form##_tf32x3_f32, 1, Tf32Matmul<Form>)
+
+MATMUL_FORMS(nn, FormNN)
+MATMUL_FORMS(nt, FormNT)
+MATMUL_FORMS(tn, FormTN)
+
+// gridDim: columns / 1024, M.
+KERNEL(256, 1, matmul_combine_f32)
+(const float* __restrict__ workspace, float* __restrict__ c, const float* __restrict__ bias, int M, int N, int parts, int64_t workspaceStride,
+ int64_t partStride, int64_t strideC, int flags) {
+  combine_parts<float>(workspace, {c, bias, strideC, M, N, (flags & FlagAccumulate) != 0}, parts, workspaceStride, partStride, flags);
+}

@@ -1,0 +1,72 @@
+#include "exec/launch.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+
+#include "exec/scheduler.h"
+
+namespace ptxsim {
+namespace {
+
+constexpr uint32_t MaxSharedBytes = 232448;  // 227 KB, sm_90
+constexpr uint64_t MaxShuffled = uint64_t{1} << 22;
+
+}  // namespace
+
+void check(const Kernel& kernel, const LaunchShape& shape) {
+  uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
+  auto refuse = [&](const std::string& problem) { throw std::invalid_argument("kernel '" + kernel.name + "': " + problem); };
+  if (threads == 0 || threads > 1024) refuse("a block of " + std::to_string(threads) + " threads; 1 to 1024 are possible");
+  if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0) refuse("a grid without blocks");
+  if (shape.grid[1] > 65535 || shape.grid[2] > 65535) refuse("a grid larger than 65535 in y or z");
+  if (kernel.sharedBytes + uint64_t{shape.dynamicShared} > MaxSharedBytes)
+    refuse(std::to_string(kernel.sharedBytes + uint64_t{shape.dynamicShared}) + " bytes of shared memory; there are " + std::to_string(MaxSharedBytes));
+  uint64_t bound = uint64_t(kernel.maxThreads[0]) * uint64_t(kernel.maxThreads[1]) * uint64_t(kernel.maxThreads[2]);
+  if (bound != 0 && threads > bound) refuse("a block of " + std::to_string(threads) + " threads, above its .maxntid of " + std::to_string(bound));
+  if (kernel.requiredThreads[0] != 0)
+    for (int i = 0; i < 3; i++)
+      if (shape.block[i] != static_cast<uint32_t>(kernel.requiredThreads[i])) refuse("its .reqntid is another block size");
+}
+
+Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options) {
+  check(kernel, shape);
+  uint64_t blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
+  std::vector<uint32_t> order;
+  if (options.seed != 0 && blocks <= MaxShuffled) {
+    order.resize(blocks);
+    std::iota(order.begin(), order.end(), 0u);
+    std::mt19937_64 random(options.seed);
+    std::shuffle(order.begin(), order.end(), random);
+  }
+
+  std::atomic<uint64_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  Counters total;
+  auto work = [&] {
+    try {
+      Scheduler scheduler(kernel, shape, memory, options);
+      for (uint64_t i; (i = next.fetch_add(1)) < blocks;) scheduler.run(order.empty() ? i : order[i]);
+      std::lock_guard lock(mutex);
+      total.merge(scheduler.counters());
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+      next = blocks;
+    }
+  };
+  unsigned wanted = options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(1u, std::thread::hardware_concurrency());
+  std::vector<std::thread> helpers;
+  for (uint64_t i = 1; i < std::min<uint64_t>(wanted, blocks); i++) helpers.emplace_back(work);
+  work();
+  for (auto& helper : helpers) helper.join();
+  if (failure) std::rethrow_exception(failure);
+  return total;
+}
+
+}  // namespace ptxsim

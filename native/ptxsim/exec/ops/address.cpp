@@ -1,0 +1,70 @@
+#include "exec/ops/address.h"
+
+#include <algorithm>
+
+namespace ptxsim {
+
+Place placeOf(const Warp& w, const Instruction& i, int operand, int which, int lane) {
+  auto address = static_cast<uint64_t>(i.displacement[which]);
+  if (Slot base = i.at[operand]; base != NoSlot) address += i.isWideAddress[which] ? w.slot<uint64_t>(base)[lane] : w.slot<uint32_t>(base)[lane];
+  // Only the first address of an instruction is in the space it names: cp.async.shared.global has one of each.
+  Space space = which == 0 ? i.space : Space::Global;
+  if (space != Space::Generic) return {space, address};
+  uint64_t window = address & ~(WindowSize - 1), offset = address & (WindowSize - 1);
+  if (window == SharedWindow) return {Space::Shared, offset};
+  if (window == LocalWindow) return {Space::Local, offset};
+  if (window == ParamWindow) return {Space::Param, offset};
+  return {Space::Global, address};
+}
+
+uint8_t* local(const Warp& w, uint64_t address, uint32_t bytes, const char* what, int lane) {
+  uint32_t size = w.block->kernel->localBytes;
+  if (address + bytes > size || address > size)
+    throw Fault{FaultKind::IllegalAddress, std::string(what) + " of " + std::to_string(bytes) + " bytes at local address " + std::to_string(address) +
+                                               ": the thread has " + std::to_string(size) + " bytes", lane, address};
+  aligned(address, bytes, what, lane);
+  return w.block->local + (static_cast<size_t>(w.index) * Lanes + static_cast<size_t>(lane)) * size + address;
+}
+
+void Traffic::global(uint64_t address) {
+  globalCount_++;
+  for (uint64_t sector = address / 32; sector <= (address + bytes_ - 1) / 32; sector++) {
+    if (sectorCount_ > 0 && sectors_[sectorCount_ - 1] == sector) continue;
+    if (std::find(sectors_, sectors_ + sectorCount_, sector) == sectors_ + sectorCount_ && sectorCount_ < 2 * Lanes) sectors_[sectorCount_++] = sector;
+  }
+}
+
+// Passes that lanes [begin, end) need: the largest number of different words in one bank.
+uint32_t Traffic::wavefronts(uint32_t begin, uint32_t end) const {
+  uint32_t words[32][32];
+  uint8_t count[32] = {};
+  uint32_t most = 0;
+  for (uint32_t lane = begin; lane < end; lane++)
+    for (uint32_t word = shared_[lane] / 4; word <= (shared_[lane] + bytes_ - 1) / 4; word++) {
+      uint32_t bank = word % 32;
+      if (std::find(words[bank], words[bank] + count[bank], word) != words[bank] + count[bank] || count[bank] == 32) continue;
+      words[bank][count[bank]++] = word;
+      most = std::max<uint32_t>(most, count[bank]);
+    }
+  return most;
+}
+
+Traffic::~Traffic() {
+  if (globalCount_ > 0) {
+    counters_.add(isStore_ ? Count::GlobalStoreBytes : Count::GlobalLoadBytes, uint64_t{globalCount_} * bytes_);
+    counters_.add(isStore_ ? Count::GlobalStoreSectors : Count::GlobalLoadSectors, sectorCount_);
+  }
+
+  if (sharedCount_ > 0) {
+    counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{sharedCount_} * bytes_);
+    uint32_t together = bytes_ <= 4 ? 32 : bytes_ <= 8 ? 16 : 8;
+    for (uint32_t begin = 0; begin < sharedCount_; begin += together) {
+      counters_.add(Count::SharedWavefronts, wavefronts(begin, std::min(begin + together, sharedCount_)));
+      counters_.add(Count::SharedIdealWavefronts);
+    }
+  }
+
+  if (localCount_ > 0) counters_.add(Count::LocalBytes, uint64_t{localCount_} * bytes_);
+}
+
+}  // namespace ptxsim

@@ -1,0 +1,169 @@
+// cp.async and mbarrier (PTX ISA, sections 9.7.8.22 and 9.7.12.15). A copy's bytes arrive at the latest moment that the program allows:
+// at the wait that covers its group. Until then they are poison, and touching them is a fault.
+#include <algorithm>
+#include <cstring>
+
+#include "exec/ops/address.h"
+#include "exec/ops/lanes.h"
+
+namespace ptxsim {
+namespace {
+
+constexpr const char* CopyName = "cp.async";
+
+void complete(Warp& w, const PendingCopy& copy) {
+  auto access = w.access(copy.lane, CopyName);
+  uint8_t zeros[16] = {};
+  w.block->shared->endCopy(copy.shared, copy.bytes, access);
+  uint8_t* place = w.block->shared->write(copy.shared, copy.bytes, copy.bytes, access);
+  std::memcpy(place, zeros, copy.bytes);
+  if (copy.sourceBytes > 0) std::memcpy(place, reinterpret_cast<const void*>(copy.source), copy.sourceBytes);
+}
+
+// cp.async [shared], [global], bytes, sourceBytes: what the source lacks is zero.
+void copy(Warp& w, const Instruction& i) {
+  auto bytes = static_cast<uint32_t>(i.immediate);
+  Traffic store(w, bytes, true), load(w, bytes, false);
+  for (uint32_t left = w.active; left != 0; left &= left - 1) {
+    int lane = std::countr_zero(left);
+    Place to = placeOf(w, i, 0, 0, lane);
+    uint64_t from = placeOf(w, i, 1, 1, lane).address;
+    uint32_t sourceBytes = i.at[3] == NoSlot ? bytes : w.slot<uint32_t>(i.at[3])[lane];
+    if (sourceBytes > bytes) throw Fault{FaultKind::IllegalInstruction, "cp.async of " + std::to_string(bytes) + " bytes with a source of " + std::to_string(sourceBytes), lane};
+    uint8_t* place = w.block->shared->beginCopy(to.address, bytes, w.access(lane, CopyName));
+    std::memset(place, 0xFF, bytes);
+    store.shared(to.address);
+    aligned(from, bytes, CopyName, lane);
+    if (sourceBytes > 0) {
+      w.block->globalRead(from, sourceBytes, CopyName, lane, true);
+      load.global(from);
+    }
+
+    w.block->counters.add(Count::AsyncCopyBytes, sourceBytes);
+    w.copies.push_back({sourceBytes ? from : 0, to.address, sourceBytes, bytes, w.group[static_cast<size_t>(lane)], lane});
+  }
+}
+
+void commit(Warp& w, const Instruction&) {
+  forLanes(w, [&](int lane) { w.group[static_cast<size_t>(lane)]++; });
+}
+
+// Completes every copy of the active lanes but those in each lane's last `pending` groups (and, with `uncommitted`, those in none yet).
+void completeGroups(Warp& w, uint32_t pending, bool uncommitted) {
+  auto isDue = [&](const PendingCopy& copy) {
+    if (!(w.active >> copy.lane & 1)) return false;
+    uint32_t committed = w.group[static_cast<size_t>(copy.lane)];
+    return uncommitted || copy.group + pending < committed;
+  };
+  for (const auto& copy : w.copies)
+    if (isDue(copy)) complete(w, copy);
+  std::erase_if(w.copies, isDue);
+}
+
+void waitGroup(Warp& w, const Instruction& i) { completeGroups(w, static_cast<uint32_t>(i.immediate), false); }
+void waitAll(Warp& w, const Instruction&) { completeGroups(w, 0, true); }
+
+// The object at an address; `mustExist` false only for init.
+Mbarrier& barrierAt(Warp& w, const Instruction& i, int operand, int lane) {
+  Place place = placeOf(w, i, operand, 0, lane);
+  auto found = w.block->mbarriers.find(place.address);
+  if (found == w.block->mbarriers.end())
+    throw Fault{FaultKind::IllegalAddress, "there is no mbarrier at shared address " + std::to_string(place.address) + ": mbarrier.init comes first", lane, place.address};
+  return found->second;
+}
+
+void init(Warp& w, const Instruction& i) {
+  forLanes(w, [&](int lane) {
+    Place place = placeOf(w, i, 0, 0, lane);
+    uint32_t count = w.slot<uint32_t>(i.at[1])[lane];
+    if (count == 0 || count > (1 << 20) - 1)
+      throw Fault{FaultKind::IllegalInstruction, "mbarrier.init with a count of " + std::to_string(count), lane, place.address};
+    uint8_t* bytes = w.block->shared->write(place.address, 8, 8, w.access(lane, "mbarrier.init"));
+    std::memset(bytes, 0, 8);
+    w.block->mbarriers[place.address] = {count, count, 0, {}};
+  });
+}
+
+void invalidate(Warp& w, const Instruction& i) {
+  forLanes(w, [&](int lane) {
+    barrierAt(w, i, 0, lane);
+    w.block->mbarriers.erase(placeOf(w, i, 0, 0, lane).address);
+  });
+}
+
+uint64_t arriveOne(Warp& w, Mbarrier& barrier, uint32_t count, bool drops, int lane) {
+  if (count > barrier.pending)
+    throw Fault{FaultKind::Barrier, "more arrivals at an mbarrier than the " + std::to_string(barrier.expected) + " it expects", lane};
+  uint64_t state = barrier.phase;
+  join(barrier.clock, w.clock);
+  barrier.pending -= count;
+  if (drops) barrier.expected -= count;
+  if (barrier.pending == 0) {
+    barrier.phase++;
+    barrier.pending = barrier.expected;
+  }
+  return state;
+}
+
+// What the warp did before is what whoever waits may rely on; what it does after is not.
+void arrive(Warp& w, const Instruction& i) {
+  forLanes(w, [&](int lane) {
+    auto& barrier = barrierAt(w, i, 1, lane);
+    uint32_t count = i.at[2] == NoSlot ? 1 : w.slot<uint32_t>(i.at[2])[lane];
+    uint64_t state = arriveOne(w, barrier, count, i.mode == 1, lane);
+    w.slot<uint64_t>(i.at[0])[lane] = state;
+  });
+  w.clock[static_cast<size_t>(w.index)]++;
+  w.step = 0;
+}
+
+// True where the phase that the state (or the parity) names is complete. Whoever finds it so sees what came before the arrivals.
+template <bool Parity>
+void test(Warp& w, const Instruction& i) {
+  uint32_t result = 0;
+  forLanes(w, [&](int lane) {
+    auto& barrier = barrierAt(w, i, 1, lane);
+    bool isDone = Parity ? (barrier.phase & 1) != (w.slot<uint32_t>(i.at[2])[lane] & 1) : barrier.phase > w.slot<uint64_t>(i.at[2])[lane];
+    if (isDone) {
+      uint32_t own = w.clock[static_cast<size_t>(w.index)];
+      join(w.clock, barrier.clock);
+      w.clock[static_cast<size_t>(w.index)] = own;
+      result |= 1u << lane;
+    }
+  });
+  w.setMask(i.at[0], result);
+  w.yields = result != w.active;
+}
+
+// Arrives once the lane's earlier copies are complete; here they complete now, the earliest wait that a program could observe.
+void copyArrive(Warp& w, const Instruction& i) {
+  completeGroups(w, 0, true);
+  forLanes(w, [&](int lane) {
+    auto& barrier = barrierAt(w, i, 0, lane);
+    if (i.mode == 1) arriveOne(w, barrier, 1, false, lane);  // .noinc: counted by init
+    else join(barrier.clock, w.clock);                      // adds one to the pending count and takes it away
+  });
+  w.clock[static_cast<size_t>(w.index)]++;
+  w.step = 0;
+}
+
+}  // namespace
+
+Handler asyncHandler(const Shape& s) {
+  auto op = s.form->opcode;
+  if (op == "cp") {
+    if (s.has(".mbarrier")) return &copyArrive;
+    if (s.has(".commit_group")) return &commit;
+    if (s.has(".wait_group")) return &waitGroup;
+    if (s.has(".wait_all")) return &waitAll;
+    return &copy;
+  }
+
+  if (op != "mbarrier") return nullptr;
+  if (s.has(".init")) return &init;
+  if (s.has(".inval")) return &invalidate;
+  if (s.has(".arrive") || s.has(".arrive_drop")) return &arrive;
+  return s.has(".parity") ? &test<true> : &test<false>;
+}
+
+}  // namespace ptxsim

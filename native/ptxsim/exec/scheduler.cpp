@@ -1,0 +1,347 @@
+#include "exec/scheduler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace ptxsim {
+namespace {
+
+constexpr uint32_t Nowhere = ~uint32_t{0};
+// A warp that spins on what another warp will write must let it run.
+constexpr uint64_t Slice = 1 << 16;
+
+void fill(Warp& warp, Slot at, Class slotClass, uint64_t bits) {
+  if (slotClass == Class::Predicate) warp.mask(at) = bits ? AllLanes : 0;
+  else if (slotClass == Class::Double) std::fill_n(warp.slot<uint64_t>(at), Lanes, bits);
+  else std::fill_n(warp.slot<uint32_t>(at), Lanes, static_cast<uint32_t>(bits));
+}
+
+std::string triple(const uint32_t (&index)[3]) {
+  return "(" + std::to_string(index[0]) + ", " + std::to_string(index[1]) + ", " + std::to_string(index[2]) + ")";
+}
+
+std::string lanesOf(uint32_t mask) {
+  std::string text;
+  for (uint32_t left = mask; left != 0; left &= left - 1) text += (text.empty() ? "" : ", ") + std::to_string(std::countr_zero(left));
+  return text;
+}
+
+}  // namespace
+
+bool Warp::gather(uint32_t members, const char* what) {
+  uint32_t arriving = active;
+  for (uint32_t left = live & parked; left != 0; left &= left - 1) {
+    auto lane = static_cast<size_t>(std::countr_zero(left));
+    if (lanePc[lane] == pc && barrier[lane] < 0 && (members >> lane & 1)) arriving |= 1u << lane;
+  }
+
+  if ((active & ~members) != 0)
+    throw Fault{FaultKind::Convergence, std::string(what) + ": lane " + std::to_string(std::countr_zero(active & ~members)) +
+                                            " executes it and is not in its own member mask", std::countr_zero(active & ~members)};
+  if ((members & live & ~arriving) != 0) {
+    park(active, -1);
+    return false;
+  }
+
+  parked &= ~arriving;
+  running |= arriving;
+  active = arriving;
+  meet();
+  return true;
+}
+
+Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options)
+    : kernel_(kernel),
+      shape_(shape),
+      options_(options),
+      shared_(kernel.usesDynamicShared ? kernel.dynamicOffset() + shape.dynamicShared : kernel.sharedBytes + shape.dynamicShared, options.checks) {
+  uint32_t threads = shape.block[0] * shape.block[1] * shape.block[2];
+  size_t warps = (threads + Lanes - 1) / Lanes;
+  registers_.resize(warps * kernel.registerFileBytes + 64);
+  local_.resize(size_t{threads} * kernel.localBytes);
+  auto base = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(registers_.data()) + 63) / 64 * 64);
+  block_.kernel = &kernel;
+  block_.launch = &shape;
+  block_.memory = &memory;
+  block_.shared = &shared_;
+  block_.local = local_.data();
+  block_.threads = threads;
+  block_.checks = options.checks;
+  block_.warps.resize(warps);
+  for (size_t i = 0; i < warps; i++) {
+    auto& warp = block_.warps[i];
+    warp.block = &block_;
+    warp.index = static_cast<int>(i);
+    warp.registers = base + i * kernel.registerFileBytes;
+    for (const auto& constant : kernel.constants) fill(warp, constant.slot, constant.slotClass, constant.bits);
+    order_.push_back(static_cast<int>(i));
+  }
+}
+
+void Scheduler::begin(uint64_t blockNumber) {
+  block_.number = blockNumber;
+  block_.index[0] = static_cast<uint32_t>(blockNumber % shape_.grid[0]);
+  block_.index[1] = static_cast<uint32_t>(blockNumber / shape_.grid[0] % shape_.grid[1]);
+  block_.index[2] = static_cast<uint32_t>(blockNumber / shape_.grid[0] / shape_.grid[1]);
+  block_.barriers.fill(Barrier());
+  block_.mbarriers.clear();
+  shared_.reset();
+  std::fill(local_.begin(), local_.end(), uint8_t{0xFF});
+  steps_ = 0;
+  for (auto& warp : block_.warps) {
+    uint32_t first = static_cast<uint32_t>(warp.index) * Lanes, count = std::min<uint32_t>(Lanes, block_.threads - first);
+    warp.live = count == Lanes ? AllLanes : (1u << count) - 1;
+    warp.running = warp.live;
+    warp.pc = 0;
+    warp.nearest = Nowhere;
+    warp.parked = 0;
+    warp.wait = Wait::None;
+    warp.step = 0;
+    warp.clock.fill(0);
+    warp.clock[static_cast<size_t>(warp.index)] = 1;
+    warp.group.fill(0);
+    warp.copies.clear();
+    fillSpecials(warp);
+  }
+
+  if (options_.seed != 0) {
+    random_.seed(options_.seed ^ (blockNumber * 0x9E3779B97F4A7C15));
+    std::shuffle(order_.begin(), order_.end(), random_);
+  }
+}
+
+void Scheduler::fillSpecials(Warp& warp) {
+  const auto& b = shape_.block;
+  for (const auto& [slot, special] : kernel_.specials) {
+    auto all = [&, at = slot](uint32_t value) { fill(warp, at, Class::Word, value); };
+    auto each = [&, at = slot](auto value) {
+      for (uint32_t lane = 0; lane < Lanes; lane++) warp.slot<uint32_t>(at)[lane] = value(static_cast<uint32_t>(warp.index) * Lanes + lane, lane);
+    };
+    switch (special) {
+      case Special::TidX: each([&](uint32_t t, uint32_t) { return t % b[0]; }); break;
+      case Special::TidY: each([&](uint32_t t, uint32_t) { return t / b[0] % b[1]; }); break;
+      case Special::TidZ: each([&](uint32_t t, uint32_t) { return t / b[0] / b[1]; }); break;
+      case Special::NtidX: all(b[0]); break;
+      case Special::NtidY: all(b[1]); break;
+      case Special::NtidZ: all(b[2]); break;
+      case Special::CtaidX: all(block_.index[0]); break;
+      case Special::CtaidY: all(block_.index[1]); break;
+      case Special::CtaidZ: all(block_.index[2]); break;
+      case Special::NctaidX: all(shape_.grid[0]); break;
+      case Special::NctaidY: all(shape_.grid[1]); break;
+      case Special::NctaidZ: all(shape_.grid[2]); break;
+      case Special::LaneId: each([](uint32_t, uint32_t lane) { return lane; }); break;
+      case Special::WarpId: all(static_cast<uint32_t>(warp.index)); break;
+      case Special::NWarpId: all(static_cast<uint32_t>(block_.warps.size())); break;
+      case Special::SmId: all(static_cast<uint32_t>(block_.number % 108)); break;
+      case Special::NSmId: all(108); break;
+      case Special::GridId: fill(warp, slot, Class::Double, shape_.id); break;
+      case Special::LaneMaskEq: each([](uint32_t, uint32_t lane) { return 1u << lane; }); break;
+      case Special::LaneMaskLt: each([](uint32_t, uint32_t lane) { return (1u << lane) - 1; }); break;
+      case Special::LaneMaskLe: each([](uint32_t, uint32_t lane) { return (2u << lane) - 1; }); break;
+      case Special::LaneMaskGt: each([](uint32_t, uint32_t lane) { return ~((2u << lane) - 1); }); break;
+      case Special::LaneMaskGe: each([](uint32_t, uint32_t lane) { return ~((1u << lane) - 1); }); break;
+      case Special::DynamicSharedSize: all(shape_.dynamicShared); break;
+      case Special::TotalSharedSize: all(shared_.size()); break;
+      case Special::Clock: all(0); break;       // time stands still within a block: a kernel that waits for it is reported as stuck
+      case Special::Clock64: case Special::GlobalTimer: fill(warp, slot, Class::Double, 0); break;
+    }
+  }
+}
+
+void Scheduler::run(uint64_t blockNumber) {
+  begin(blockNumber);
+  for (;;) {
+    bool isAlive = false, hasRun = false;
+    for (int index : order_) {
+      auto& warp = block_.warps[static_cast<size_t>(index)];
+      if (warp.live == 0) continue;
+      isAlive = true;
+      if (warp.wait != Wait::None) continue;
+      hasRun = true;
+      try {
+        runWarp(warp);
+      } catch (const Fault& fault) {
+        report(warp, fault);
+      }
+    }
+
+    if (!isAlive) return;
+    if (!releaseBarriers() && !hasRun) reportStuck();
+  }
+}
+
+void Scheduler::regroup(Warp& warp) {
+  for (uint32_t left = warp.running; left != 0; left &= left - 1) warp.lanePc[static_cast<size_t>(std::countr_zero(left))] = warp.pc;
+  uint32_t lowest = Nowhere, second = Nowhere, chosen = 0;
+  for (uint32_t left = warp.live & ~warp.parked; left != 0; left &= left - 1) {
+    int lane = std::countr_zero(left);
+    uint32_t pc = warp.lanePc[static_cast<size_t>(lane)];
+    if (pc < lowest) second = lowest, lowest = pc, chosen = 1u << lane;
+    else if (pc == lowest) chosen |= 1u << lane;
+    else second = std::min(second, pc);
+  }
+
+  warp.running = chosen;
+  warp.pc = lowest;
+  warp.nearest = second;
+}
+
+void Scheduler::runWarp(Warp& warp) {
+  const Instruction* code = kernel_.code.data();
+  for (uint64_t left = Slice; left > 0; left--) {
+    const Instruction& instruction = code[warp.pc];
+    warp.next = warp.pc + 1;
+    warp.active = warp.running;
+    if (instruction.predicate != NoSlot) {
+      uint32_t guard = warp.mask(instruction.predicate);
+      warp.active &= instruction.isPredicateNegated ? ~guard : guard;
+    }
+
+    count(warp, instruction);
+    if (warp.active != 0) instruction.run(warp, instruction);
+    warp.pc = warp.next;
+    if (warp.running != 0 && warp.pc < warp.nearest && !warp.yields) continue;
+    bool yields = std::exchange(warp.yields, false);
+    regroup(warp);
+    if (warp.running == 0) break;
+    if (yields) break;
+  }
+
+  steps_ += Slice;
+  if (steps_ > options_.maxSteps) reportStuck();
+  if (warp.running == 0 && warp.live != 0) warp.wait = Wait::Barrier;
+}
+
+void Scheduler::count(const Warp& warp, const Instruction& instruction) {
+  auto& values = block_.counters;
+  values.add(Count::WarpInstructions);
+  values.add(Count::ThreadInstructions, static_cast<uint64_t>(std::popcount(warp.active)));
+  values.add(instruction.kind);
+}
+
+// Releases every barrier at which enough warps have arrived; false where there is none.
+bool Scheduler::releaseBarriers() {
+  bool any = false;
+  for (int id = 0; id < 16; id++) {
+    auto& barrier = block_.barriers[static_cast<size_t>(id)];
+    uint32_t waiting = 0, alive = 0, threads = barrier.threads;
+    bool isMixed = false;
+    for (const auto& warp : block_.warps) {
+      if (warp.live == 0) continue;
+      alive++;
+      if (warp.wait != Wait::Barrier) continue;
+      // All live lanes are parked; they must stand at one instruction, and at this barrier.
+      auto first = static_cast<size_t>(std::countr_zero(warp.live));
+      bool isHere = true;
+      for (uint32_t left = warp.live; left != 0; left &= left - 1) {
+        auto lane = static_cast<size_t>(std::countr_zero(left));
+        isHere &= warp.lanePc[lane] == warp.lanePc[first] && warp.barrier[lane] == id;
+      }
+
+      if (!isHere) continue;
+      isMixed |= waiting + barrier.arrived > 0 && threads != warp.barrierThreads;
+      threads = warp.barrierThreads;
+      waiting++;
+    }
+
+    if (waiting == 0) continue;
+    const Warp* anyWaiting = nullptr;
+    for (const auto& warp : block_.warps)
+      if (warp.live != 0 && warp.wait == Wait::Barrier && warp.barrier[static_cast<size_t>(std::countr_zero(warp.live))] == id) anyWaiting = &warp;
+    if (isMixed)
+      report(*anyWaiting, {FaultKind::Barrier, "warps arrive at barrier " + std::to_string(id) + " with different thread counts"});
+    uint32_t wanted = threads == 0 ? alive : threads / Lanes;
+    if (waiting + barrier.arrived > wanted)
+      report(*anyWaiting, {FaultKind::Barrier, "more warps arrive at barrier " + std::to_string(id) + " than the " + std::to_string(wanted) + " it counts"});
+    if (waiting + barrier.arrived < wanted) continue;
+    release(barrier, id);
+    any = true;
+  }
+
+  return any;
+}
+
+void Scheduler::release(Barrier& barrier, int id) {
+  uint32_t votes = 0, voters = 0;
+  auto isWaiting = [&](const Warp& warp) {
+    return warp.live != 0 && warp.wait == Wait::Barrier && warp.barrier[static_cast<size_t>(std::countr_zero(warp.live))] == id;
+  };
+  for (const auto& warp : block_.warps) {
+    if (!isWaiting(warp)) continue;
+    join(barrier.clock, warp.clock);
+    votes += static_cast<uint32_t>(std::popcount(warp.vote & warp.live));
+    voters += static_cast<uint32_t>(std::popcount(warp.live));
+  }
+
+  for (auto& warp : block_.warps) {
+    if (!isWaiting(warp)) continue;
+    uint32_t pc = warp.lanePc[static_cast<size_t>(std::countr_zero(warp.live))];
+    const auto& instruction = kernel_.code[pc];
+    warp.active = warp.live;
+    // bar.red: modes 1 popc, 2 and, 3 or.
+    if (instruction.mode == 1) std::fill_n(warp.slot<uint32_t>(instruction.at[0]), Lanes, votes);
+    else if (instruction.mode == 2) warp.setMask(instruction.at[0], votes == voters ? AllLanes : 0);
+    else if (instruction.mode == 3) warp.setMask(instruction.at[0], votes != 0 ? AllLanes : 0);
+    warp.clock = barrier.clock;
+    warp.clock[static_cast<size_t>(warp.index)]++;
+    warp.step = 0;
+    warp.parked = 0;
+    warp.running = warp.live;
+    warp.pc = pc + 1;
+    warp.nearest = Nowhere;
+    warp.wait = Wait::None;
+  }
+
+  barrier = Barrier();
+}
+
+void Scheduler::reportStuck() {
+  std::string text = "the block cannot go on:";
+  const Warp* culprit = nullptr;
+  auto kind = FaultKind::Deadlock;
+  for (const auto& warp : block_.warps) {
+    if (warp.live == 0) continue;
+    if (!culprit) culprit = &warp;
+    for (uint32_t left = warp.live; left != 0;) {
+      auto first = static_cast<size_t>(std::countr_zero(left));
+      uint32_t together = 0;
+      for (uint32_t rest = left; rest != 0; rest &= rest - 1) {
+        auto lane = static_cast<size_t>(std::countr_zero(rest));
+        if (warp.lanePc[lane] == warp.lanePc[first]) together |= 1u << lane;
+      }
+
+      if (together != warp.live) kind = FaultKind::Barrier, culprit = &warp;
+      const auto& instruction = kernel_.code[std::min<size_t>(warp.lanePc[first], kernel_.code.size() - 1)];
+      text += "\n    warp " + std::to_string(warp.index) + (together == warp.live ? "" : ", lanes " + lanesOf(together)) + " waits at line " +
+              std::to_string(instruction.line) + ": " + kernel_.texts[instruction.text];
+      left &= ~together;
+    }
+  }
+
+  report(*culprit, {kind, text + (kind == FaultKind::Barrier ? "\n    lanes of one warp wait at different places: a barrier in divergent code" : "")});
+}
+
+void Scheduler::report(const Warp& warp, const Fault& fault) const {
+  int lane = fault.lane >= 0 ? fault.lane : std::countr_zero(warp.active ? warp.active : warp.live ? warp.live : 1u);
+  uint32_t pc = warp.wait == Wait::Barrier ? warp.lanePc[static_cast<size_t>(lane)] : warp.pc;
+  const auto& instruction = kernel_.code[std::min<size_t>(pc, kernel_.code.size() - 1)];
+  uint32_t thread = static_cast<uint32_t>(warp.index) * Lanes + static_cast<uint32_t>(lane);
+  uint32_t threadIndex[3] = {thread % shape_.block[0], thread / shape_.block[0] % shape_.block[1], thread / shape_.block[0] / shape_.block[1]};
+  std::string text = "kernel '" + kernel_.name + "': " + fault.message + "\n  at PTX line " + std::to_string(instruction.line) + ": " +
+                     kernel_.texts[instruction.text];
+  if (instruction.sourceLine != 0) {
+    auto file = static_cast<size_t>(instruction.file);
+    text += "\n  from " + (file < kernel_.files.size() ? kernel_.files[file] : "file " + std::to_string(file)) + ":" + std::to_string(instruction.sourceLine);
+  }
+
+  char address[32];
+  std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(fault.address));
+  text += "\n  thread " + triple(threadIndex) + " of block " + triple(block_.index) + ", warp " + std::to_string(warp.index) + ", lane " +
+          std::to_string(lane) + (fault.address ? ", address " + std::string(address) : "");
+  throw KernelFault(fault.kind, text);
+}
+
+}  // namespace ptxsim

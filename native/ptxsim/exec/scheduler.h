@@ -1,0 +1,41 @@
+// Runs the warps of one block: lanes in lockstep as far as they agree, the lowest program counter first where they do not.
+#pragma once
+
+#include <random>
+
+#include "exec/launch.h"
+
+namespace ptxsim {
+
+class Scheduler {
+ public:
+  Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options);
+
+  // Throws KernelFault.
+  void run(uint64_t blockNumber);
+  const Counters& counters() const { return block_.counters; }
+
+ private:
+  void begin(uint64_t blockNumber);
+  void fillSpecials(Warp& warp);
+  void runWarp(Warp& warp);
+  // Picks the lanes at the lowest program counter.
+  static void regroup(Warp& warp);
+  void count(const Warp& warp, const Instruction& instruction);
+  bool releaseBarriers();
+  void release(Barrier& barrier, int id);
+  [[noreturn]] void reportStuck();
+  [[noreturn]] void report(const Warp& warp, const Fault& fault) const;
+
+  const Kernel& kernel_;
+  const LaunchShape& shape_;
+  const ExecutorOptions& options_;
+  SharedMemory shared_;
+  std::vector<uint8_t> registers_, local_;
+  std::vector<int> order_;
+  std::mt19937_64 random_;
+  ThreadBlock block_;
+  uint64_t steps_ = 0;
+};
+
+}  // namespace ptxsim

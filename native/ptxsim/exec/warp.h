@@ -1,0 +1,149 @@
+// A warp and its block while they run: what handlers work on.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "exec/counters.h"
+#include "exec/fault.h"
+#include "exec/memory.h"
+#include "exec/program.h"
+#include "exec/shared_memory.h"
+
+namespace ptxsim {
+
+constexpr int Lanes = 32;
+constexpr uint32_t AllLanes = ~uint32_t{0};
+
+struct ThreadBlock;
+
+// A copy that cp.async began and no wait has completed.
+struct PendingCopy {
+  uint64_t source;   // 0 for none
+  uint64_t shared;
+  uint32_t sourceBytes, bytes;
+  uint32_t group;
+  int lane;
+};
+
+// Why a warp does not run on.
+enum class Wait : uint8_t { None, Barrier };
+
+struct Warp {
+  ThreadBlock* block = nullptr;
+  int index = 0;
+  uint8_t* registers = nullptr;
+  uint32_t live = 0;      // lanes that have not exited
+  uint32_t active = 0;    // lanes that execute the instruction at hand, its guard applied
+  uint32_t running = 0;   // lanes at `pc`
+  uint32_t pc = 0;
+  uint32_t next = 0;      // where `running` goes next; a branch of all of them changes it
+  uint32_t nearest = 0;   // smallest pc of the live lanes that are not running
+  std::array<uint32_t, Lanes> lanePc{};  // of the lanes that are not running
+  uint32_t parked = 0;    // lanes that wait at their pc for others: of the warp, or of the block
+  Wait wait = Wait::None; // of a warp none of whose lanes can run
+  bool yields = false;    // the instruction at hand polls: let the other warps run
+  std::array<int8_t, Lanes> barrier{};  // that a parked lane waits at; -1: for lanes of its own warp
+  uint32_t barrierThreads = 0;          // that the barrier it waits at is to count; 0 for the whole block
+  uint32_t vote = 0;      // predicates brought to bar.red
+  uint32_t step = 0;      // warp barriers passed since the clock moved
+  Clock clock{};
+  std::array<uint32_t, Lanes> carry{};     // of add.cc
+  std::array<uint32_t, Lanes> group{};     // cp.async groups committed by each lane
+  std::vector<PendingCopy> copies;
+
+  template <typename T>
+  T* slot(Slot at) const { return reinterpret_cast<T*>(registers + at); }
+  uint32_t& mask(Slot at) const { return *reinterpret_cast<uint32_t*>(registers + at); }
+  // A predicate that is read, its '!' applied; all ones for an operand that is absent.
+  uint32_t test(const Instruction& i, int operand) const {
+    if (i.at[operand] == NoSlot) return AllLanes;
+    uint32_t value = mask(i.at[operand]);
+    return i.isNegated[operand] ? ~value : value;
+  }
+  void setMask(Slot at, uint32_t value) const {
+    if (at != NoSlot) mask(at) = (mask(at) & ~active) | (value & active);
+  }
+  SharedMemory::Access access(int lane, const char* what, bool isAtomic = false) const { return {index, lane, &clock, step, what, isAtomic}; }
+  // Lanes stay at the instruction at hand until others arrive; the rest of the running lanes go on.
+  void park(uint32_t lanes, int barrierId) {
+    for (uint32_t left = lanes; left != 0; left &= left - 1) {
+      auto lane = static_cast<size_t>(std::countr_zero(left));
+      lanePc[lane] = pc;
+      barrier[lane] = static_cast<int8_t>(barrierId);
+    }
+    parked |= lanes;
+    running &= ~lanes;
+  }
+  // For operations of several lanes: waits until every live lane of `members` is here. False: not yet, the lanes are parked. True: they
+  // all are in `active`, and what each did before the others may rely on.
+  bool gather(uint32_t members, const char* what);
+  // All lanes of the warp have met: what one did before, the others may rely on.
+  void meet() {
+    if (step < SharedMemory::MaxStep) step++;
+    else clock[static_cast<size_t>(index)]++, step = 0;
+  }
+};
+
+struct LaunchShape {
+  uint32_t grid[3] = {1, 1, 1}, block[3] = {1, 1, 1};
+  uint32_t dynamicShared = 0;
+  const uint8_t* parameters = nullptr;
+  uint64_t id = 0;  // counts launches, for the shadow of global memory
+};
+
+// One of a block's sixteen barriers: warps that have arrived without waiting (bar.arrive). Those that wait know it themselves.
+struct Barrier {
+  uint32_t arrived = 0;   // warps
+  uint32_t threads = 0;   // that they said the barrier is to count
+  Clock clock{};          // joined of those that have arrived
+};
+
+// An mbarrier object, kept beside the eight bytes of shared memory that name it.
+struct Mbarrier {
+  uint32_t expected = 0, pending = 0;
+  uint64_t phase = 0;     // completed phases
+  Clock clock{};          // joined of those that have arrived in this phase and those before
+};
+
+inline void join(Clock& into, const Clock& from) {
+  for (size_t i = 0; i < into.size(); i++) into[i] = into[i] > from[i] ? into[i] : from[i];
+}
+
+struct ThreadBlock {
+  const Kernel* kernel = nullptr;
+  const LaunchShape* launch = nullptr;
+  DeviceMemory* memory = nullptr;
+  SharedMemory* shared = nullptr;
+  uint8_t* local = nullptr;         // localBytes of each thread
+  uint64_t number = 0;              // in the grid
+  uint32_t index[3] = {0, 0, 0};
+  uint32_t threads = 0;
+  std::vector<Warp> warps;
+  std::array<Barrier, 16> barriers;
+  std::map<uint64_t, Mbarrier> mbarriers;
+  Counters counters;
+  bool checks = true;
+  Allocation* cached = nullptr;     // of the last global access
+
+  // The allocation that holds [address, address + bytes); throws Fault where there is none.
+  Allocation& allocation(uint64_t address, uint32_t bytes, const char* what, int lane);
+  // Global memory, checked; `order` false for atomics and volatile accesses, which blocks may share.
+  uint8_t* globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
+  uint8_t* globalWrite(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
+};
+
+// One lane after the other, or all at once where none is masked: compilers turn the second loop into vector code.
+template <typename F>
+inline void forLanes(const Warp& warp, F&& body) {
+  if (warp.active == AllLanes) {
+    for (int lane = 0; lane < Lanes; lane++) body(lane);
+  } else {
+    for (uint32_t left = warp.active; left != 0; left &= left - 1) body(std::countr_zero(left));
+  }
+}
+
+}  // namespace ptxsim

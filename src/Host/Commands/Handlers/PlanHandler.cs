@@ -1,0 +1,56 @@
+using RepNoise.Host.Checkpoints;
+using RepNoise.Host.Configuration;
+using RepNoise.Host.Data;
+using RepNoise.Host.Model;
+using RepNoise.Host.Planning;
+using RepNoise.Host.Tokenizers;
+
+namespace RepNoise.Host.Commands.Handlers;
+
+/// <summary>Plans a run's memory. Of the model it reads config.json alone, and the tokenizer where a file of texts is given.</summary>
+internal static class PlanHandler
+{
+    public static int Run(PlanOptions options, Terminal terminal, CancellationToken stop)
+    {
+        var run = options.Run;
+        var config = ReadConfig(run);
+        if (run is DefendRun defend) Handling.CheckNoiseLayers(defend.Arguments.NoiseLayers, config.NumHiddenLayers);
+        using var device = Handling.CreateDevice(run.Training.Device, run.Training.Threads, run.Kernels);
+        var texts = Texts(run, options.PromptTokens, config);
+        var report = new MemoryReport(new MemoryPlanner(config, device, texts), run.Training);
+        terminal.Out.WriteLine($"{(run is DefendRun ? "defend" : "finetune")} {run.Model}: {texts.Describe(run.Training, config)}");
+        terminal.Out.WriteLine(device.Description);
+        report.WriteTo(terminal.Out, options.Memory);
+        return ExitCodes.Done;
+    }
+
+    private static ModelConfig ReadConfig(TrainingRun run)
+    {
+        if (run is FinetuneRun { FromScratch: { } config }) return ModelConfigReader.Read(config);
+        string path = Path.Combine(run.Model!, ModelFolder.ConfigName);
+        if (!File.Exists(path))
+            throw new ModelFolderException(ModelFolderError.NoConfig, run.Model!, "there is no config.json", "a folder with a model's config.json",
+                "download that one file: planning needs no weights");
+        return ModelConfigReader.Read(path);
+    }
+
+    private static PlannedTexts Texts(TrainingRun run, int promptTokens, ModelConfig config)
+    {
+        int padId = Handling.PadIdOf(config);
+        var tokenizer = new Lazy<Tokenizer>(() => Tokenizer.Load(run.Model!));
+        Data.TokenizeOptions Tokenization(bool completionOnly) => new()
+        {
+            MaxLength = run.Training.MaxLength,
+            PadId = padId,
+            VocabSize = config.VocabSize,
+            CompletionOnly = completionOnly,
+        };
+        IReadOnlyList<TokenExample>? Examples(string? path, bool completionOnly) => path is null ? null : ExampleTokenizer.Tokenize(
+            ExampleReader.Read(path, Handling.ExampleOptionsOf(run)).Examples, text => tokenizer.Value.Encode(text), Tokenization(completionOnly)).Examples;
+        if (run is FinetuneRun finetune) return new PlannedSequences(Examples(finetune.Data, finetune.Arguments.CompletionOnlyLoss));
+        var defend = (DefendRun)run;
+        var pairs = defend.Pairs is null ? null : PairTokenizer.Tokenize(
+            PairReader.Read(defend.Pairs, Handling.PairOptionsOf(defend)).Pairs, text => tokenizer.Value.Encode(text), Tokenization(false)).Pairs;
+        return new PlannedPairs(pairs, Examples(defend.Retain, completionOnly: true), promptTokens, padId);
+    }
+}

@@ -1,0 +1,107 @@
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using RepNoise.Kernels.Ilgpu;
+
+namespace RepNoise.Kernels.Cuda;
+
+/// <summary>What the kernels of one device share: modules, stream, number format and scratch memory.</summary>
+internal sealed unsafe class CudaContext : IDisposable
+{
+    private readonly Accelerator accelerator;
+    private readonly AcceleratorStream stream;
+    private readonly nint streamHandle;
+    private MemoryBuffer1D<byte, ILGPU.Stride1D.Dense>? scratch;
+
+    public CudaContext(string deviceName, AcceleratorRuntime runtime, AcceleratorStream stream, NumberFormat compute)
+    {
+        DeviceName = deviceName;
+        Modules = runtime.Library(static r => new CudaModules(r));
+        Compute = compute;
+        (accelerator, this.stream, streamHandle) = (runtime.Accelerator, stream, ((CudaStream)stream).StreamPtr);
+    }
+
+    public string DeviceName { get; }
+
+    public CudaModules Modules { get; }
+
+    /// <summary>Format of compute buffers.</summary>
+    public NumberFormat Compute { get; }
+
+    /// <summary>The device in ILGPU.</summary>
+    public Accelerator Accelerator => accelerator;
+
+    /// <summary>Its compute capability.</summary>
+    public (int Major, int Minor) Capability => ((CudaAccelerator)accelerator).Architecture is var architecture
+        ? (architecture.Major, architecture.Minor)
+        : default;
+
+    /// <summary>Multiprocessors of the device.</summary>
+    public int Multiprocessors => accelerator.NumMultiprocessors;
+
+    /// <summary>Ending of the symbols of kernels for compute buffers.</summary>
+    public string Suffix => SuffixOf(Compute);
+
+    /// <summary>The operation under way, for errors.</summary>
+    public string Operation { get; set; } = "";
+
+    /// <summary>What was queued last, for errors that show only later.</summary>
+    public string LastLaunch { get; private set; } = "nothing";
+
+    public static string SuffixOf(NumberFormat format) => format switch
+    {
+        NumberFormat.BFloat16 => "bf16",
+        NumberFormat.Float64 => "f64",
+        _ => "f32",
+    };
+
+    /// <summary>Address of a factor on the device, or 0 for none.</summary>
+    /// <exception cref="DeviceException">It is no scalar.</exception>
+    public nint FactorAddress(Tensor factor)
+    {
+        if (!factor.IsEmpty && factor.Buffer.Kind != BufferKind.Scalar)
+            throw new DeviceException(DeviceName, $"{Operation}: the factor lies in a {factor.Buffer.Kind} buffer", "Keep it in a Scalar buffer");
+        return MatrixArgument.Address(factor);
+    }
+
+    /// <summary>Device memory that is an operation's own until it returns; its contents are undefined. Grows, and never shrinks.</summary>
+    public nint Scratch(long bytes)
+    {
+        if (scratch is not null && scratch.Length >= bytes) return scratch.NativePtr;
+        if (scratch is not null)
+        {
+            stream.Synchronize();
+            scratch.Dispose();
+            scratch = null;
+        }
+
+        try
+        {
+            scratch = accelerator.Allocate1D<byte>(bytes);
+        }
+        catch (AcceleratorException)
+        {
+            throw new DeviceException(DeviceName, $"{Operation} asks for {bytes} bytes of scratch, more than there is memory for",
+                "Use a smaller model or batch, or free memory");
+        }
+
+        return scratch.NativePtr;
+    }
+
+    public void Launch(nint function, string symbol, Grid grid, int threads, int sharedBytes, void* arguments, nuint argumentBytes)
+    {
+        accelerator.Bind();
+        LastLaunch = symbol;
+        int status = Modules.Driver.Launch(function, grid, threads, sharedBytes, streamHandle, arguments, argumentBytes);
+        if (status != 0) ThrowFailed(symbol, grid, threads, status);
+    }
+
+    /// <summary>Waits for what was queued.</summary>
+    public void Synchronize() => stream.Synchronize();
+
+    public void Dispose() => scratch?.Dispose();
+
+    private void ThrowFailed(string symbol, Grid grid, int threads, int status) => throw new DeviceException(
+        DeviceName,
+        $"{Operation}: kernel {symbol}, {grid.X} x {grid.Y} x {grid.Z} blocks of {threads} threads, failed: {Modules.Driver.Describe(status)}",
+        "Run again on device cpu to tell a fault of the device from one of the data");
+}

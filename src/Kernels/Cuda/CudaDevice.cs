@@ -1,0 +1,81 @@
+using ILGPU.Runtime.Cuda;
+using RepNoise.Kernels.Ilgpu;
+
+namespace RepNoise.Kernels.Cuda;
+
+/// <summary>
+/// An NVIDIA GPU through the handwritten kernels of native/cuda, in ILGPU's context, on its streams and buffers. Compute is bfloat16
+/// with sums in fp32, or float32; state is float32, scalars float64. Operations are queued and return at once.
+/// <para>The same inputs give the same bits on every run: sums have fixed orders that follow from the shapes.</para>
+/// </summary>
+public sealed partial class CudaDevice : AcceleratorDevice
+{
+    private readonly CudaContext context;
+    private readonly CudaVariants variants;
+    private readonly Elementwise elementwise;
+    private readonly Norm norm;
+    private readonly Rotary rotary;
+    private readonly Swiglu swiglu;
+    private readonly Embedding embedding;
+    private readonly Matmul matmul;
+    private readonly Attention attention;
+    private readonly LinearCrossEntropy linearCrossEntropy;
+    private readonly MmdGaussian mmdGaussian;
+    private readonly AdamW adamW;
+
+    /// <param name="name">The name that asked for it; see <see cref="CudaDevices"/>.</param>
+    /// <param name="runtime">The GPU, or its stand-in.</param>
+    /// <param name="compute">Float32 or bfloat16.</param>
+    /// <param name="options">Forced kernels.</param>
+    /// <exception cref="DeviceException">The driver refuses a kernel, or a kernel is forced that does not exist.</exception>
+    internal CudaDevice(string name, AcceleratorRuntime runtime, NumberFormat compute, DeviceOptions options)
+        : base(runtime)
+    {
+        Name = name;
+        variants = new CudaVariants(name, options.Kernels);
+        context = new CudaContext(name, runtime, Stream, compute);
+        try
+        {
+            elementwise = new Elementwise(context);
+            matmul = new Matmul(context, variants);
+            attention = new Attention(context, variants);
+            norm = new Norm(context, variants);
+            rotary = new Rotary(context);
+            swiglu = new Swiglu(context);
+            embedding = new Embedding(context);
+            linearCrossEntropy = new LinearCrossEntropy(context, matmul);
+            mmdGaussian = new MmdGaussian(context);
+            adamW = new AdamW(context);
+            variants.CheckFamilies();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public override string Name { get; }
+
+    public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.BFloat16 ? "bfloat16" : "float32")}";
+
+    /// <summary>The variants of families that have several, for the log.</summary>
+    public string Kernels => variants.ToString();
+
+    public override NumberFormat FormatOf(BufferKind kind) => kind switch
+    {
+        // Asked for by the base class's constructor's callers only once the context is there.
+        BufferKind.Compute => context.Compute,
+        BufferKind.Scalar => NumberFormat.Float64,
+        BufferKind.Index => NumberFormat.Int32,
+        _ => NumberFormat.Float32,
+    };
+
+    protected override void Dispose(bool disposing)
+    {
+        context?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private protected override string Situation => $"{context.Operation} was the last operation given and {context.LastLaunch} its kernel";
+}

@@ -1,0 +1,141 @@
+namespace RepNoise.Kernels.Cuda;
+
+/// <summary>
+/// Family matmul. Variants: <c>naive</c>, a thread per element; in bfloat16 the tensor cores' <c>wide</c>, <c>square</c>,
+/// <c>small</c> and <c>any</c> tiles, on Hopper <c>warpgroup_wide</c> and <c>warpgroup_square</c> too; in float32 <c>fma</c>,
+/// <c>fma_small</c> and <c>tf32x3</c>. Where C has too few tiles for the device
+/// K is split, and the parts' sums are added in order.
+/// </summary>
+internal sealed class Matmul
+{
+    /// <summary>The flag of matmul_epilogue.cuh for C in float32.</summary>
+    public const int FloatOutput = 2;
+
+    private const string Family = "matmul";
+    private const string Naive = "naive";
+    private const int NaiveSide = 16;
+    private const int Accumulate = 1; // flags of matmul_epilogue.cuh
+    private const int CombineThreads = 256;
+
+    private readonly CudaContext context;
+    private readonly MatmulTile[] tiles;
+    private readonly string? forced;
+    private readonly Dictionary<(MatmulTile, MatmulForm), CudaKernel<MatmulOperands>> kernels = [];
+    private readonly WarpGroupMatmul? warpGroup;
+    private readonly Lazy<CudaKernel<CombineArguments>> combine;
+    private readonly Lazy<CudaKernel<NaiveArguments>> naiveToCompute;
+    private readonly Lazy<CudaKernel<NaiveArguments>> naiveToState;
+
+    public Matmul(CudaContext context, CudaVariants variants)
+    {
+        this.context = context;
+        bool half = context.Compute == NumberFormat.BFloat16;
+        tiles = half ? MatmulTile.BFloat16 : MatmulTile.Float32;
+        string missing = "";
+        if (half) warpGroup = WarpGroupMatmul.Create(context, this, out missing);
+        if (warpGroup is not null) tiles = [.. WarpGroupMatmul.Tiles, .. tiles];
+        MatmulTile[] all = [.. tiles, half ? MatmulTile.BFloat16Any : MatmulTile.Tf32];
+        forced = variants.Choose(
+            Family, [Naive, .. all.Select(tile => tile.Name)], missing.Length == 0 ? "by shape" : $"by shape, without warpgroup tiles ({missing})");
+        if (forced is not null && forced != Naive) tiles = [all.First(tile => tile.Name == forced)];
+        combine = new(() => new CudaKernel<CombineArguments>(context, all[^1].Module, $"matmul_combine_{context.Suffix}", CombineThreads));
+        naiveToCompute = new(() => NaiveKernel(context.Suffix));
+        naiveToState = new(() => NaiveKernel("f32"));
+    }
+
+    public void Run(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias)
+    {
+        if (c.Rows == 0 || c.Columns == 0) return;
+        if (forced == Naive)
+        {
+            RunNaive(c, a, b, form, accumulate, bias);
+            return;
+        }
+
+        var (m, n, k) = Device.MatmulShape(a, b, form);
+        var (tile, parts) = MatmulTile.Choose(Usable(a, b), m, n, k, context.Multiprocessors);
+        int depth = tile.DepthOfPart(k, parts);
+        parts = (int)Packs.Blocks(Math.Max(k, 1), depth);
+        int flags = (accumulate ? Accumulate : 0) | (MatrixArgument.FormatOf(c) == NumberFormat.Float32 ? FloatOutput : 0);
+        var operands = new MatmulOperands(
+            MatrixArgument.Address(a), MatrixArgument.Address(b), MatrixArgument.Address(c), MatrixArgument.Address(bias),
+            m, n, k, a.RowStride, b.RowStride, c.RowStride, 0, depth, flags);
+        if (parts == 1)
+        {
+            Launch(tile, form, operands, parts);
+            return;
+        }
+
+        // Sums of every part first, rows padded to 16 bytes.
+        int workspaceStride = (n + 3) / 4 * 4;
+        long partStride = (long)m * workspaceStride;
+        nint workspace = context.Scratch(parts * partStride * sizeof(float));
+        Launch(tile, form, operands with { C = workspace, Bias = 0, StrideC = workspaceStride, PartStride = partStride, Flags = FloatOutput }, parts);
+        combine.Value.Launch(new Grid((int)Packs.Blocks(n, CombineThreads * 4), m), new CombineArguments(
+            workspace, operands.C, operands.Bias, m, n, parts, workspaceStride, partStride, c.RowStride, flags));
+    }
+
+    /// <summary>Queues one product, or its parts, in one tile shape.</summary>
+    public void Launch(MatmulTile tile, MatmulForm form, in MatmulOperands operands, int parts)
+    {
+        if (warpGroup is not null && WarpGroupMatmul.Tiles.Contains(tile))
+            warpGroup.Launch(tile, form, operands, parts);
+        else
+            Kernel(tile, form).Launch(new Grid(tile.Count(operands.M, operands.N), parts), operands, tile.SharedBytes);
+    }
+
+    /// <summary>The tiles that take these operands: all but one of bfloat16 copy rows 16 bytes at a time.</summary>
+    private ReadOnlySpan<MatmulTile> Usable(Tensor a, Tensor b)
+    {
+        if (context.Compute != NumberFormat.BFloat16 || (IsAligned(a) && IsAligned(b)) || tiles[0] == MatmulTile.BFloat16Any) return tiles;
+        if (forced is null) return new ReadOnlySpan<MatmulTile>(in MatmulTile.BFloat16Any);
+        throw new DeviceException(
+            context.DeviceName, $"{context.Operation}: variant {forced} takes rows that start at multiples of 16 bytes, found {a} and {b} with strides {a.RowStride} and {b.RowStride}",
+            $"Use --kernel {Family}=any or none");
+    }
+
+    private static bool IsAligned(Tensor tensor) => MatrixArgument.Address(tensor) % 16 == 0 && tensor.RowStride % 8 == 0;
+
+    private CudaKernel<MatmulOperands> Kernel(MatmulTile tile, MatmulForm form)
+    {
+        if (!kernels.TryGetValue((tile, form), out var kernel))
+        {
+            string symbol = $"matmul_{form.ToString().ToLowerInvariant()}_{tile.Name}_{context.Suffix}";
+            kernels.Add((tile, form), kernel = new CudaKernel<MatmulOperands>(context, tile.Module, symbol, tile.Threads, tile.SharedBytes));
+        }
+
+        return kernel;
+    }
+
+    private CudaKernel<NaiveArguments> NaiveKernel(string to) =>
+        new(context, "matmul_naive", $"matmul_naive_{context.Suffix}_to_{to}", NaiveSide * NaiveSide);
+
+    private void RunNaive(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias)
+    {
+        var kernel = c.Buffer.Kind == BufferKind.Compute ? naiveToCompute : naiveToState;
+        kernel.Value.Launch(new Grid((int)Packs.Blocks(c.Columns, NaiveSide), (int)Packs.Blocks(c.Rows, NaiveSide)), new NaiveArguments(
+            MatrixArgument.Of(c), MatrixArgument.Of(a), MatrixArgument.Of(b), MatrixArgument.Address(bias), (int)form, accumulate ? 1 : 0));
+    }
+
+    private readonly record struct CombineArguments(
+        nint Workspace, nint C, nint Bias, int M, int N, int Parts, long WorkspaceStride, long PartStride, long StrideC, int Flags);
+
+    private readonly record struct NaiveArguments(MatrixArgument C, MatrixArgument A, MatrixArgument B, nint Bias, int Form, int Accumulate);
+}
+
+/// <summary>What the tiles' kernels take, in their order.</summary>
+/// <param name="A">Address of A's first element.</param>
+/// <param name="B">Address of B's first element.</param>
+/// <param name="C">Address of C's, or of the parts' sums.</param>
+/// <param name="Bias">Address of the bias, or 0.</param>
+/// <param name="M">Rows of C.</param>
+/// <param name="N">Columns of C.</param>
+/// <param name="K">Depth of the product.</param>
+/// <param name="StrideA">Elements between rows of A.</param>
+/// <param name="StrideB">Elements between rows of B.</param>
+/// <param name="StrideC">Elements between rows of C.</param>
+/// <param name="PartStride">Elements between the sums of parts.</param>
+/// <param name="DepthOfPart">K of each part but the last.</param>
+/// <param name="Flags">1 adds to C, 2 says that C is float32.</param>
+internal readonly record struct MatmulOperands(
+    nint A, nint B, nint C, nint Bias, int M, int N, int K, long StrideA, long StrideB, long StrideC, long PartStride, int DepthOfPart, int Flags);

@@ -1,0 +1,81 @@
+namespace RepNoise.Kernels.Cuda;
+
+/// <summary>A tile shape of the matrix products, as native/cuda compiles it.</summary>
+/// <param name="Name">Part of its kernels' symbols.</param>
+/// <param name="Module">Where the kernels are.</param>
+/// <param name="BlockM">Rows of C a block.</param>
+/// <param name="BlockN">Columns of C a block.</param>
+/// <param name="BlockK">Values of K a stage.</param>
+/// <param name="Threads">Threads a block.</param>
+/// <param name="SharedBytes">Dynamic shared memory a block.</param>
+/// <param name="PerMultiprocessor">Blocks that run on a multiprocessor at the same time.</param>
+/// <param name="Speed">Products a multiprocessor does with it, relative to the best tile of its format.</param>
+internal sealed record MatmulTile(
+    string Name, string Module, int BlockM, int BlockN, int BlockK, int Threads, int SharedBytes, int PerMultiprocessor, double Speed)
+{
+    private const string BFloat16Module = "matmul";
+    private const string Float32Module = "matmul_float32";
+
+    // Bytes of sums a split may write: more costs more than idle multiprocessors do.
+    private const long MostPartBytes = 32 << 20;
+    private const int MostParts = 16;
+    private const int MostRowsOfSplit = 65535; // rows are a grid's second dimension when parts are combined
+    private const int LeastDepthOfPart = 256;
+
+    /// <summary>Tiles for bfloat16 rows that start at multiples of 16 bytes.</summary>
+    public static readonly MatmulTile[] BFloat16 =
+    [
+        new("wide", BFloat16Module, 128, 256, 32, 256, 4 * (128 + 256) * 32 * 2, 1, 1),
+        new("square", BFloat16Module, 128, 128, 32, 128, 4 * (128 + 128) * 32 * 2, 2, 0.9),
+        new("small", BFloat16Module, 64, 64, 64, 128, 3 * (64 + 64) * 64 * 2, 4, 0.6),
+    ];
+
+    /// <summary>The tile for bfloat16 rows that start anywhere.</summary>
+    public static readonly MatmulTile BFloat16Any = new("any", BFloat16Module, 64, 64, 64, 128, 3 * (64 + 64) * 64 * 2, 2, 0.2);
+
+    /// <summary>Tiles for float32, exact to its rounding.</summary>
+    public static readonly MatmulTile[] Float32 =
+    [
+        new("fma", Float32Module, 128, 128, 16, 256, 4 * 16 * (128 + 4) * 4, 2, 1),
+        new("fma_small", Float32Module, 64, 64, 16, 256, 4 * 16 * (64 + 4) * 4, 3, 0.8),
+    ];
+
+    /// <summary>Float32 on the tensor cores: three products of tf32 parts. Its ring is largest where K is contiguous.</summary>
+    public static readonly MatmulTile Tf32 = new("tf32x3", Float32Module, 128, 128, 16, 256, 4 * 2 * 128 * (16 + 4) * 4, 2, 1.5);
+
+    /// <summary>Tiles that cover C.</summary>
+    public int Count(int m, int n) => checked((int)(Packs.Blocks(m, BlockM) * Packs.Blocks(n, BlockN)));
+
+    /// <summary>The tile and the number of parts of K that keep a device's multiprocessors busiest; a function of its arguments alone.</summary>
+    public static (MatmulTile Tile, int Parts) Choose(ReadOnlySpan<MatmulTile> tiles, int m, int n, int k, int multiprocessors)
+    {
+        var best = (Tile: tiles[0], Parts: 1);
+        double least = double.PositiveInfinity;
+        foreach (var tile in tiles)
+        {
+            for (int parts = 1; parts <= MostParts; parts *= 2)
+            {
+                if (parts > 1 && (m > MostRowsOfSplit || k / parts < LeastDepthOfPart || (long)m * n * parts * sizeof(float) > MostPartBytes)) break;
+                double cost = tile.Cost(m, n, k, parts, multiprocessors);
+                if (cost < least) (least, best) = (cost, (tile, parts));
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>K of each part but the last: whole stages.</summary>
+    public int DepthOfPart(int k, int parts) => parts == 1 ? Math.Max(k, 1) : (int)(Packs.Blocks(Packs.Blocks(k, parts), BlockK) * BlockK);
+
+    /// <summary>Rounds of blocks times what a block does, in products of the best tile; a split also writes and reads its sums.</summary>
+    private double Cost(int m, int n, int k, int parts, int multiprocessors)
+    {
+        long blocks = (long)Count(m, n) * parts;
+        // A round that is not full ends sooner: its blocks have the multiprocessor to themselves.
+        long full = blocks / (multiprocessors * PerMultiprocessor), rest = blocks - full * multiprocessors * PerMultiprocessor;
+        double rounds = full * PerMultiprocessor + Packs.Blocks(rest, multiprocessors);
+        double depth = (double)k / parts + 2 * BlockK;
+        double split = parts == 1 ? 0 : 64.0 * m * n * (parts + 1) / multiprocessors;
+        return rounds * BlockM * BlockN * depth / Speed + split;
+    }
+}

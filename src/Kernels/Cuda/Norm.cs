@@ -1,0 +1,106 @@
+namespace RepNoise.Kernels.Cuda;
+
+/// <summary>
+/// Family norm, and sums over rows. Variants: <c>warp</c>, a warp per group of columns; <c>block</c>, a block per group. By itself
+/// the device takes a block where a group is long enough to give every thread of one a pack.
+/// </summary>
+internal sealed class Norm
+{
+    private const string Family = "norm";
+    private const int Threads = 256;
+    private const int MostBlocks = 8192;
+    private const int BlockColumns = Threads * Packs.Size / 2;
+    private const int ColumnsPerBlock = 256;
+    private const int RowsPerChunk = 64;
+    private const int MostChunks = 128;
+
+    private readonly CudaContext context;
+    private readonly Team warp;
+    private readonly Team block;
+    private readonly string? forced;
+    private readonly CudaKernel<WeightArguments> weightPartial;
+    private readonly CudaKernel<SumArguments> sumPartial;
+    private readonly CudaKernel<FinishArguments> finish;
+
+    public Norm(CudaContext context, CudaVariants variants)
+    {
+        this.context = context;
+        forced = variants.Choose(Family, ["warp", "block"], "warp or block by columns");
+        warp = new Team(context, "warp", Threads / 32);
+        block = new Team(context, "block", 1);
+        weightPartial = new CudaKernel<WeightArguments>(context, Family, $"rms_norm_weight_partial_{context.Suffix}", Threads);
+        sumPartial = new CudaKernel<SumArguments>(context, Family, $"column_sums_partial_{context.Suffix}", Threads);
+        finish = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish", Threads);
+    }
+
+    public void Forward(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon)
+    {
+        var team = TeamFor(weight.Columns);
+        team.Forward.Launch(team.Grid(rstd), new ForwardArguments(
+            MatrixArgument.Of(output), MatrixArgument.Of(rstd), MatrixArgument.Of(x), MatrixArgument.Of(weight), (float)epsilon));
+    }
+
+    public void Backward(Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
+    {
+        // First, because dX may be dOutput.
+        long rows = rstd.Length;
+        int columns = weight.Columns;
+        var (grid, chunk) = Chunks(rows, columns);
+        nint partials = context.Scratch((long)MostChunks * columns * sizeof(float));
+        weightPartial.Launch(grid, new WeightArguments(
+            partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(rstd), columns, chunk));
+        Finish(dWeight, partials, columns, grid);
+
+        var team = TeamFor(columns);
+        team.Backward.Launch(team.Grid(rstd), new BackwardArguments(
+            MatrixArgument.Of(dX), MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(weight), MatrixArgument.Of(rstd),
+            accumulate ? 1 : 0));
+    }
+
+    /// <summary>sums (1, C) += values (R, C) over rows.</summary>
+    public void AddColumnSums(Tensor sums, Tensor values)
+    {
+        var (grid, chunk) = Chunks(values.Rows, values.Columns);
+        nint partials = context.Scratch((long)MostChunks * values.Columns * sizeof(float));
+        sumPartial.Launch(grid, new SumArguments(partials, MatrixArgument.Of(values), chunk));
+        Finish(sums, partials, values.Columns, grid);
+    }
+
+    private void Finish(Tensor sums, nint partials, int columns, Grid grid)
+    {
+        if (grid.IsEmpty) return;
+        finish.Launch(new Grid((int)Packs.Blocks(columns, Threads)), new FinishArguments(MatrixArgument.Address(sums), partials, columns, grid.Y));
+    }
+
+    /// <summary>Blocks of 256 columns by chunks of rows, and the rows of a chunk: both follow from the shape alone.</summary>
+    private static (Grid Grid, int Chunk) Chunks(long rows, int columns)
+    {
+        int chunk = (int)Math.Max(RowsPerChunk, Packs.Blocks(rows, MostChunks));
+        return (new Grid((int)Packs.Blocks(columns, ColumnsPerBlock), (int)Packs.Blocks(rows, chunk)), chunk);
+    }
+
+    private Team TeamFor(int columns) => (forced ?? (columns >= BlockColumns ? "block" : "warp")) == "block" ? block : warp;
+
+    /// <summary>The kernels of one variant.</summary>
+    private sealed class Team(CudaContext context, string name, int groupsPerBlock)
+    {
+        public CudaKernel<ForwardArguments> Forward { get; } = new(context, Family, $"rms_norm_forward_{name}_{context.Suffix}", Threads);
+
+        public CudaKernel<BackwardArguments> Backward { get; } = new(context, Family, $"rms_norm_backward_{name}_{context.Suffix}", Threads);
+
+        public Grid Grid(Tensor rstd) => new((int)Math.Min(MostBlocks, Packs.Blocks(rstd.Length, groupsPerBlock)));
+    }
+
+    private readonly record struct ForwardArguments(
+        MatrixArgument Output, MatrixArgument Rstd, MatrixArgument X, MatrixArgument Weight, float Epsilon);
+
+    private readonly record struct BackwardArguments(
+        MatrixArgument DX, MatrixArgument DOutput, MatrixArgument X, MatrixArgument Weight, MatrixArgument Rstd, int Accumulate);
+
+    private readonly record struct WeightArguments(
+        nint Partials, MatrixArgument DOutput, MatrixArgument X, MatrixArgument Rstd, int Columns, int Chunk);
+
+    private readonly record struct SumArguments(nint Partials, MatrixArgument Values, int Chunk);
+
+    private readonly record struct FinishArguments(nint Sums, nint Partials, int Columns, int Chunks);
+}

@@ -1,0 +1,144 @@
+using System.Runtime.InteropServices;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace RepNoise.Kernels.Cuda;
+
+/// <summary>
+/// Matrix products of bfloat16 by warpgroups, fed by the tensor memory accelerator: kernels/sm90/matmul.cu of native/cuda, for devices of
+/// compute capability 9.0. Used only once its products have agreed with those of the other tiles on the device at hand.
+/// </summary>
+internal sealed class WarpGroupMatmul
+{
+    private const string Module = "matmul_sm90";
+    private const int BlockM = 128, BlockK = 64, BoxColumns = 64;
+    private const int Threads = 384;
+
+    /// <summary>Each of eight warps' way to C, and two barriers of eight bytes for a stage; see the source.</summary>
+    private const int ScratchBytes = 8 * 16 * (32 + 8) * 4, BarrierBytes = 16;
+
+    /// <summary>Its tiles. One block stays on each multiprocessor.</summary>
+    public static readonly MatmulTile[] Tiles =
+    [
+        new("warpgroup_wide", Module, BlockM, 256, BlockK, Threads, SharedBytes(256, 4), 1, 2.5),
+        new("warpgroup_square", Module, BlockM, 128, BlockK, Threads, SharedBytes(128, 6), 1, 2.2),
+    ];
+
+    private readonly CudaContext context;
+    private readonly Dictionary<(MatmulTile, MatmulForm), CudaKernel<Arguments>> kernels = [];
+
+    private WarpGroupMatmul(CudaContext context) => this.context = context;
+
+    /// <summary>The kernels, checked on this device.</summary>
+    /// <param name="context">The device.</param>
+    /// <param name="others">Products to compare with.</param>
+    /// <param name="reason">Why not, where the result is null.</param>
+    public static WarpGroupMatmul? Create(CudaContext context, Matmul others, out string reason)
+    {
+        if (context.Capability is not (9, 0))
+        {
+            reason = $"compute capability is {context.Capability.Major}.{context.Capability.Minor}, not 9.0";
+            return null;
+        }
+
+        try
+        {
+            var kernels = new WarpGroupMatmul(context);
+            reason = kernels.Disagreement(others);
+            return reason.Length == 0 ? kernels : null;
+        }
+        catch (DeviceException refused)
+        {
+            reason = refused.Message;
+            return null;
+        }
+    }
+
+    /// <summary>Queues the product of one tile shape. Operands start and continue at multiples of 16 bytes.</summary>
+    public void Launch(MatmulTile tile, MatmulForm form, in MatmulOperands x, int parts)
+    {
+        if (!kernels.TryGetValue((tile, form), out var kernel))
+        {
+            string symbol = $"matmul_{form.ToString().ToLowerInvariant()}_{tile.Name}_bf16";
+            kernels.Add((tile, form), kernel = new CudaKernel<Arguments>(context, Module, symbol, Threads, tile.SharedBytes));
+        }
+
+        bool turnedA = form == MatmulForm.TN, turnedB = form != MatmulForm.NT;
+        var a = Map(x.A, turnedA ? x.K : x.M, turnedA ? x.M : x.K, x.StrideA, turnedA ? BlockK : BlockM);
+        var b = Map(x.B, turnedB ? x.K : x.N, turnedB ? x.N : x.K, x.StrideB, turnedB ? BlockK : tile.BlockN);
+        int blocks = Math.Min(tile.Count(x.M, x.N) * parts, context.Multiprocessors);
+        kernel.Launch(new Grid(blocks), new Arguments(
+            a, b, x.C, x.Bias, x.M, x.N, x.K, x.StrideC, x.PartStride, x.DepthOfPart, parts, x.Flags), tile.SharedBytes);
+    }
+
+    private static int SharedBytes(int blockN, int stages) => stages * ((BlockM + blockN) * BlockK * 2 + BarrierBytes) + ScratchBytes;
+
+    /// <summary>A map of a row-major matrix in boxes of 64 columns, as the kernels read it.</summary>
+    private TensorMap Map(nint address, int rows, int columns, long stride, int boxRows)
+    {
+        string problem = context.Modules.Driver.EncodeTensorMap(address, rows, columns, stride * sizeof(ushort), BoxColumns, boxRows, out var map);
+        return problem.Length == 0 ? map : throw new DeviceException(
+            context.DeviceName, $"{context.Operation}: the driver makes no tensor map of a ({rows}, {columns}) matrix, stride {stride}: {problem}",
+            "Use --kernel matmul=square");
+    }
+
+    /// <summary>
+    /// Products of numbers that bfloat16 holds exactly, sizes with ragged edges in every dimension, K in one part and in two: sums are
+    /// integers, so both kernels must give the same bits. Empty where they do.
+    /// </summary>
+    private string Disagreement(Matmul others)
+    {
+        const int M = 200, N = 328, K = 264;
+        var accelerator = context.Accelerator;
+        using var a = accelerator.Allocate1D(Integers(K * N, 1));
+        using var b = accelerator.Allocate1D(Integers(K * N, 2));
+        using var expected = accelerator.Allocate1D<float>(2 * M * N);
+        using var found = accelerator.Allocate1D<float>(2 * M * N);
+        foreach (var tile in Tiles)
+        {
+            foreach (var form in Enum.GetValues<MatmulForm>())
+            {
+                int strideA = form == MatmulForm.TN ? M : K, strideB = form == MatmulForm.NT ? K : N;
+                for (int parts = 1; parts <= 2; parts++)
+                {
+                    expected.MemSetToZero();
+                    found.MemSetToZero();
+                    var operands = new MatmulOperands(
+                        a.NativePtr, b.NativePtr, expected.NativePtr, 0, M, N, K, strideA, strideB, N, parts == 1 ? 0 : (long)M * N,
+                        tile.DepthOfPart(K, parts), Matmul.FloatOutput);
+                    others.Launch(MatmulTile.BFloat16[^1], form, operands, parts);
+                    Launch(tile, form, operands with { C = found.NativePtr }, parts);
+                    context.Synchronize();
+                    if (!expected.GetAsArray1D().AsSpan().SequenceEqual(found.GetAsArray1D()))
+                        return $"{tile.Name} disagrees with {MatmulTile.BFloat16[^1].Name} in form {form}";
+                }
+            }
+        }
+
+        return "";
+    }
+
+    /// <summary>Small integers in bfloat16.</summary>
+    private static ushort[] Integers(int count, int seed)
+    {
+        var values = new ushort[count];
+        uint state = (uint)seed;
+        for (int i = 0; i < count; i++)
+        {
+            state = state * 1664525 + 1013904223;
+            values[i] = (ushort)(BitConverter.SingleToUInt32Bits((int)(state >> 28) - 8) >> 16);
+        }
+
+        return values;
+    }
+
+    private readonly record struct Arguments(
+        TensorMap A, TensorMap B, nint C, nint Bias, int M, int N, int K, long StrideC, long PartStride, int DepthOfPart, int Parts, int Flags);
+}
+
+/// <summary>The driver's CUtensorMap: 128 opaque bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal readonly struct TensorMap
+{
+    private readonly ulong first;
+}

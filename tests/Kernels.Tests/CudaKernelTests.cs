@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Reflection;
+using RepNoise.Kernels.Cuda;
+using RepNoise.Kernels.Tests.Support;
+
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>Loading and launching of the handwritten kernels, apart from what they compute.</summary>
+public sealed class CudaKernelTests
+{
+    [Fact]
+    public void Parameters_are_laid_out_as_the_driver_does()
+    {
+        const string Text = """
+            .visible .entry first(
+            	.param .align 8 .b8 first_param_0[24],
+            	.param .u64 .ptr .align 1 first_param_1,
+            	.param .f32 first_param_2,
+            	.param .u64 first_param_3
+            )
+            .maxntid 256
+            {
+            }
+            .entry second()
+            {
+            }
+            """;
+        var entries = PtxEntry.Read(Text);
+        Assert.Equal(["first", "second"], entries.Keys.Order());
+        Assert.Equal([new(0, 24), new(24, 8), new(32, 4), new PtxParameter(40, 8)], entries["first"].Parameters);
+        Assert.Equal(48, entries["first"].ParameterBytes);
+        Assert.Equal(0, entries["second"].ParameterBytes);
+    }
+
+    [Fact]
+    public void Every_module_is_embedded_with_entries()
+    {
+        var assembly = typeof(CudaDevice).Assembly;
+        string[] modules = [.. assembly.GetManifestResourceNames().Where(name => name.StartsWith("ptx/", StringComparison.Ordinal))];
+        Assert.Contains("ptx/norm.ptx", modules);
+        foreach (string module in modules)
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(module)!);
+            string text = reader.ReadToEnd();
+            Assert.NotEmpty(PtxEntry.Read(text));
+            Assert.Contains(".target sm_", text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Forced_variants_are_chosen_and_logged()
+    {
+        using var device = (CudaDevice)CudaTestDevices.Float32(Forced("norm", "block"));
+        Assert.Contains("norm=block", device.Kernels, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("norm", "quick", "no variant 'quick'")]
+    [InlineData("rotary", "warp", "'rotary'")]
+    [InlineData("nonsense", "warp", "'nonsense'")]
+    public void Variants_that_do_not_exist_are_refused(string family, string variant, string message)
+    {
+        var error = Assert.Throws<DeviceException>(() => CudaTestDevices.BFloat16(Forced(family, variant)));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_row_number_out_of_range_is_named()
+    {
+        using var device = CudaTestDevices.Float32();
+        var table = device.AllocateTensor(BufferKind.Compute, 4, 8, "test");
+        var output = device.AllocateTensor(BufferKind.Compute, 2, 8, "test");
+        var rows = device.AllocateIndices(2, "test");
+        device.Upload([1, 4], rows);
+        var error = Assert.Throws<ShapeException>(() => device.GatherRows(output, table, rows));
+        Assert.Contains("row number 4", error.Message, StringComparison.Ordinal);
+        foreach (var buffer in new[] { table.Buffer, output.Buffer, rows.Buffer }) buffer.Dispose();
+    }
+
+    [Fact]
+    public void Parameters_that_differ_from_the_source_are_refused()
+    {
+        using var device = (CudaDevice)CudaTestDevices.Float32();
+        var context = (CudaContext)typeof(CudaDevice).GetField("context", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(device)!;
+        var error = Assert.Throws<DeviceException>(() => new CudaKernel<TwoNumbers>(context, "elementwise", "fill_f32", 256));
+        Assert.Contains("fill_f32", error.Message, StringComparison.Ordinal);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{0}+{24}, {24}+{8}"), error.Message, StringComparison.Ordinal);
+        error = Assert.Throws<DeviceException>(() => new CudaKernel<int>(context, "elementwise", "no_such_kernel", 256));
+        Assert.Contains("no_such_kernel", error.Message, StringComparison.Ordinal);
+    }
+
+    private readonly record struct TwoNumbers(int First, int Second);
+
+    private static DeviceOptions Forced(string family, string variant) =>
+        new() { Kernels = new Dictionary<string, string> { [family] = variant } };
+}

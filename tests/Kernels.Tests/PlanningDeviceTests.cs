@@ -1,0 +1,147 @@
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>A planning device counts what its device hands out, buffers and scratch, to the byte.</summary>
+public sealed class PlanningDeviceTests
+{
+    public static TheoryData<int, int> Cpus => new() { { 128, 1 }, { 256, 2 }, { 512, 1 }, { 512, 3 } };
+
+    [Theory]
+    [MemberData(nameof(Cpus))]
+    public void The_cpu_device_hands_out_what_was_planned(int bits, int threads)
+    {
+        using var device = CpuVariants.Create(threads, bits); // skips where the processor lacks the width
+        Compare(device);
+        Assert.InRange(device.Memory[MemoryCategory.Scratch], 1, 16 << 20);
+    }
+
+    [Theory]
+    [InlineData("reference:float64")]
+    [InlineData("reference:bfloat16")]
+    public void A_device_without_scratch_needs_no_plan_of_its_own(string name)
+    {
+        using var device = Devices.Create(name);
+        Compare(device);
+    }
+
+    [Fact]
+    public void Memory_that_no_machine_has_can_be_planned()
+    {
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = 2 });
+        using var planning = device.CreatePlanningDevice();
+        const int size = 1 << 20;
+        var matrices = Enumerable.Range(0, 3).Select(_ => planning.AllocateTensor(BufferKind.Compute, size, size, MemoryCategory.Weights)).ToArray();
+        planning.Matmul(matrices[0], matrices[1], matrices[2], MatmulForm.NT);
+        Assert.Equal(3L * size * size * sizeof(float), planning.Memory[MemoryCategory.Weights]);
+        Assert.Equal(planning.Memory[MemoryCategory.Weights] + planning.Memory[MemoryCategory.Scratch], planning.PeakAllocatedBytes);
+        foreach (var matrix in matrices) matrix.Buffer.Dispose();
+        Assert.Equal(0, planning.Memory[MemoryCategory.Weights]);
+        Assert.Equal(0, device.AllocatedBytes);
+    }
+
+    [Fact]
+    public void Arguments_are_checked_as_always()
+    {
+        using var device = Devices.Create("cpu");
+        using var planning = device.CreatePlanningDevice();
+        var matrix = planning.AllocateTensor(BufferKind.Compute, 2, 3, "test");
+        Assert.Throws<ShapeException>(() => planning.Matmul(matrix, matrix, matrix, MatmulForm.NN));
+    }
+
+    private static void Compare(Device device)
+    {
+        using var planning = device.CreatePlanningDevice();
+        using Work real = new(device), planned = new(planning);
+        foreach (var (name, run) in Work.Operations)
+        {
+            run(real);
+            run(planned);
+            foreach (string category in device.Memory.AtPeak.Keys.Union(planning.Memory.AtPeak.Keys))
+                Assert.True(device.Memory[category] == planning.Memory[category],
+                    $"{name}: {category} is {device.Memory[category]}, planned {planning.Memory[category]}");
+        }
+
+        Assert.Equal(device.PeakAllocatedBytes, planning.PeakAllocatedBytes);
+        Assert.Equal(device.PeakAllocatedBytes, device.Memory.AtPeak.Values.Sum());
+    }
+
+    /// <summary>Operations with scratch, in sizes that grow and shrink it.</summary>
+    private sealed class Work(Device device) : IDisposable
+    {
+        private readonly List<DeviceBuffer> buffers = [];
+
+        public static IEnumerable<(string Name, Action<Work> Run)> Operations =>
+        [
+            ("sum", w => w.Sum(70_001)),
+            ("small matmul", w => w.Matmul(MatmulForm.NT, 3, 40, 20)),
+            ("matmul NT", w => w.Matmul(MatmulForm.NT, 37, 130, 50)),
+            ("matmul NN", w => w.Matmul(MatmulForm.NN, 300, 70, 1000)),
+            ("matmul TN", w => w.Matmul(MatmulForm.TN, 129, 513, 61)),
+            ("attention", w => w.Attention(70, 2, 2, 16, null)),
+            ("grouped attention", w => w.Attention(150, 8, 2, 32, 5)),
+            ("decoding", w => w.Attention(1, 2, 1, 8, null)),
+            ("mmd", w => w.Mmd(3, 5)),
+            ("larger mmd", w => w.Mmd(40, 90)),
+            ("cross-entropy", w => w.CrossEntropy(70, 20, 331, 32)),
+            ("longer sum", w => w.Sum(3_000_000)),
+        ];
+
+        public void Dispose()
+        {
+            foreach (var buffer in buffers) buffer.Dispose();
+        }
+
+        private void Sum(int length)
+        {
+            device.AddSquaredNorm(New(BufferKind.Scalar, 1, 1), New(BufferKind.State, 1, length));
+            device.SumInto(New(BufferKind.Scalar, 1, 1), New(BufferKind.State, 3, length / 3), 1, 0);
+        }
+
+        private void Matmul(MatmulForm form, int m, int n, int k)
+        {
+            var a = form == MatmulForm.TN ? New(BufferKind.Compute, k, m) : New(BufferKind.Compute, m, k);
+            var b = form == MatmulForm.NT ? New(BufferKind.Compute, n, k) : New(BufferKind.Compute, k, n);
+            device.Matmul(New(BufferKind.Compute, m, n), a, b, form);
+        }
+
+        private void Attention(int rows, int heads, int keyValueHeads, int headSize, int? window)
+        {
+            using var plan = new AttentionPlan(device, 3, 2 * rows);
+            plan.Load(
+            [
+                new AttentionSegment { QueryRow = 0, QueryCount = rows, KeyRow = 0, KeyCount = rows },
+                new AttentionSegment { QueryRow = rows, QueryCount = rows, KeyRow = rows, KeyCount = rows, ContextRow = 0, ContextCount = rows },
+            ], [.. Enumerable.Range(0, 2 * rows)]);
+            var shape = new AttentionShape(heads, keyValueHeads, headSize, window);
+            Tensor Queries() => New(BufferKind.Compute, 2 * rows, heads * headSize);
+            Tensor Keys() => New(BufferKind.Compute, 2 * rows, keyValueHeads * headSize);
+            Tensor q = Queries(), k = Keys(), v = Keys(), output = Queries(), lse = New(BufferKind.State, 2 * rows, heads);
+            device.AttentionForward(output, lse, q, k, v, plan, shape);
+            device.AttentionBackward(Queries(), Keys(), Keys(), Queries(), output, lse, q, k, v, plan, shape);
+        }
+
+        private void Mmd(int pairs, int positions)
+        {
+            using var plan = new MmdPlan(device, pairs, pairs * positions);
+            int[] entries = [.. Enumerable.Range(0, pairs * positions)];
+            plan.Load([.. entries.Select(e => e % pairs)], [.. entries.Select(e => e / pairs)], [.. Enumerable.Range(0, pairs)]);
+            Tensor x = New(BufferKind.Compute, entries.Length, 17), coefficients = New(BufferKind.Scalar, pairs, 2 * pairs);
+            device.MmdGaussianForward(New(BufferKind.Scalar, 1, 1), coefficients, x, plan, NoiseSource.Counter(1, 0, 0));
+            device.MmdGaussianBackward(New(BufferKind.Compute, entries.Length, 17), coefficients, x, plan, NoiseSource.Counter(1, 0, 0), 1);
+        }
+
+        private void CrossEntropy(int rows, int columns, int vocabulary, int chunk)
+        {
+            var targets = device.AllocateIndices(rows, "test");
+            buffers.Add(targets.Buffer);
+            device.LinearCrossEntropy(New(BufferKind.State, 1, rows), New(BufferKind.Compute, rows, columns), New(BufferKind.Compute, vocabulary, columns),
+                targets, 1, New(BufferKind.Compute, rows, columns), New(BufferKind.State, vocabulary, columns), New(BufferKind.Compute, chunk, vocabulary));
+        }
+
+        private Tensor New(BufferKind kind, int rows, int columns)
+        {
+            var tensor = device.AllocateTensor(kind, rows, columns, "test");
+            buffers.Add(tensor.Buffer);
+            return tensor;
+        }
+    }
+}
