@@ -28,22 +28,24 @@ internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context) : LinearC
     {
         int limit = Math.Min(workspace.IsDense ? workspace.Rows : 1, LinearCrossEntropyChunk<T>.MaxRows);
         int chunks = (x.Rows + limit - 1) / limit, size = (x.Rows + chunks - 1) / chunks;
+
+        // Memory for the largest chunk, not for this one: what a run takes is then what was planned, whatever its batches.
+        var largest = Chunk(0, limit, null);
+        float* shared = context.Shared(largest.SharedLength);
+        float** scratch = context.PerWorker(Math.Max(
+            LinearCrossEntropyForward<T>.ScratchLength(largest), LinearCrossEntropyBackward<T>.ScratchLength(largest)));
         for (int start = 0; start < x.Rows; start += size)
         {
             int rows = Math.Min(size, x.Rows - start);
-            var chunk = Chunk(null);
-            chunk = Chunk(context.Shared(chunk.SharedLength));
-            RunChunk(chunk, losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight);
-
-            LinearCrossEntropyChunk<T> Chunk(float* shared) => new(
-                x.RowRange(start, rows), weight, targets + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, shared);
+            RunChunk(Chunk(start, rows, shared), losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
         }
+
+        LinearCrossEntropyChunk<T> Chunk(int start, int rows, float* memory) => new(
+            x.RowRange(start, rows), weight, targets + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
     }
 
-    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, float* losses, View dX, View dWeight)
+    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, float* losses, View dX, View dWeight, float** scratch)
     {
-        var scratch = context.PerWorker(Math.Max(
-            LinearCrossEntropyForward<T>.ScratchLength(chunk), LinearCrossEntropyBackward<T>.ScratchLength(chunk)));
         context.Team.Run(new StripWork(chunk), chunk.Strips);
         int groups = LinearCrossEntropyForward<T>.RowGroups(chunk, context.Team.Size);
         context.Team.Run(new LinearCrossEntropyForward<T>(chunk, groups, scratch), chunk.Blocks * groups);

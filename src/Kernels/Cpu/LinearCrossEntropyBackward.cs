@@ -11,7 +11,7 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
 {
     private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
 
-    /// <summary>Floats of scratch a worker needs.</summary>
+    /// <summary>Floats of scratch a worker needs; never less for more rows.</summary>
     public static long ScratchLength(in LinearCrossEntropyChunk<T> chunk) => new Areas(null, chunk).Length;
 
     public void Run(int part, int worker)
@@ -118,8 +118,8 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
             int columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns);
             Head = start;
             DLogits = Head + Panels<T>.Length(columns, BlockColumns);
-            Strips = DLogits + (long)chunk.RowsOfPass * BlockColumns;
-            Length = Strips - start + (long)chunk.RowsOfPass * BlockColumns + MatmulTile<T>.Slack;
+            Strips = DLogits + (long)chunk.RowsOfLargestPass * BlockColumns;
+            Length = Strips - start + (long)chunk.RowsOfLargestPass * BlockColumns + MatmulTile<T>.Slack;
         }
     }
 }

@@ -75,7 +75,7 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
     public bool HasGradients { get; }
 
-    /// <summary>Floats of memory that the parts share.</summary>
+    /// <summary>Floats of memory that the parts share; never less for more rows.</summary>
     public long SharedLength { get; }
 
     /// <summary>Blocks of the vocabulary.</summary>
@@ -92,6 +92,9 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
     /// <summary>Rows of a pass; the last may have fewer.</summary>
     public int RowsOfPass { get; }
+
+    /// <summary>Most rows of a pass of this chunk or a smaller one.</summary>
+    public int RowsOfLargestPass => Ceiling(Math.Min(PassRows, X.Rows), MatmulTile<T>.MaxRows) * MatmulTile<T>.MaxRows;
 
     /// <summary>Groups of columns in the backward.</summary>
     public int Groups { get; }
