@@ -6,7 +6,7 @@ namespace RepNoise.Host;
 
 internal static class Program
 {
-    private static int Main(string[] arguments)
+    internal static int Main(string[] arguments)
     {
         // Before the command line is read: under a comma locale 0.5 would be read as 5.
         CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

@@ -19,7 +19,11 @@ public sealed record DeviceOptions
 /// <param name="Name">What to ask for.</param>
 /// <param name="Description">One line for people.</param>
 /// <param name="Refusal">Why it cannot be used on this machine, or null where it can.</param>
-public sealed record DeviceInfo(string Name, string Description, string? Refusal);
+public sealed record DeviceInfo(string Name, string Description, string? Refusal)
+{
+    /// <summary>Kernel families whose variant can be forced; empty for a device without variants.</summary>
+    public IReadOnlyList<KernelFamily> Kernels { get; init; } = [];
+}
 
 /// <summary>The devices by name.</summary>
 public static class Devices
@@ -27,7 +31,7 @@ public static class Devices
     /// <summary>Every name that <see cref="Create"/> knows, with the reason where this machine cannot have it.</summary>
     public static IReadOnlyList<DeviceInfo> List() =>
     [
-        new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null),
+        new(CpuDevice.DeviceName, "this processor, SIMD on all cores, float32; the default", null) { Kernels = CpuKernels.List() },
         .. CudaDevices.List(),
         .. IlgpuDevices.List(),
         .. ReferenceDevices.Names.Select(name => new DeviceInfo(name, "plain loops on one core: what each operation means", null)),

@@ -34,6 +34,38 @@ public sealed unsafe class CpuDeviceTests
         Assert.Contains("no kernel variants", Message("reference", ("matmul", "avx2")), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_listed_variants_are_those_that_can_be_forced_and_the_first_is_chosen()
+    {
+        var families = Devices.List().Single(info => info.Name == "cpu").Kernels;
+        Assert.Equal(CpuKernels.Families, families.Select(family => family.Name));
+        using var automatic = Devices.Create("cpu");
+        foreach (var family in families)
+        {
+            Assert.Equal(family.Automatic, automatic.Kernels[family.Name]);
+            foreach (var variant in family.Variants)
+            {
+                var options = new DeviceOptions { Threads = 1, Kernels = new Dictionary<string, string> { [family.Name] = variant.Name } };
+                if (variant.Refusal is not null)
+                {
+                    Assert.Throws<DeviceException>(() => Devices.Create("cpu", options));
+                    continue;
+                }
+
+                using var forced = Devices.Create("cpu", options);
+                Assert.Equal(variant.Name, forced.Kernels[family.Name]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Families_govern_operations_of_the_contract_each_once()
+    {
+        var operations = Devices.List().Single(info => info.Name == "cpu").Kernels.SelectMany(family => family.Operations).ToList();
+        Assert.Equal(operations.Distinct(), operations);
+        Assert.All(operations, name => Assert.NotEmpty(typeof(Device).GetMember(name)));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

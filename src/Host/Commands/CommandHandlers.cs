@@ -22,7 +22,11 @@ internal sealed record CommandHandlers
 
     public Func<PlanOptions, Terminal, CancellationToken, int>? Plan { get; init; }
 
-    public Func<Terminal, CancellationToken, int>? Devices { get; init; }
+    public Func<DevicesOptions, Terminal, CancellationToken, int>? Devices { get; init; }
+
+    public Func<BenchOptions, Terminal, CancellationToken, int>? Bench { get; init; }
+
+    public Func<BenchKernelOptions, Terminal, CancellationToken, int>? BenchKernel { get; init; }
 
     public Func<DemoOptions, Terminal, CancellationToken, int>? Demo { get; init; }
 }

@@ -58,6 +58,7 @@ internal static class CommandLine
             handlers.Verify is { } verify ? VerifyCommand.Build(verify, terminal, stop) : null,
             handlers.Plan is { } plan ? PlanCommand.Build(plan, terminal, stop) : null,
             handlers.Devices is { } devices ? DevicesCommand.Build(devices, terminal, stop) : null,
+            handlers is { Bench: { } bench, BenchKernel: { } kernel } ? BenchCommand.Build(bench, kernel, terminal, stop) : null,
             handlers.Demo is { } demo ? DemoCommand.Build(demo, terminal, stop) : null,
         ];
         foreach (var command in commands.OfType<Command>())
@@ -110,7 +111,7 @@ internal static class CommandLine
         }
 
         // Both spellings of an option are equally near; help shows the one with hyphens, which sorts first, so that one is named.
-        var help = command is RootCommand ? "repnoise --help" : $"repnoise {command.Name} --help";
+        var help = $"{DocumentedCommand.PathOf(command)} --help";
         return NearestName.Of(name, known.Order(StringComparer.Ordinal)) is { } nearest
             ? ($"a known option, the nearest is {nearest}", $"correct the name; see {help}")
             : ("a known option", $"see {help}");
@@ -122,18 +123,18 @@ internal static class CommandLine
     private static void Explain(ParseResult line, Terminal terminal)
     {
         var command = line.CommandResult.Command;
-        if (command is RootCommand && line.UnmatchedTokens.Count > 0)
+        if (command.Subcommands.Count > 0 && line.UnmatchedTokens.Count > 0)
         {
             var (word, names) = (line.UnmatchedTokens[0], command.Subcommands.Select(sub => sub.Name).ToList());
             var hint = NearestName.Of(word, names) is { } nearest ? $", the nearest is {nearest}" : "";
-            throw new UsageException(word, "unknown command", "one of " + string.Join(", ", names) + hint, "see repnoise --help");
+            throw new UsageException(word, "unknown command", "one of " + string.Join(", ", names) + hint, $"see {DocumentedCommand.PathOf(command)} --help");
         }
 
         foreach (var message in line.Errors.Select(error => error.Message).Distinct())
         {
-            terminal.Error.WriteLine($"repnoise {command.Name}: {message}");
+            terminal.Error.WriteLine($"{DocumentedCommand.PathOf(command)}: {message}");
         }
 
-        terminal.Error.WriteLine($"See repnoise {command.Name} --help.");
+        terminal.Error.WriteLine($"See {DocumentedCommand.PathOf(command)} --help.");
     }
 }

@@ -10,8 +10,18 @@ internal sealed class DocumentedCommand(string name, string description, params 
     /// <summary>Whole command lines, as typed.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
 
+    /// <summary>Further tables of its help, under their titles: a word and what it means.</summary>
+    public IReadOnlyList<(string Title, IReadOnlyList<(string Name, string Text)> Rows)> Sections { get; init; } = [];
+
     /// <summary>The runs that this command's settings describe, or null for a command without a configuration file.</summary>
     public Type? Run { get; init; }
+
+    /// <summary>A command as it is typed, with the commands above it: <c>repnoise bench kernel</c>.</summary>
+    public static string PathOf(Command command)
+    {
+        if (command is RootCommand) return "repnoise";
+        return (command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? PathOf(parent) : "repnoise") + " " + command.Name;
+    }
 
     /// <summary>The model folder, the one thing that commands take without an option's name.</summary>
     public static Argument<string> ModelArgument(bool required) => new("MODEL")

@@ -26,12 +26,17 @@ internal sealed class HelpAction(Terminal terminal) : SynchronousCommandLineActi
     {
         Wrap(output, command.Description ?? "", 0, width);
         output.WriteLine();
-        output.WriteLine("Usage: repnoise " + Usage(command));
+        output.WriteLine($"Usage: {DocumentedCommand.PathOf(command)} {Usage(command)}");
         Section(output, "Commands", command.Subcommands.Select(sub => (sub.Name, sub.Description ?? "")), width);
         Section(output, "Arguments", command.Arguments.Select(argument => (argument.Name, argument.Description ?? "")), width);
         foreach (var group in command.Options.Where(option => !option.Hidden).GroupBy(option => (option as IDocumentedOption)?.Group ?? General))
         {
             Section(output, group.Key, group.Select(option => (Names(option), Describe(option))), width);
+        }
+
+        foreach (var (title, rows) in (command as DocumentedCommand)?.Sections ?? [])
+        {
+            Section(output, title, rows, width);
         }
 
         Examples(output, command);
@@ -51,7 +56,7 @@ internal sealed class HelpAction(Terminal terminal) : SynchronousCommandLineActi
         }
 
         var arguments = command.Arguments.Select(argument => argument.Arity.MinimumNumberOfValues == 0 ? $"[{argument.Name}]" : argument.Name);
-        return string.Join(' ', [command.Name, .. arguments, "[options]"]);
+        return string.Join(' ', [.. command.Subcommands.Count > 0 ? ["[COMMAND]"] : Array.Empty<string>(), .. arguments, "[options]"]);
     }
 
     private static string Names(Option option)

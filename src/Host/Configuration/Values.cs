@@ -41,7 +41,7 @@ internal static class Values
         "op=variant",
         "operation=variant, such as matmul=scalar",
         TryParseKernel,
-        choice => $"{choice.Operation}={choice.Variant}");
+        choice => choice == default ? null : $"{choice.Operation}={choice.Variant}");
 
     /// <summary>A finite number from <paramref name="min"/> to <paramref name="max"/>.</summary>
     public static ValueKind<double> Real(double min, double max, string expected) => new ParsedKind<double>(

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace RepNoise.Kernels;
 
 /// <summary>
@@ -19,6 +21,9 @@ public abstract partial class Device : IDisposable
 
     /// <summary>One line for people: processor, vector width, threads, number format.</summary>
     public abstract string Description { get; }
+
+    /// <summary>The variant that each kernel family runs in, for the log; empty for a device without variants.</summary>
+    public virtual IReadOnlyDictionary<string, string> Kernels => ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Bytes that this device's allocators have handed out, by category: buffers, rounded as it rounds them, and scratch.</summary>
     public MemoryLedger Memory { get; } = new();

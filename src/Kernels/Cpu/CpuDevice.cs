@@ -42,8 +42,8 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override string Description => $"{ProcessorName()}, {RegisterBits} bit SIMD, {context.Team.Size} threads, float32";
 
-    /// <summary>The variant of every kernel family, <c>matmul=avx512 attention=vector512 ...</c>, for the log.</summary>
-    public string Kernels => kernels.ToString();
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Kernels => kernels.Chosen;
 
     private static int RegisterBits =>
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
@@ -56,6 +56,9 @@ public sealed unsafe partial class CpuDevice : Device
     };
 
     public override PlanningDevice CreatePlanningDevice() => new CpuPlanningDevice(this, options);
+
+    /// <inheritdoc/>
+    public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
 
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
@@ -70,7 +73,7 @@ public sealed unsafe partial class CpuDevice : Device
     }
 
     /// <summary>The processor's name as Linux knows it, else its architecture.</summary>
-    private static string ProcessorName()
+    public static string ProcessorName()
     {
         const string Information = "/proc/cpuinfo";
         string? line = File.Exists(Information)

@@ -6,7 +6,7 @@ namespace RepNoise.Kernels.Cpu;
 /// <summary>
 /// The kernels of a device, one object a family, each in the widest variant that runs here or in the one that was asked for.
 /// </summary>
-internal sealed class CpuKernels
+internal sealed partial class CpuKernels
 {
     /// <summary>Families, under the names that force a variant.</summary>
     public static readonly IReadOnlyList<string> Families =
@@ -32,7 +32,7 @@ internal sealed class CpuKernels
     ];
 
     private readonly IReadOnlyDictionary<string, string> forced;
-    private readonly List<string> chosen = [];
+    private readonly Dictionary<string, string> chosen = [];
 
     /// <param name="context">Threads and scratch.</param>
     /// <param name="forced">Variants by family.</param>
@@ -127,14 +127,20 @@ internal sealed class CpuKernels
 
     public Elementwise Elementwise { get; }
 
-    /// <summary>What was chosen, for the log: <c>matmul=avx512 attention=vector512 ...</c></summary>
-    public override string ToString() => string.Join(' ', chosen);
+    /// <summary>The widest registers that run here: 0, 1 and 2 are 512, 256 and 128 bits.</summary>
+    public static int Widest => Array.FindIndex(Widths, width => width.IsSupported);
+
+    /// <summary>The variant of every family.</summary>
+    public IReadOnlyDictionary<string, string> Chosen => chosen;
+
+    private static string NameOf(string family, (string Matmul, string Others, bool IsSupported) width) =>
+        family == "matmul" ? width.Matmul : width.Others;
 
     /// <summary>Index into <see cref="Widths"/> of a family's variant; noted for the log.</summary>
     private int Width(string family)
     {
-        string[] names = [.. Widths.Select(width => family == "matmul" ? width.Matmul : width.Others)];
-        int index = Array.FindIndex(Widths, width => width.IsSupported);
+        string[] names = [.. Widths.Select(width => NameOf(family, width))];
+        int index = Widest;
         if (forced.TryGetValue(family, out string? wanted))
         {
             index = Array.IndexOf(names, wanted);
@@ -143,7 +149,7 @@ internal sealed class CpuKernels
             if (!Widths[index].IsSupported) throw Refused($"variant {family}={wanted} cannot run on this processor", usable);
         }
 
-        chosen.Add($"{family}={names[index]}");
+        chosen[family] = names[index];
         return index;
     }
 

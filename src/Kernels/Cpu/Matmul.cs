@@ -1,13 +1,15 @@
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
-/// Family matmul. C (M, N) = or += op(A) op(B) plus bias: strips of B are packed for the whole team, strips of A by each part
-/// for itself, and tiles of C are computed from both (see <see cref="MatmulTile{T}"/>). The forms NN, NT and TN differ in
-/// the packing alone. Few rows against B^T skip the packing, whose cost only many rows repay: one dot product an element
-/// (see <see cref="SmallMatmul{T}"/>).
-/// <para>Parts are blocks of C, never of K: an element's sum does not depend on who computes it. K is cut into equal blocks
-/// whose panels stay in cache: C is then updated once a block.</para>
-/// Variants: avx512, avx2, vector128, by the register of the tile.
+/// Family matmul. C (M, N) = or += op(A) op(B) plus bias: strips of B and of A are packed, and tiles of C are computed from
+/// both (see <see cref="MatmulTile{T}"/>). The forms NN, NT and TN differ in the packing alone. Few rows against B^T skip the
+/// packing, whose cost only many rows repay: one dot product an element (see <see cref="SmallMatmul{T}"/>).
+/// <para>Two ways through one block of K. With many rows B is packed once, for the whole team, and every part packs a block of
+/// rows of A that stays in its L2 cache. With few rows and many columns (a chunk of logits) all of A stays there, a strip of B
+/// has a single reader, and that part packs it just before use: B passes from memory into the L2 cache and no further.</para>
+/// <para>Parts are blocks of C, never of K: an element's sum does not depend on who computes it, nor on how many there are.
+/// K is cut into equal blocks by its length alone; C is updated once a block.</para>
+/// Variants: avx512, avx2, vector128, by the register of the tile. Measured: docs/kernels/matmul.md.
 /// </summary>
 internal abstract class Matmul
 {
@@ -19,12 +21,24 @@ internal abstract class Matmul
 internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
     where T : unmanaged, ISimd<T>
 {
-    // Strips of B of 768 x 32 floats (96 KiB) pass through the L1 cache tile by tile and stay in a 1 MiB L2 cache with the
-    // block of A of 24 strips (14 * 24 * 768 floats, 1 MiB); the B panel of 4096 columns (12 MiB) stays in L3.
-    private const int MaxBlockK = 768;
+    // Measured on a core with 48 KiB of L1 and 2 MiB of L2, which a neighbour may share. K blocks of 512 to 1024 differ by a
+    // percent; below 384 the updates of C show. A's block (400 KiB) leaves room for the strips of B (64 KiB) that stream past.
+    private const int MaxBlockK = 512;
+    private const int BlockFloats = 100 << 10;
+
+    // The whole of A, where B streams: half the L2 cache. A worker repays packing A by a few hundred columns.
+    private const int MaxStreamedFloats = 256 << 10;
+    private const int MinStreamedColumns = 512;
+
+    // Bounds the packed B: 4096 columns of 512 are 8 MiB, in L3.
     private const int MaxBlockColumns = 4096;
-    private const int MaxBlockStrips = 24;
     private const int PackStrips = 4;
+
+    // So many that a worker held up by the machine delays the others by an eighth.
+    private const int PartsPerWorker = 4;
+
+    // A block of rows this high still repays the strip of B that it reads from L3.
+    private const int MinRowStrips = 6;
 
     public override void Run(View c, View a, View b, MatmulForm form, bool accumulate, View bias)
     {
@@ -36,41 +50,54 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
             return;
         }
 
-        int blocks = (k + MaxBlockK - 1) / MaxBlockK;
-        int blockK = (k + blocks - 1) / blocks;
-        for (int column = 0; column < c.Columns; column += MaxBlockColumns)
+        // A multiple of the register's width, so that packing transposes whole squares.
+        int blockK = Ceiling(Ceiling(k, Ceiling(k, MaxBlockK)), T.Width) * T.Width;
+        bool streams = (long)c.Rows * Math.Min(blockK, k) <= MaxStreamedFloats && c.Columns >= MinStreamedColumns * context.Team.Size;
+        int blockColumns = streams ? c.Columns : MaxBlockColumns;
+        for (int column = 0; column < c.Columns; column += blockColumns)
         {
             for (int start = 0; start < k; start += blockK)
             {
-                var block = new Block(c, a, b, form, column, Math.Min(MaxBlockColumns, c.Columns - column), start, Math.Min(blockK, k - start))
+                var block = new Block(c, a, b, form, column, Math.Min(blockColumns, c.Columns - column), start, Math.Min(blockK, k - start))
                 {
                     Accumulate = accumulate || start > 0,
                     Bias = start > 0 ? null : bias.Data,
                 };
-                Multiply(block);
+                Multiply(block, streams);
             }
         }
     }
 
-    private void Multiply(Block block)
+    private void Multiply(Block block, bool streams)
     {
-        int strips = Ceiling(block.Columns, MatmulTile<T>.Columns);
-        block.StripB = (long)block.K * MatmulTile<T>.Columns;
-        block.PackedB = context.Shared(strips * block.StripB + MatmulTile<T>.Slack);
-        context.Team.Run(new PackWork(block, strips), Ceiling(strips, PackStrips));
-
         // Strips of equal height: 16 rows are 8 + 8, not 14 + 2.
         int rowStrips = Ceiling(block.C.Rows, MatmulTile<T>.MaxRows);
         block.Height = Ceiling(block.C.Rows, rowStrips);
         rowStrips = Ceiling(block.C.Rows, block.Height);
-        int wanted = 4 * context.Team.Size;
-        block.RowStrips = Math.Clamp(Ceiling(rowStrips, wanted), 1, MaxBlockStrips);
+        int wanted = context.Team.Size == 1 ? 1 : PartsPerWorker * context.Team.Size;
+        block.RowStrips = streams ? rowStrips : RowStrips(rowStrips, Math.Max(1, BlockFloats / (block.Height * block.K)), wanted);
         int rowBlocks = Ceiling(rowStrips, block.RowStrips);
+        int strips = Ceiling(block.Columns, MatmulTile<T>.Columns);
         block.ColumnStrips = Ceiling(strips, Math.Clamp(Ceiling(wanted, rowBlocks), 1, strips));
         block.ColumnBlocks = Ceiling(strips, block.ColumnStrips);
-        block.PackedA = context.PerWorker((long)block.RowStrips * block.Height * block.K + MatmulTile<T>.Slack);
+        block.StripB = (long)block.K * MatmulTile<T>.Columns;
+        block.LengthA = (long)block.RowStrips * block.Height * block.K + MatmulTile<T>.Slack;
+        block.PackedA = context.PerWorker(block.LengthA + (streams ? block.StripB + MatmulTile<T>.Slack : 0));
+        if (!streams)
+        {
+            block.PackedB = context.Shared(strips * block.StripB + MatmulTile<T>.Slack);
+            context.Team.Run(new PackWork(block, strips), Ceiling(strips, PackStrips));
+        }
+
+        int* held = stackalloc int[context.Team.Size];
+        new Span<int>(held, context.Team.Size).Fill(-1);
+        block.Held = held;
         context.Team.Run(new TileWork(block), rowBlocks * block.ColumnBlocks);
     }
+
+    /// <summary>Strips in a block of rows: at most what the cache holds, and fewer where that leaves workers without a part.</summary>
+    private static int RowStrips(int all, int most, int wanted) =>
+        Ceiling(all, Math.Max(Ceiling(all, most), Math.Min(wanted, Ceiling(all, MinRowStrips))));
 
     private static int Ceiling(int value, int divisor) => (value + divisor - 1) / divisor;
 
@@ -87,13 +114,41 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
         public readonly int K = k;
         public bool Accumulate;
         public float* Bias;
+
+        /// <summary>All strips of B; null where each part packs its own.</summary>
         public float* PackedB;
+
+        /// <summary>A block of rows of A a worker, and behind it a strip of B where those are not shared.</summary>
         public float** PackedA;
+
+        /// <summary>The row block that a worker's packed A holds, or -1.</summary>
+        public int* Held;
+
+        public long LengthA;
         public long StripB;
         public int Height;
         public int RowStrips;
         public int ColumnStrips;
         public int ColumnBlocks;
+
+        /// <summary>Packs the strip of B that starts at a column of the block.</summary>
+        public readonly void PackB(int column, float* target)
+        {
+            int count = Math.Min(MatmulTile<T>.Columns, Columns - column);
+            column += FirstColumn;
+            if (Form == MatmulForm.NT)
+                MatmulTile<T>.PackLines(B.Row(column) + FirstK, B.Stride, count, MatmulTile<T>.Columns, K, target);
+            else
+                MatmulTile<T>.PackColumns(B.Row(FirstK) + column, B.Stride, count, MatmulTile<T>.Columns, K, target);
+        }
+
+        public readonly void PackA(int row, int rows, float* target)
+        {
+            if (Form == MatmulForm.TN)
+                MatmulTile<T>.PackColumns(A.Row(FirstK) + row, A.Stride, rows, rows, K, target);
+            else
+                MatmulTile<T>.PackLines(A.Row(row) + FirstK, A.Stride, rows, rows, K, target);
+        }
     }
 
     /// <summary>Packs strips of B.</summary>
@@ -102,50 +157,45 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
         public void Run(int part, int worker)
         {
             for (int strip = part * PackStrips; strip < Math.Min(strips, (part + 1) * PackStrips); strip++)
-            {
-                int column = block.FirstColumn + strip * MatmulTile<T>.Columns;
-                int count = Math.Min(MatmulTile<T>.Columns, block.FirstColumn + block.Columns - column);
-                float* target = block.PackedB + strip * block.StripB;
-                if (block.Form == MatmulForm.NT)
-                    MatmulTile<T>.PackLines(block.B.Row(column) + block.FirstK, block.B.Stride, count, MatmulTile<T>.Columns, block.K, target);
-                else
-                    MatmulTile<T>.PackColumns(block.B.Row(block.FirstK) + column, block.B.Stride, count, MatmulTile<T>.Columns, block.K, target);
-            }
+                block.PackB(strip * MatmulTile<T>.Columns, block.PackedB + strip * block.StripB);
         }
     }
 
-    /// <summary>Packs a block of A and computes its tiles with some strips of B.</summary>
+    /// <summary>Packs a block of A, unless the worker's last part has, and computes its tiles with some strips of B.</summary>
     private readonly struct TileWork(Block block) : IWork
     {
         public void Run(int part, int worker)
         {
             float* packedA = block.PackedA[worker];
-            int firstRow = part / block.ColumnBlocks * block.RowStrips * block.Height;
+            int rowBlock = part / block.ColumnBlocks;
+            int firstRow = rowBlock * block.RowStrips * block.Height;
             int endRow = Math.Min(block.C.Rows, firstRow + block.RowStrips * block.Height);
-            for (int row = firstRow; row < endRow; row += block.Height)
-                PackA(row, Math.Min(block.Height, endRow - row), packedA + (long)(row - firstRow) * block.K);
+            if (block.Held[worker] != rowBlock)
+            {
+                for (int row = firstRow; row < endRow; row += block.Height)
+                    block.PackA(row, Math.Min(block.Height, endRow - row), packedA + (long)(row - firstRow) * block.K);
+                block.Held[worker] = rowBlock;
+            }
 
             int firstStrip = part % block.ColumnBlocks * block.ColumnStrips;
             for (int strip = firstStrip; strip < firstStrip + block.ColumnStrips; strip++)
             {
                 int column = strip * MatmulTile<T>.Columns;
                 if (column >= block.Columns) break;
+                float* packedB = block.PackedB + strip * block.StripB;
+                if (block.PackedB is null)
+                {
+                    packedB = packedA + block.LengthA;
+                    block.PackB(column, packedB);
+                }
+
                 for (int row = firstRow; row < endRow; row += block.Height)
-                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K);
+                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K, packedB);
             }
         }
 
-        private void PackA(int row, int rows, float* target)
-        {
-            if (block.Form == MatmulForm.TN)
-                MatmulTile<T>.PackColumns(block.A.Row(block.FirstK) + row, block.A.Stride, rows, rows, block.K, target);
-            else
-                MatmulTile<T>.PackLines(block.A.Row(row) + block.FirstK, block.A.Stride, rows, rows, block.K, target);
-        }
-
-        private void Tile(int row, int rows, int column, float* packedA) => MatmulTile<T>.RunPart(
-            rows, Math.Min(MatmulTile<T>.Columns, block.Columns - column), block.K, packedA,
-            block.PackedB + column / MatmulTile<T>.Columns * block.StripB,
+        private void Tile(int row, int rows, int column, float* packedA, float* packedB) => MatmulTile<T>.RunPart(
+            rows, Math.Min(MatmulTile<T>.Columns, block.Columns - column), block.K, packedA, packedB,
             block.C.Row(row) + block.FirstColumn + column, block.C.Stride, block.Accumulate,
             block.Bias is null ? null : block.Bias + block.FirstColumn + column);
     }

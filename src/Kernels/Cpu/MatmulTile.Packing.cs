@@ -20,12 +20,13 @@ internal static unsafe partial class MatmulTile<T>
     public static void PackLines(float* source, long stride, int count, int width, int k, float* strip)
     {
         long* lines = stackalloc long[32];
-        for (int i = 0; i < 2 * T.Width; i++) lines[i] = Math.Min(i, count - 1) * stride;
+        int lastRegister = (width - 1) / T.Width * T.Width;
+        for (int i = 0; i < lastRegister + T.Width; i++) lines[i] = Math.Min(i, count - 1) * stride;
         int at = 0;
         for (; at + T.Width <= k; at += T.Width, strip += T.Width * width)
         {
-            T.Transpose(source + at, lines, strip, width);
-            if (width > T.Width) T.Transpose(source + at, lines + T.Width, strip + T.Width, width);
+            // The last register first: what it writes past the width, the first one overwrites.
+            for (int i = lastRegister; i >= 0; i -= T.Width) T.Transpose(source + at, lines + i, strip + i, width);
         }
 
         for (; at < k; at++, strip += width)
@@ -55,13 +56,20 @@ internal static unsafe partial class MatmulTile<T>
         {
             for (; at < whole; at++, source += stride, strip += width) T.Store(T.Load(source), strip);
         }
-        else
+        else if (width == 2 * T.Width)
         {
             for (; at < whole; at++, source += stride, strip += width)
             {
                 T x = T.Load(source), y = T.Load(source + T.Width);
                 T.Store(x, strip);
                 T.Store(y, strip + T.Width);
+            }
+        }
+        else
+        {
+            for (; at < whole; at++, source += stride, strip += width)
+            {
+                for (int i = 0; i < width; i += T.Width) T.Store(T.Load(source + i), strip + i);
             }
         }
 

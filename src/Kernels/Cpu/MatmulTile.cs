@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace RepNoise.Kernels.Cpu;
@@ -9,7 +10,8 @@ namespace RepNoise.Kernels.Cpu;
 /// columns, stored (k, Columns). The micro-kernel holds a tile of C in registers while it walks down both (Goto and van de
 /// Geijn, "Anatomy of High-Performance Matrix Multiplication", TOMS 34, 2008). An element of C is one chain of fused
 /// multiply-adds over k, whatever tile it falls in, so how C is cut never shows in the bits.</para>
-/// Variants: tiles of 14 x 32 with 512-bit registers (28 of 32 hold C), 6 x 16 with 256-bit and 4 x 8 with 128-bit ones.
+/// Variants: tiles of 14 x 32 with 512-bit registers (28 of 32 hold C), 6 x 16 with 256-bit ones (12 of 16), 6 x 8 with
+/// 128-bit ones, 12 x 8 on Arm (24 of 32).
 /// </summary>
 /// <typeparam name="T">The register.</typeparam>
 internal static unsafe partial class MatmulTile<T>
@@ -18,8 +20,8 @@ internal static unsafe partial class MatmulTile<T>
     /// <summary>Columns of a tile.</summary>
     public static int Columns => 2 * T.Width;
 
-    /// <summary>Rows of the highest tile that the registers hold; at most a register's width, which packing counts on.</summary>
-    public static int MaxRows => T.Width switch { 16 => 14, 8 => 6, _ => 4 };
+    /// <summary>Rows of the highest tile that the registers hold: 32 of them with 512 bits and on Arm, else 16.</summary>
+    public static int MaxRows => T.Width switch { 16 => 14, 8 => 6, _ => AdvSimd.Arm64.IsSupported ? 12 : 6 };
 
     /// <summary>Floats that packing may write past the end of a panel.</summary>
     public static int Slack => T.Width;

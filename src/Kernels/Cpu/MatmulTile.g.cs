@@ -110,7 +110,6 @@ internal static unsafe partial class MatmulTile<T>
             b += 2 * T.Width;
         }
 
-
         Finish(x0, y0, c, accumulate, bias);
     }
 
@@ -214,7 +213,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 2;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -348,7 +346,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 3;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -511,7 +508,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 4;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -703,7 +699,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 5;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -924,7 +919,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 6;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -1174,7 +1168,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 7;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -1453,7 +1446,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 8;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -1761,7 +1753,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 9;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -2098,7 +2089,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 10;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -2464,7 +2454,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 11;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -2859,7 +2848,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 12;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -3283,7 +3271,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 13;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);
@@ -3736,7 +3723,6 @@ internal static unsafe partial class MatmulTile<T>
             a += 14;
             b += 2 * T.Width;
         }
-
 
         Finish(x0, y0, c, accumulate, bias);
         Finish(x1, y1, c + 1 * stride, accumulate, bias);

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Writes MatmulTile.g.cs: straight-line micro-kernels of 1 to 14 rows by two registers. Run it in this folder.
 
-Every accumulator is a local of its own: the JIT keeps named locals in registers, arrays of them it does not.
+Every accumulator is a local of its own: the JIT keeps named locals in registers, arrays of them it does not. Four steps of k
+stand in a loop's body, and the first ones fetch a row of C each, long before the tile ends and reads or writes it.
 """
 
 HEIGHTS = range(1, 15)
-
-
 UNROLL = 4
 
 
@@ -38,8 +37,8 @@ def kernel(rows):
     ]
     for i in range(rows):
         lines.append(f"        T x{i} = default, y{i} = default;")
-    lines.append("        float* expected = c, last = c + rows * stride;".replace("rows", str(rows)))
-    lines += loop(rows, UNROLL, prefetch=True) + loop(rows, UNROLL) + loop(rows, 1) + [""]
+    lines.append(f"        float* expected = c, last = c + {rows} * stride;")
+    lines += loop(rows, UNROLL, prefetch=True) + loop(rows, UNROLL) + loop(rows, 1)
     for i in range(rows):
         lines.append(f"        Finish(x{i}, y{i}, c{f' + {i} * stride' if i else ''}, accumulate, bias);")
     lines.append("    }")

@@ -59,8 +59,8 @@ public sealed partial class CudaDevice : AcceleratorDevice
 
     public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.BFloat16 ? "bfloat16" : "float32")}";
 
-    /// <summary>The variants of families that have several, for the log.</summary>
-    public string Kernels => variants.ToString();
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Kernels => variants.Chosen;
 
     public override NumberFormat FormatOf(BufferKind kind) => kind switch
     {

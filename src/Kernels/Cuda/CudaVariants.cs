@@ -3,7 +3,7 @@ namespace RepNoise.Kernels.Cuda;
 /// <summary>Which variant of each kernel family a device uses: chosen by shape, or forced for all shapes.</summary>
 internal sealed class CudaVariants(string deviceName, IReadOnlyDictionary<string, string> forced)
 {
-    private readonly List<string> chosen = [];
+    private readonly Dictionary<string, string> chosen = [];
 
     /// <summary>The forced variant of a family, or null where the device chooses for each shape. To be asked once a family.</summary>
     /// <param name="family">Its name.</param>
@@ -15,21 +15,20 @@ internal sealed class CudaVariants(string deviceName, IReadOnlyDictionary<string
         string? variant = forced.GetValueOrDefault(family);
         if (variant is not null && !existing.Contains(variant))
             throw new DeviceException(deviceName, $"kernel family {family} has no variant '{variant}'", $"Use one of {string.Join(", ", existing)}");
-        chosen.Add($"{family}={variant ?? automatic}");
+        chosen[family] = variant ?? automatic;
         return variant;
     }
 
     /// <summary>Refuses a forced family that no <see cref="Choose"/> asked for.</summary>
     public void CheckFamilies()
     {
-        string[] families = [.. chosen.Select(choice => choice[..choice.IndexOf('=')])];
         foreach (string family in forced.Keys)
         {
-            if (!families.Contains(family))
-                throw new DeviceException(deviceName, $"kernel family '{family}' does not exist or has one variant only", $"Use one of {string.Join(", ", families)}");
+            if (!chosen.ContainsKey(family))
+                throw new DeviceException(deviceName, $"kernel family '{family}' does not exist or has one variant only", $"Use one of {string.Join(", ", chosen.Keys)}");
         }
     }
 
-    /// <summary>For the log: <c>matmul=... norm=...</c></summary>
-    public override string ToString() => string.Join(' ', chosen);
+    /// <summary>The forced variant of each family that has several, or what the device does by itself.</summary>
+    public IReadOnlyDictionary<string, string> Chosen => chosen;
 }

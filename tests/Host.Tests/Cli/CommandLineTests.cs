@@ -1,4 +1,5 @@
 using System.Globalization;
+using RepNoise.Host.Benchmarks;
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Tests.Support;
@@ -51,7 +52,26 @@ public sealed class CommandLineTests
             FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing"));
         Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
         Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
-        Assert.Equal("devices", FakeProgram.Read<string>("devices"));
+        Assert.Equal(new DevicesOptions(false), FakeProgram.Read<DevicesOptions>("devices"));
+        Assert.Equal(new DevicesOptions(true), FakeProgram.Read<DevicesOptions>("devices", "--kernels"));
+    }
+
+    [Fact]
+    public void Bench_reads_operations_models_and_kernels()
+    {
+        var bench = FakeProgram.Read<BenchOptions>(
+            "bench", "--ops", "matmul_nn, attention*", "--models", "b,a", "--kernel", "matmul=avx2", "--json", "f.jsonl", "--seconds", "0.5", "--threads", "1");
+        Assert.Equal("matmul_nn", bench.Benchmarks[0].Name);
+        Assert.All(bench.Benchmarks.Skip(1), benchmark => Assert.StartsWith("attention", benchmark.Name, StringComparison.Ordinal));
+        Assert.Equal(["a", "b"], bench.Models.Select(model => model.Name));
+        Assert.Equal((0.5, "f.jsonl", 1), (bench.Seconds, bench.Json, bench.Threads));
+        Assert.Equal([new KernelChoice("matmul", "avx2")], bench.Kernels);
+        Assert.Equal(KernelBenchmarks.All, FakeProgram.Read<BenchOptions>("bench").Benchmarks);
+
+        var kernel = FakeProgram.Read<BenchKernelOptions>(
+            "bench", "kernel", "--op", "attention_forward", "--shape", "2,8,4,2,8", "--variant", "vector256", "--repeats", "7", "--no-check");
+        Assert.Equal([2, 8, 4, 2, 8, 0], kernel.Shape);
+        Assert.Equal(("attention_forward", "vector256", 7, false, "cpu"), (kernel.Benchmark.Name, kernel.Variant, kernel.Repeats, kernel.Check, kernel.Device));
     }
 
     [Theory]
@@ -68,6 +88,18 @@ public sealed class CommandLineTests
     [InlineData("--top-k: has no effect at temperature 0", "generate", "m", "--top-k", "4")]
     [InlineData("--max-new-tokens: found \"0\"; expected an integer, 1 or more", "generate", "m", "--max-new-tokens", "0")]
     [InlineData("MODEL: found an empty text", "inspect", "")]
+    [InlineData("kernl: unknown command; expected one of kernel, the nearest is kernel. See repnoise bench --help.", "bench", "kernl")]
+    [InlineData("--ops: there is no operation \"matmull\"", "bench", "--ops", "matmull")]
+    [InlineData("--ops: no operation begins with \"conv\"", "bench", "--ops", "conv*")]
+    [InlineData("--models: there is no model \"c\"; expected one of a, b, large", "bench", "--models", "a,c")]
+    [InlineData("--op: not given; expected the operation to time", "bench", "kernel", "--shape", "8,8,8")]
+    [InlineData("the nearest is matmul", "bench", "kernel", "--op", "matmull")]
+    [InlineData("--shape: no shape is given, for matmul; expected 3: m,n,k (m rows", "bench", "kernel", "--op", "matmul")]
+    [InlineData("--shape: found 2 dimensions, \"8,8\", for matmul", "bench", "kernel", "--op", "matmul", "--shape", "8,8")]
+    [InlineData("--shape: found 2 dimensions, \"8,8\", for attention_decode; expected 5 to 6", "bench", "kernel", "--op", "attention_decode", "--shape", "8,8")]
+    [InlineData("--shape: k of matmul is \"0\"; expected an integer, 1 or more", "bench", "kernel", "--op", "matmul", "--shape", "8,8,0")]
+    [InlineData("--repeats: given together with --seconds", "bench", "kernel", "--op", "clip_factor", "--repeats", "3", "--seconds", "1")]
+    [InlineData("the nearest is --repeats. Correct the name; see repnoise bench kernel --help", "bench", "kernel", "--repeat", "3")]
     [InlineData("See repnoise inspect --help.", "inspect")]
     [InlineData("See repnoise inspect --help.", "inspect", "a", "b")]
     [InlineData("--pairs", "defend", "m", "--pairs")]

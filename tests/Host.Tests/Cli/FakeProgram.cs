@@ -27,7 +27,9 @@ internal sealed class FakeProgram
         Tokenize = (options, _, _) => Receive(options),
         Verify = (options, _, _) => Receive(options),
         Plan = (options, _, _) => Receive(options),
-        Devices = (_, _) => Receive("devices"),
+        Devices = (options, _, _) => Receive(options),
+        Bench = (options, _, _) => Receive(options),
+        BenchKernel = (options, _, _) => Receive(options),
         Demo = (options, _, _) => Receive(options),
     };
 

@@ -43,6 +43,10 @@ public sealed class CommandTests
         Assert.Contains("4 heads of 8, 2 for keys and values", inspection.Out, StringComparison.Ordinal);
         var devices = TinyWorld.Run("devices");
         Assert.Contains("reference:bfloat16", devices.Out, StringComparison.Ordinal);
+        var kernels = TinyWorld.Run("devices", "--kernels");
+        Assert.StartsWith(devices.Out, kernels.Out, StringComparison.Ordinal);
+        Assert.Contains("for AttentionForward, AttentionBackward", kernels.Out, StringComparison.Ordinal);
+        Assert.Contains("reference:bfloat16: no variants to choose from", kernels.Out, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -78,7 +78,6 @@ uint64_t writeFloat(const Instruction& i, Type type, double value) {
       return i.rounding == Rounding::Zero ? toBrainTowardZero(single).bits : toBrain(single).bits;
     }
     case Type::F32: {
-      if (value != value) return 0x7FFFFFFF;
       DirectedRounding scope(i.rounding);
       volatile double source = value;  // or the compiler rounds before the mode is set
       return std::bit_cast<uint32_t>(flushed(i, static_cast<float>(source)));
@@ -147,11 +146,11 @@ void plain(Warp& w, const Instruction& i) {
   forLanes(w, [&](int l) { d[l] = toSlot<D>(static_cast<D>(fromSlot<A>(a[l]))); });
 }
 
-// Rounds to nearest; NaN becomes the canonical one.
+// Rounds to nearest. A NaN keeps its sign and the top of its payload, as an H100 was seen to do.
 void doubleToFloat(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
   auto* a = w.slot<double>(i.at[1]);
-  forLanes(w, [&](int l) { d[l] = a[l] == a[l] ? std::bit_cast<uint32_t>(static_cast<float>(a[l])) : 0x7FFFFFFF; });
+  forLanes(w, [&](int l) { d[l] = std::bit_cast<uint32_t>(static_cast<float>(a[l])); });
 }
 
 void brainToFloat(Warp& w, const Instruction& i) {

@@ -2,10 +2,10 @@ using RepNoise.Kernels;
 
 namespace RepNoise.Host.Commands.Handlers;
 
-/// <summary>Lists the devices that can be asked for and, where one cannot be used here, why.</summary>
+/// <summary>Lists the devices that can be asked for and, where one cannot be used here, why; on request their kernels.</summary>
 internal static class DevicesHandler
 {
-    public static int Run(Terminal terminal, CancellationToken stop)
+    public static int Run(DevicesOptions options, Terminal terminal, CancellationToken stop)
     {
         var devices = Devices.List();
         int width = devices.Max(d => d.Name.Length);
@@ -15,6 +15,35 @@ internal static class DevicesHandler
             if (device.Refusal is not null) terminal.Out.WriteLine($"{"".PadRight(width)}  not usable here: {device.Refusal}");
         }
 
+        if (!options.Kernels) return ExitCodes.Done;
+        foreach (var device in devices)
+        {
+            terminal.Out.WriteLine();
+            WriteKernels(device, terminal.Out);
+        }
+
         return ExitCodes.Done;
+    }
+
+    private static void WriteKernels(DeviceInfo device, TextWriter output)
+    {
+        if (device.Kernels.Count == 0)
+        {
+            output.WriteLine($"{device.Name}: no variants to choose from");
+            return;
+        }
+
+        output.WriteLine($"{device.Name}: --kernel FAMILY=VARIANT; * is chosen where none is forced");
+        int width = device.Kernels.Max(family => family.Name.Length);
+        foreach (var family in device.Kernels)
+        {
+            var variants = family.Variants.Where(v => v.Refusal is null).Select(v => v.Name + (v.Name == family.Automatic ? "*" : ""));
+            output.WriteLine($"  {family.Name.PadRight(width)}  {string.Join(' ', variants.DefaultIfEmpty("none can run here"))}");
+            output.WriteLine($"  {"".PadRight(width)}  for {string.Join(", ", family.Operations)}");
+            foreach (var variant in family.Variants.Where(v => v.Refusal is not null))
+            {
+                output.WriteLine($"  {"".PadRight(width)}  not {variant.Name}: {variant.Refusal}");
+            }
+        }
     }
 }

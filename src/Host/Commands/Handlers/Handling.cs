@@ -21,12 +21,16 @@ internal static class Handling
         Verify = VerifyHandler.Run,
         Plan = PlanHandler.Run,
         Devices = DevicesHandler.Run,
+        Bench = BenchHandler.Run,
+        BenchKernel = BenchKernelHandler.Run,
         Demo = DemoHandler.Run,
     };
 
     /// <summary>A device by name; its refusals become messages for the option that named it.</summary>
     public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels)
     {
+        if (kernels.GroupBy(kernel => kernel.Operation).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new UsageException("--kernel", $"{twice.Key} is given {twice.Count()} times", "one variant for a family", "keep the one you mean");
         var options = new DeviceOptions { Threads = threads, Kernels = kernels.ToDictionary(k => k.Operation, k => k.Variant) };
         try
         {
