@@ -132,10 +132,14 @@ public sealed class ModelParameters : IDisposable
         foreach (var block in Blocks) Device.Copy(block.Value, block.Master);
     }
 
-    /// <summary>Sets every gradient to zero.</summary>
+    /// <summary>Sets every gradient to zero; those that a backward computes as a whole are overwritten by it instead.</summary>
     public void ZeroGradients()
     {
-        foreach (var block in Blocks) Device.Fill(block.Gradient, 0);
+        foreach (var block in Blocks)
+        {
+            if (block.GradientStartsAsProduct) block.HasGradient = false;
+            else Device.Fill(block.Gradient, 0);
+        }
     }
 
     public void Dispose()

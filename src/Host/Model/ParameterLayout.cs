@@ -32,7 +32,7 @@ internal sealed class ParameterLayout
     {
         int q = c.NumAttentionHeads * c.HeadDim, kv = c.NumKeyValueHeads * c.HeadDim;
         string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-        return new LayerWeights
+        var layer = new LayerWeights
         {
             Qkv = Stacked(c.HiddenSize, (attention + "q_proj.weight", q), (attention + "k_proj.weight", kv), (attention + "v_proj.weight", kv)),
             QkvBias = c.QkvBias ? Joined((attention + "q_proj.bias", q), (attention + "k_proj.bias", kv), (attention + "v_proj.bias", kv)) : null,
@@ -47,6 +47,8 @@ internal sealed class ParameterLayout
             InputNorm = Vector(prefix + "input_layernorm.weight", c.HiddenSize),
             PostAttentionNorm = Vector(prefix + "post_attention_layernorm.weight", c.HiddenSize),
         };
+        foreach (var block in (ReadOnlySpan<WeightBlock>)[layer.Qkv, layer.Output, layer.GateUp, layer.Down]) block.GradientStartsAsProduct = true;
+        return layer;
     }
 
     private WeightBlock Matrix(string name, int rows, int columns) => Stacked(columns, (name, rows));

@@ -92,7 +92,8 @@ public sealed partial class Transformer
     private void LinearBackward(Tensor dInput, Tensor dOutput, Tensor input, WeightBlock weight, WeightBlock? bias)
     {
         device.Matmul(dInput, dOutput, weight.Value, MatmulForm.NN);
-        device.Matmul(weight.Gradient, dOutput, input, MatmulForm.TN, accumulate: true);
+        device.Matmul(weight.Gradient, dOutput, input, MatmulForm.TN, accumulate: weight.HasGradient);
+        weight.HasGradient = true;
         if (bias is not null) device.BiasBackward(bias.Gradient, dOutput);
     }
 }

@@ -42,6 +42,15 @@ public sealed class WeightBlock
     public Tensor Moment2 { get; internal set; }
 
     public long Length => (long)Rows * Columns;
+
+    /// <summary>
+    /// True for a matrix whose gradient every backward computes as one whole product: its first product since
+    /// <see cref="ModelParameters.ZeroGradients"/> overwrites, which saves writing zeros and reading them back.
+    /// </summary>
+    internal bool GradientStartsAsProduct { get; set; }
+
+    /// <summary>False from <see cref="ModelParameters.ZeroGradients"/> to the first product, for such a matrix.</summary>
+    internal bool HasGradient { get; set; } = true;
 }
 
 /// <summary>A tensor of the checkpoint as a part of a block.</summary>

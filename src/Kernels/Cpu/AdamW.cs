@@ -31,32 +31,47 @@ internal sealed unsafe class AdamW<T>(CpuContext context) : AdamW
         public readonly float Beta2 = (float)step.Beta2;
         public readonly float Rest2 = (float)(1 - step.Beta2);
         public readonly float Rate = (float)(step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step)));
-        public readonly float RootCorrection = (float)Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step));
+        public readonly float RootCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)));
         public readonly float Epsilon = (float)step.Epsilon;
     }
 
     private readonly struct Work(View master, View copy, View gradient, View m, View v, Factors factors) : ISpanWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(long row, long column, long count)
         {
             float* weights = master.Row(row) + column, gradients = gradient.Row(row) + column;
             float* first = m.Row(row) + column, second = v.Row(row) + column;
             float* copies = copy.IsEmpty ? null : copy.Row(row) + column;
-            for (long i = 0; i < count; i += T.Width)
+            long i = 0;
+            for (; i + T.Width <= count; i += T.Width)
             {
-                long left = count - i;
-                var weight = SimdMath.Load<T>(weights + i, left);
-                var g = T.MultiplyAdd(T.Create(factors.AddedDecay), weight, T.Create(factors.Gradient) * SimdMath.Load<T>(gradients + i, left));
-                var mean = T.MultiplyAdd(T.Create(factors.Beta1), SimdMath.Load<T>(first + i, left), T.Create(factors.Rest1) * g);
-                var square = T.MultiplyAdd(T.Create(factors.Beta2), SimdMath.Load<T>(second + i, left), T.Create(factors.Rest2) * (g * g));
-                var denominator = T.Sqrt(square) / T.Create(factors.RootCorrection) + T.Create(factors.Epsilon);
-                weight = weight * T.Create(factors.Shrink) - T.Create(factors.Rate) * (mean / denominator);
-                SimdMath.Store(mean, first + i, left);
-                SimdMath.Store(square, second + i, left);
-                SimdMath.Store(weight, weights + i, left);
-                if (copies is not null) SimdMath.Store(weight, copies + i, left);
+                T weight = T.Load(weights + i), mean = T.Load(first + i), square = T.Load(second + i);
+                Update(ref weight, ref mean, ref square, T.Load(gradients + i));
+                T.Store(mean, first + i);
+                T.Store(square, second + i);
+                T.Store(weight, weights + i);
+                if (copies is not null) T.Store(weight, copies + i);
             }
+
+            int left = (int)(count - i);
+            if (left <= 0) return;
+            T lastWeight = T.LoadPartial(weights + i, left), lastMean = T.LoadPartial(first + i, left), lastSquare = T.LoadPartial(second + i, left);
+            Update(ref lastWeight, ref lastMean, ref lastSquare, T.LoadPartial(gradients + i, left));
+            T.StorePartial(lastMean, first + i, left);
+            T.StorePartial(lastSquare, second + i, left);
+            T.StorePartial(lastWeight, weights + i, left);
+            if (copies is not null) T.StorePartial(lastWeight, copies + i, left);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Update(ref T weight, ref T mean, ref T square, T gradient)
+        {
+            var g = T.MultiplyAdd(T.Create(factors.AddedDecay), weight, T.Create(factors.Gradient) * gradient);
+            mean = T.MultiplyAdd(T.Create(factors.Beta1), mean, T.Create(factors.Rest1) * g);
+            square = T.MultiplyAdd(T.Create(factors.Beta2), square, T.Create(factors.Rest2) * (g * g));
+            var denominator = T.MultiplyAdd(T.Sqrt(square), T.Create(factors.RootCorrection), T.Create(factors.Epsilon));
+            weight = weight * T.Create(factors.Shrink) - T.Create(factors.Rate) * (mean / denominator);
         }
     }
 }

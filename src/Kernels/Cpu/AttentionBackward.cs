@@ -68,32 +68,46 @@ internal readonly unsafe struct AttentionBackward<T>(
         // Sums over the block's rows: P^T dO and dS^T Q, in strips of keys.
         long channel = (long)head * HeadSize, keyChannel = (long)keyValueHead * HeadSize;
         Panels<T>.Values(areas.Rows, dOutput.Row(firstRow) + channel, dOutput.Stride, rows, HeadSize);
-        AddTransposed(dV.Row(chunk.Row) + keyChannel, dV.Stride, areas.P, chunk.Count, rows, areas);
-        Panels<T>.Values(areas.Rows, batch.Q.Row(firstRow) + channel, batch.Q.Stride, rows, HeadSize);
-        AddTransposed(dK.Row(chunk.Row) + keyChannel, dK.Stride, areas.DS, chunk.Count, rows, areas);
+        Panels<T>.Values(areas.MoreRows, batch.Q.Row(firstRow) + channel, batch.Q.Stride, rows, HeadSize);
+        int skipped = 0;
+        for (int key = 0; key < chunk.Clip((0, end)).End; key += height)
+        {
+            // Rows of strips before the first that sees the keys have neither P nor dS there.
+            while (chunk.Clip(batch.Visible(segment, firstRow + Math.Min(skipped + height, rows) - 1)).End <= key) skipped += height;
+            int keys = Math.Min(height, chunk.Count - key);
+            AddTransposed(dV.Row(chunk.Row + key) + keyChannel, dV.Stride, areas.P + key, keys, areas.Rows, skipped, rows, areas.Strip);
+            AddTransposed(dK.Row(chunk.Row + key) + keyChannel, dK.Stride, areas.DS + key, keys, areas.MoreRows, skipped, rows, areas.Strip);
+        }
     }
 
     /// <summary>P and dS of one strip of query rows, and its dQ.</summary>
     private void Scores(in AttentionSegment segment, KeyChunk chunk, int head, int row, int count, in Areas areas, long at)
     {
         long channel = (long)head * HeadSize;
+        int keys = chunk.Clip(batch.Visible(segment, row + count - 1)).End; // the strip's last row sees farthest
+        if (keys == 0) return;
         MatmulTile<T>.PackLines(batch.Q.Row(row) + channel, batch.Q.Stride, count, count, HeadSize, areas.Strip);
-        Panels<T>.Multiply(areas.P + at, ChunkKeys, areas.Strip, areas.KeyLines, count, chunk.Count, HeadSize, false);
+        Panels<T>.Multiply(areas.P + at, ChunkKeys, areas.Strip, areas.KeyLines, count, keys, HeadSize, false);
         MatmulTile<T>.PackLines(dOutput.Row(row) + channel, dOutput.Stride, count, count, HeadSize, areas.Strip);
-        Panels<T>.Multiply(areas.DS + at, ChunkKeys, areas.Strip, areas.ValueLines, count, chunk.Count, HeadSize, false);
+        Panels<T>.Multiply(areas.DS + at, ChunkKeys, areas.Strip, areas.ValueLines, count, keys, HeadSize, false);
         for (int i = 0; i < count; i++)
         {
             var visible = chunk.Clip(batch.Visible(segment, row + i));
             float dot = dots[(long)(row + i) * lse.Columns + head];
-            Row(areas.P + at + (long)i * ChunkKeys, areas.DS + at + (long)i * ChunkKeys, visible, chunk.Count, lse.Row(row + i)[head], dot);
+            Row(areas.P + at + (long)i * ChunkKeys, areas.DS + at + (long)i * ChunkKeys, visible, ClearedKeys(keys, chunk.Count), lse.Row(row + i)[head], dot);
         }
 
-        MatmulTile<T>.PackLines(areas.DS + at, ChunkKeys, count, count, chunk.Count, areas.Strip);
-        Panels<T>.Multiply(dQ.Row(row) + channel, dQ.Stride, areas.Strip, areas.KeyRows, count, HeadSize, chunk.Count, true);
+        MatmulTile<T>.PackLines(areas.DS + at, ChunkKeys, count, count, keys, areas.Strip);
+        int width = MatmulTile<T>.Columns;
+        for (int column = 0; column < HeadSize; column += width)
+        {
+            MatmulTile<T>.RunPart(count, Math.Min(width, HeadSize - column), keys, areas.Strip, areas.KeyRows + (long)column * chunk.Count,
+                dQ.Row(row) + channel + column, dQ.Stride, true, null);
+        }
     }
 
     /// <summary>Scores become probabilities and dP becomes dS, zero where the row sees nothing.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     private void Row(float* p, float* dS, (int First, int End) visible, int count, float logSumExp, float dot)
     {
         new Span<float>(p, visible.First).Clear();
@@ -110,17 +124,23 @@ internal readonly unsafe struct AttentionBackward<T>(
         }
     }
 
-    /// <summary>target (keys, HS) += matrix^T rows, with matrix (rows, keys) and the packed rows of the block.</summary>
-    private void AddTransposed(float* target, long stride, float* matrix, int keys, int rows, in Areas areas)
+    /// <summary>target (keys, HS) += matrix^T rows, with a strip of the matrix's keys and the packed rows of the block from one on.</summary>
+    private void AddTransposed(float* target, long stride, float* matrix, int keys, float* packedRows, int firstRow, int rows, float* strip)
     {
-        int height = MatmulTile<T>.MaxRows;
-        for (int key = 0; key < keys; key += height)
+        int count = rows - firstRow, width = MatmulTile<T>.Columns;
+        MatmulTile<T>.PackColumns(matrix + (long)firstRow * ChunkKeys, ChunkKeys, keys, keys, count, strip);
+        for (int column = 0; column < HeadSize; column += width)
         {
-            int count = Math.Min(height, keys - key);
-            MatmulTile<T>.PackColumns(matrix + key, ChunkKeys, count, count, rows, areas.Strip);
-            Panels<T>.Multiply(target + key * stride, stride, areas.Strip, areas.Rows, count, HeadSize, rows, true);
+            MatmulTile<T>.RunPart(keys, Math.Min(width, HeadSize - column), count, strip, packedRows + (long)column * rows + (long)firstRow * width,
+                target + column, stride, true, null);
         }
     }
+
+    /// <summary>
+    /// Keys of a row that must be zero where it does not see them: those of the strips of keys that its strip of rows takes part in.
+    /// </summary>
+    private static int ClearedKeys(int keys, int chunkKeys) =>
+        Math.Min(chunkKeys, (keys + MatmulTile<T>.MaxRows - 1) / MatmulTile<T>.MaxRows * MatmulTile<T>.MaxRows);
 
     /// <summary>A worker's scratch.</summary>
     private readonly struct Areas
@@ -129,6 +149,7 @@ internal readonly unsafe struct AttentionBackward<T>(
         public readonly float* KeyRows;
         public readonly float* ValueLines;
         public readonly float* Rows;
+        public readonly float* MoreRows;
         public readonly float* P;
         public readonly float* DS;
         public readonly float* Strip;
@@ -141,6 +162,7 @@ internal readonly unsafe struct AttentionBackward<T>(
             KeyRows = Take(ref at, Panels<T>.Length(headSize, ChunkKeys));
             ValueLines = Take(ref at, Panels<T>.Length(ChunkKeys, headSize));
             Rows = Take(ref at, Panels<T>.Length(headSize, BlockRows));
+            MoreRows = Take(ref at, Panels<T>.Length(headSize, BlockRows));
             P = Take(ref at, BlockRows * ChunkKeys);
             DS = Take(ref at, BlockRows * ChunkKeys);
             Strip = Take(ref at, (long)MatmulTile<T>.MaxRows * Math.Max(Math.Max(ChunkKeys, headSize), BlockRows) + MatmulTile<T>.Slack);

@@ -68,19 +68,32 @@ internal readonly unsafe struct AttentionForward<T>(AttentionBatch batch, View o
         for (int row = 0; row < rows; row += height)
         {
             int count = Math.Min(height, rows - row);
+            int keys = chunk.Clip(batch.Visible(segment, firstRow + row + count - 1)).End; // the strip's last row sees farthest
+            if (keys == 0 && !isFirst) continue;
             MatmulTile<T>.PackLines(batch.Q.Row(firstRow + row) + channel, batch.Q.Stride, count, count, HeadSize, areas.Q);
-            Panels<T>.Multiply(areas.Scores, ChunkKeys, areas.Q, areas.K, count, chunk.Count, HeadSize, false);
+            Panels<T>.Multiply(areas.Scores, ChunkKeys, areas.Q, areas.K, count, keys, HeadSize, false);
             for (int i = 0; i < count; i++)
             {
                 var visible = chunk.Clip(batch.Visible(segment, firstRow + row + i));
                 float* to = output.Row(firstRow + row + i) + channel;
                 int at = state + row + i;
-                float shrink = Softmax(areas.Scores + (long)i * ChunkKeys, visible, chunk.Count, ref areas.Max[at], ref areas.Sum[at]);
+                float shrink = Softmax(areas.Scores + (long)i * ChunkKeys, visible, keys, ref areas.Max[at], ref areas.Sum[at]);
                 if (!isFirst && shrink != 1) SimdMath.Scale<T>(to, HeadSize, shrink);
             }
 
-            MatmulTile<T>.PackLines(areas.Scores, ChunkKeys, count, count, chunk.Count, areas.Q);
-            Panels<T>.Multiply(output.Row(firstRow + row) + channel, output.Stride, areas.Q, areas.V, count, HeadSize, chunk.Count, !isFirst);
+            MatmulTile<T>.PackLines(areas.Scores, ChunkKeys, count, count, keys, areas.Q);
+            MultiplyValues(output.Row(firstRow + row) + channel, areas, count, keys, chunk.Count, !isFirst);
+        }
+    }
+
+    /// <summary>output = or += probabilities times the chunk's first <paramref name="keys"/> values.</summary>
+    private void MultiplyValues(float* to, in Areas areas, int rows, int keys, int packedKeys, bool accumulate)
+    {
+        int width = MatmulTile<T>.Columns;
+        for (int column = 0; column < HeadSize; column += width)
+        {
+            MatmulTile<T>.RunPart(rows, Math.Min(width, HeadSize - column), keys, areas.Q, areas.V + (long)column * packedKeys,
+                to + column, output.Stride, accumulate, null);
         }
     }
 
@@ -88,7 +101,7 @@ internal readonly unsafe struct AttentionForward<T>(AttentionBatch batch, View o
     /// Scores become exp(scale * (score - max)) of the row's maximum so far, zeros where nothing is visible. Returns the factor
     /// of what was summed under the maximum before.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     private float Softmax(float* scores, (int First, int End) visible, int count, ref float max, ref float sum)
     {
         float before = max;

@@ -83,9 +83,9 @@ internal sealed partial class CpuKernels
         };
         LinearCrossEntropy = Width("linear_cross_entropy") switch
         {
-            0 => new LinearCrossEntropy<Lanes512>(context, Matmul),
-            1 => new LinearCrossEntropy<Lanes256>(context, Matmul),
-            _ => new LinearCrossEntropy<Lanes128>(context, Matmul),
+            0 => new LinearCrossEntropy<Lanes512>(context),
+            1 => new LinearCrossEntropy<Lanes256>(context),
+            _ => new LinearCrossEntropy<Lanes128>(context),
         };
         MmdGaussian = Width("mmd_gaussian") switch
         {

@@ -73,7 +73,7 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
 
     private readonly struct AddWork(View target, View source, float factor) : ISpanWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(long row, long column, long count)
         {
             SimdMath.AddScaled<T>(target.Row(row) + column, source.Row(row) + column, count, factor);
@@ -82,13 +82,13 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
 
     private readonly struct SumWork(View values, long columns, int chunksPerRow, bool squared, double* partial) : IWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(int part, int worker)
         {
             long start = (long)(part % chunksPerRow) * ChunkElements;
             long count = Math.Min(ChunkElements, columns - start);
             float* from = values.Row(part / chunksPerRow) + start;
-            partial[part] = squared ? SimdMath.DotWide<T>(from, from, count) : SimdMath.SumWide<T>(from, count);
+            partial[part] = squared ? SimdMath.SquaresWide<T>(from, count) : SimdMath.SumWide<T>(from, count);
         }
     }
 }

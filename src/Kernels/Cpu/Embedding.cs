@@ -38,7 +38,7 @@ internal sealed unsafe class Embedding<T>(CpuContext context) : Embedding
 
     private readonly struct ScatterWork(View dTable, View dOutput, int* rows, float factor) : IWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(int part, int worker)
         {
             int first = part * PartColumns, count = Math.Min(PartColumns, dTable.Columns - first);

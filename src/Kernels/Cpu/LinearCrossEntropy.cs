@@ -3,10 +3,14 @@ using System.Runtime.CompilerServices;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
-/// Family linear_cross_entropy, in chunks of as many rows as the workspace holds: logits by the matrix product, then row by
-/// row the maximum, the exponentials (in place) with their sum in float64, the loss and dz; then dX = dz W and
-/// dWeight += dz^T x. Nothing is computed twice. Variants: vector512, vector256, vector128 for the rows; the products are
-/// family matmul's.
+/// Family linear_cross_entropy: chunks of as many rows as the workspace holds, and within a chunk blocks of the vocabulary that
+/// stay in the L2 cache, so that the workspace passes through memory twice: written once and read once.
+/// <para>Forward, a block at a time: logits z = x W^T, their maximum m, e = exp(z - m) and its sum, row by row. Then each row's
+/// log-sum-exp, and from it what e is to be multiplied by in each block: p = e exp(m - lse). Backward, a block at a time:
+/// dX += p W and dWeight += p^T x; the target's -1 is added to both apart. Nothing is computed twice.</para>
+/// <para>dX sums over blocks: into at most 16 slots of blocks, whatever the threads, in order, then over the slots in order. A
+/// workspace that is no dense matrix holds one row at a time.</para>
+/// Variants: vector512, vector256, vector128.
 /// </summary>
 internal abstract unsafe class LinearCrossEntropy
 {
@@ -16,56 +20,130 @@ internal abstract unsafe class LinearCrossEntropy
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context, Matmul matmul) : LinearCrossEntropy
+internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context) : LinearCrossEntropy
     where T : unmanaged, ISimd<T>
 {
     public override void Run(
         View losses, View x, View weight, int* targets, double gradientFactor, View dX, View dWeight, View workspace)
     {
-        for (int start = 0; start < x.Rows; start += workspace.Rows)
+        int limit = Math.Min(workspace.IsDense ? workspace.Rows : 1, LinearCrossEntropyChunk<T>.MaxRows);
+        int chunks = (x.Rows + limit - 1) / limit, size = (x.Rows + chunks - 1) / chunks;
+
+        // Memory for the largest chunk, not for this one: what a run takes is then what was planned, whatever its batches.
+        var largest = Chunk(0, limit, null);
+        float* shared = context.Shared(largest.SharedLength);
+        float** scratch = context.PerWorker(Math.Max(
+            LinearCrossEntropyForward<T>.ScratchLength(largest), LinearCrossEntropyBackward<T>.ScratchLength(largest)));
+        for (int start = 0; start < x.Rows; start += size)
         {
-            int count = Math.Min(workspace.Rows, x.Rows - start);
-            View rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
-            matmul.Run(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
-            var work = new RowWork(logits, losses.Data + start, targets + start, gradientFactor, !dX.IsEmpty);
-            new RowParts<RowWork>(work, count, logits.Columns).Run(context.Team);
-            if (dX.IsEmpty) continue;
-            matmul.Run(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);
-            matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
+            int rows = Math.Min(size, x.Rows - start);
+            RunChunk(Chunk(start, rows, shared), losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
+        }
+
+        LinearCrossEntropyChunk<T> Chunk(int start, int rows, float* memory) => new(
+            x.RowRange(start, rows), weight, targets + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
+    }
+
+    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, float* losses, View dX, View dWeight, float** scratch)
+    {
+        context.Team.Run(new StripWork(chunk), chunk.Strips);
+        int groups = LinearCrossEntropyForward<T>.RowGroups(chunk, context.Team.Size);
+        context.Team.Run(new LinearCrossEntropyForward<T>(chunk, groups, scratch), chunk.Blocks * groups);
+        context.Team.Run(new LossWork(chunk, losses), (chunk.X.Rows + T.Width - 1) / T.Width);
+        if (!chunk.HasGradients) return;
+        context.Team.Run(new PanelWork(chunk), chunk.Passes * chunk.Panels);
+        context.Team.Run(new LinearCrossEntropyBackward<T>(chunk, dWeight, scratch), chunk.Slots * chunk.Groups);
+        new RowParts<SumWork>(new SumWork(chunk, dX), dX.Rows, dX.Columns).Run(context.Team);
+    }
+
+    /// <summary>Packs a strip of rows for the forward.</summary>
+    private readonly struct StripWork(LinearCrossEntropyChunk<T> chunk) : IWork
+    {
+        public void Run(int part, int worker)
+        {
+            int row = part * MatmulTile<T>.MaxRows, rows = Math.Min(MatmulTile<T>.MaxRows, chunk.X.Rows - row);
+            for (int inner = 0; inner < chunk.InnerBlocks; inner++)
+            {
+                int k = inner * chunk.Inner, count = Math.Min(chunk.Inner, chunk.X.Columns - k);
+                MatmulTile<T>.PackLines(chunk.X.Row(row) + k, chunk.X.Stride, rows, rows, count, chunk.Strip(part, inner));
+            }
         }
     }
 
-    private readonly struct RowWork(View logits, float* losses, int* targets, double factor, bool gradients) : IRowWork
+    /// <summary>Packs some columns of a pass's rows for the backward.</summary>
+    private readonly struct PanelWork(LinearCrossEntropyChunk<T> chunk) : IWork
     {
-        public void Run(int row)
+        public void Run(int part, int worker)
         {
-            float* z = logits.Row(row);
-            int target = targets[row];
-            float max = SimdMath.MaxOf<T>(z, logits.Columns), chosen = z[target];
-            double sum = Exponentials(z, max);
-            losses[row] = (float)(Math.Log(sum) + ((double)max - chosen));
-            if (!gradients) return;
-            double probability = Math.Exp((double)chosen - max) / sum;
-            SimdMath.Scale<T>(z, logits.Columns, (float)(factor / sum));
-            z[target] = (float)(factor * (probability - 1));
+            int pass = part / chunk.Panels, panel = part % chunk.Panels, width = MatmulTile<T>.Columns;
+            int row = pass * chunk.RowsOfPass, column = panel * width;
+            MatmulTile<T>.PackColumns(chunk.X.Row(row) + column, chunk.X.Stride, Math.Min(width, chunk.X.Columns - column), width,
+                Math.Min(chunk.RowsOfPass, chunk.X.Rows - row), chunk.Panel(pass, panel));
         }
+    }
 
-        /// <summary>z = exp(z - max), and their sum.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private double Exponentials(float* z, float max)
+    /// <summary>Losses of a register's rows, and by what their exponentials are to be multiplied in each block.</summary>
+    private readonly struct LossWork(LinearCrossEntropyChunk<T> chunk, float* losses) : IWork
+    {
+        [MethodImpl(KernelLoop.Options)]
+        public void Run(int part, int worker)
         {
-            T shift = T.Create(max), low = default, high = default;
-            for (int i = 0; i < logits.Columns; i += T.Width)
+            int row = part * T.Width;
+            var max = T.Load(chunk.Max(0) + row);
+            for (int block = 1; block < chunk.Blocks; block++) max = T.Max(max, T.Load(chunk.Max(block) + row));
+            T low = default, high = default;
+            for (int block = 0; block < chunk.Blocks; block++)
             {
-                int left = logits.Columns - i;
-                var e = SimdMath.Exp(SimdMath.Load<T>(z + i, left) - shift);
-                SimdMath.Store(e, z + i, left);
-                if (left < T.Width) e = SimdMath.Load<T>(z + i, left);
-                low = T.AddDouble(low, T.WidenLower(e));
-                high = T.AddDouble(high, T.WidenUpper(e));
+                float* scale = chunk.Scale(block) + row;
+                var share = SimdMath.Exp(T.Load(chunk.Max(block) + row) - max);
+                var sum = share * T.Load(scale);
+                low = T.AddDouble(low, T.WidenLower(sum));
+                high = T.AddDouble(high, T.WidenUpper(sum));
+                T.Store(share, scale);
             }
 
-            return T.SumDouble(T.AddDouble(low, high));
+            var factor = Losses(row, max, low, high);
+            for (int block = 0; block < chunk.Blocks; block++)
+            {
+                float* scale = chunk.Scale(block) + row;
+                T.Store(factor * T.Load(scale), scale);
+            }
+        }
+
+        /// <summary>Writes the losses; returns the gradient's factor over the sums.</summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private T Losses(int row, T max, T low, T high)
+        {
+            double* sums = stackalloc double[T.Width];
+            T.Store(low, (float*)sums);
+            T.Store(high, (float*)(sums + T.Width / 2));
+            float* values = stackalloc float[T.Width];
+            T.Store(max, values);
+            for (int i = 0; i < T.Width; i++)
+            {
+                if (row + i < chunk.X.Rows) losses[row + i] = (float)(Math.Log(sums[i]) + ((double)values[i] - chunk.Chosen[row + i]));
+                values[i] = (float)(chunk.Factor / sums[i]);
+            }
+
+            return T.Load(values);
+        }
+    }
+
+    /// <summary>dX = the sum of a row's slots, less the target's row of the head.</summary>
+    private readonly struct SumWork(LinearCrossEntropyChunk<T> chunk, View dX) : IRowWork
+    {
+        [MethodImpl(KernelLoop.Options)]
+        public void Run(int row)
+        {
+            float* to = dX.Row(row), target = chunk.Weight.Row(chunk.Targets[row]);
+            var factor = T.Create(-chunk.Factor);
+            for (int i = 0; i < dX.Columns; i += T.Width)
+            {
+                int left = dX.Columns - i;
+                var sum = SimdMath.Load<T>(chunk.Slot(0, row) + i, left);
+                for (int slot = 1; slot < chunk.Slots; slot++) sum += SimdMath.Load<T>(chunk.Slot(slot, row) + i, left);
+                SimdMath.Store(T.MultiplyAdd(factor, SimdMath.Load<T>(target + i, left), sum), to + i, left);
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ internal static unsafe partial class MatmulTile<T>
     /// <param name="width">Lines of the strip.</param>
     /// <param name="k">Elements of a line.</param>
     /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     public static void PackLines(float* source, long stride, int count, int width, int k, float* strip)
     {
         long* lines = stackalloc long[32];
@@ -45,7 +45,7 @@ internal static unsafe partial class MatmulTile<T>
     /// <param name="width">Lines of the strip.</param>
     /// <param name="k">Elements of a line.</param>
     /// <param name="strip">(k, width) and <see cref="Slack"/> floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     public static void PackColumns(float* source, long stride, int count, int width, int k, float* strip)
     {
         // Whole registers may be read while the memory behind a row's end is the next rows'.

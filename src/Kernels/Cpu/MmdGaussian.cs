@@ -259,7 +259,7 @@ internal sealed unsafe class MmdGaussian<T>(CpuContext context) : MmdGaussian
             for (int r = first; r < end; r++) Row(r, first, end, channel, count, draws);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         private void Row(int r, int first, int end, int channel, int count, float** draws)
         {
             double* row = coefficients + batch.Pairs[r] * stride;
@@ -297,7 +297,7 @@ internal sealed unsafe class MmdGaussian<T>(CpuContext context) : MmdGaussian
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     private static double SquaredDistance(float* a, float* b, int count)
     {
         T low = default, high = default;

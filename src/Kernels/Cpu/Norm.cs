@@ -36,14 +36,14 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
 
     private readonly struct ForwardWork(View output, View rstd, View x, View weight, double epsilon) : IRowWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(int row)
         {
             int columns = weight.Columns;
             for (int group = 0; group < rstd.Columns; group++)
             {
                 float* from = x.Row(row) + group * columns, to = output.Row(row) + group * columns;
-                float reciprocal = (float)(1 / Math.Sqrt(SimdMath.DotWide<T>(from, from, columns) / columns + epsilon));
+                float reciprocal = (float)(1 / Math.Sqrt(SimdMath.SquaresWide<T>(from, columns) / columns + epsilon));
                 rstd.Row(row)[group] = reciprocal;
                 var scale = T.Create(reciprocal);
                 for (int i = 0; i < columns; i += T.Width)
@@ -67,7 +67,7 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         private void Group(float* to, float* from, float* values, float reciprocal, int columns)
         {
             double mean = Mean(from, values, columns) * reciprocal * reciprocal;

@@ -18,7 +18,7 @@ internal sealed unsafe class Rotary<T>(CpuContext context) : Rotary
 
     private readonly struct Work(View x, View cos, View sin, int* positions, float direction) : IRowWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(int row)
         {
             int half = cos.Columns;
@@ -27,14 +27,20 @@ internal sealed unsafe class Rotary<T>(CpuContext context) : Rotary
             for (int head = 0; head < x.Columns; head += 2 * half)
             {
                 float* low = x.Row(row) + head, high = low + half;
-                for (int i = 0; i < half; i += T.Width)
+                int i = 0;
+                for (; i + T.Width <= half; i += T.Width)
                 {
-                    int left = half - i;
-                    T a = SimdMath.Load<T>(low + i, left), b = SimdMath.Load<T>(high + i, left);
-                    T c = SimdMath.Load<T>(cosines + i, left), s = sign * SimdMath.Load<T>(sines + i, left);
-                    SimdMath.Store(a * c - b * s, low + i, left);
-                    SimdMath.Store(T.MultiplyAdd(b, c, a * s), high + i, left);
+                    T a = T.Load(low + i), b = T.Load(high + i), c = T.Load(cosines + i), s = sign * T.Load(sines + i);
+                    T.Store(a * c - b * s, low + i);
+                    T.Store(T.MultiplyAdd(b, c, a * s), high + i);
                 }
+
+                int left = half - i;
+                if (left <= 0) continue;
+                T lastA = T.LoadPartial(low + i, left), lastB = T.LoadPartial(high + i, left);
+                T lastC = T.LoadPartial(cosines + i, left), lastS = sign * T.LoadPartial(sines + i, left);
+                T.StorePartial(lastA * lastC - lastB * lastS, low + i, left);
+                T.StorePartial(T.MultiplyAdd(lastB, lastC, lastA * lastS), high + i, left);
             }
         }
     }

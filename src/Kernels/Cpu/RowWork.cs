@@ -1,4 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace RepNoise.Kernels.Cpu;
+
+/// <summary>How the methods that hold a kernel's loop are compiled.</summary>
+internal static class KernelLoop
+{
+    /// <summary>
+    /// At once optimised, and never inlined: the JIT bounds what it inlines by the size of the outermost method, so within the
+    /// few bytes of a part's loop it would leave vector operations as calls, ten times slower.
+    /// </summary>
+    public const MethodImplOptions Options = MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining;
+}
 
 /// <summary>Work on one row of a matrix; rows do not depend on each other.</summary>
 internal interface IRowWork

@@ -25,41 +25,55 @@ internal sealed unsafe class Swiglu<T>(CpuContext context) : Swiglu
         new BackwardWork(dGate, dUp, dOutput, gate, up), gate.Rows, gate.Columns,
         dGate.IsDense && dUp.IsDense && dOutput.IsDense && gate.IsDense && up.IsDense).Run(context.Team);
 
-    /// <summary>1 + exp(-z): a divisor keeps z / Inf = 0 and the reference's NaN at -Inf.</summary>
+    /// <summary>
+    /// 1 / (1 + exp(-z)). By division and not by an estimated reciprocal: 1 / Inf is 0, and silu(-Inf) the reference's NaN.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T Divisor(T z) => T.Create(1f) + SimdMath.Exp(default(T) - z);
+    private static T Sigmoid(T z) => T.Create(1f) / (T.Create(1f) + SimdMath.Exp(default(T) - z));
 
     private readonly struct ForwardWork(View output, View gate, View up) : ISpanWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(long row, long column, long count)
         {
             float* to = output.Row(row) + column, gates = gate.Row(row) + column, ups = up.Row(row) + column;
-            for (long i = 0; i < count; i += T.Width)
-            {
-                var z = SimdMath.Load<T>(gates + i, count - i);
-                SimdMath.Store(z / Divisor(z) * SimdMath.Load<T>(ups + i, count - i), to + i, count - i);
-            }
+            long i = 0;
+            for (; i + T.Width <= count; i += T.Width) T.Store(Value(T.Load(gates + i), T.Load(ups + i)), to + i);
+            int left = (int)(count - i);
+            if (left > 0) T.StorePartial(Value(T.LoadPartial(gates + i, left), T.LoadPartial(ups + i, left)), to + i, left);
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static T Value(T z, T u) => z * Sigmoid(z) * u;
     }
 
     private readonly struct BackwardWork(View dGate, View dUp, View dOutput, View gate, View up) : ISpanWork
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [MethodImpl(KernelLoop.Options)]
         public void Run(long row, long column, long count)
         {
             float* toGate = dGate.Row(row) + column, toUp = dUp.Row(row) + column;
             float* from = dOutput.Row(row) + column, gates = gate.Row(row) + column, ups = up.Row(row) + column;
-            var one = T.Create(1f);
-            for (long i = 0; i < count; i += T.Width)
+            long i = 0;
+            for (; i + T.Width <= count; i += T.Width)
             {
-                long left = count - i;
-                T z = SimdMath.Load<T>(gates + i, left), u = SimdMath.Load<T>(ups + i, left), d = SimdMath.Load<T>(from + i, left);
-                var divisor = Divisor(z);
-                var s = one / divisor;
-                SimdMath.Store(d * (z / divisor), toUp + i, left);
-                SimdMath.Store(d * u * s * (one + z * (one - s)), toGate + i, left);
+                var (g, u) = Gradients(T.Load(from + i), T.Load(gates + i), T.Load(ups + i));
+                T.Store(u, toUp + i);
+                T.Store(g, toGate + i);
             }
+
+            int left = (int)(count - i);
+            if (left <= 0) return;
+            var (lastGate, lastUp) = Gradients(T.LoadPartial(from + i, left), T.LoadPartial(gates + i, left), T.LoadPartial(ups + i, left));
+            T.StorePartial(lastUp, toUp + i, left);
+            T.StorePartial(lastGate, toGate + i, left);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static (T DGate, T DUp) Gradients(T d, T z, T u)
+        {
+            T one = T.Create(1f), s = Sigmoid(z);
+            return (d * u * s * (one + z * (one - s)), d * (z * s));
         }
     }
 }

@@ -13,6 +13,8 @@ public abstract class LinearCrossEntropyConformance : Conformance
     {
         { 7, 16, 37, 256 }, { 1, 1, 2, 1 }, { 5, 123, 123, 2 }, { 33, 64, 100, 16 }, { 65, 32, 257, 64 }, { 16, 8, 33, 16 }, { 3, 5, 1, 2 },
         { 0, 8, 16, 4 },
+        // Beyond one block of tokens, one pass of rows and one group of columns of the CPU's kernel, and more blocks than sums.
+        { 300, 24, 600, 300 }, { 4, 530, 270, 4 }, { 3, 8, 4700, 3 },
     };
 
     [Theory]

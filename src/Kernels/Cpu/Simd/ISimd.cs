@@ -61,6 +61,12 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>IEEE maximum: NaN wins.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
+    /// <summary>value within low and high, two numbers; NaN stays. Cheaper than <see cref="Min"/> and <see cref="Max"/>.</summary>
+    static abstract TSelf Clamp(TSelf value, TSelf low, TSelf high);
+
+    /// <summary>value * 2^exponent, rounded once; exponent holds whole numbers, -160 to 130.</summary>
+    static abstract TSelf ScaleByPowerOfTwo(TSelf value, TSelf exponent);
+
     static abstract float MaxAcross(TSelf value);
 
     static abstract float SumAcross(TSelf value);

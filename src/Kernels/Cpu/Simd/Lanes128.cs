@@ -77,6 +77,14 @@ internal unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Max(Lanes128 a, Lanes128 b) => new(Vector128.Max(a.value, b.value));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Clamp(Lanes128 value, Lanes128 low, Lanes128 high) => Sse.IsSupported
+        ? new(Sse.Max(low.value, Sse.Min(high.value, value.value))) // the second operand wins where one is NaN
+        : Max(Min(value, high), low);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 ScaleByPowerOfTwo(Lanes128 value, Lanes128 exponent) => SimdMath.ScaleInTwoSteps(value, exponent);
+
     public static float MaxAcross(Lanes128 value)
     {
         var pairs = Vector128.Max(value.value, Vector128.Shuffle(value.value, Vector128.Create(2, 3, 0, 1)));

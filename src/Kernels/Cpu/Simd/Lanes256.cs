@@ -83,6 +83,14 @@ internal unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a.value, b.value));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Clamp(Lanes256 value, Lanes256 low, Lanes256 high) => Avx.IsSupported
+        ? new(Avx.Max(low.value, Avx.Min(high.value, value.value))) // the second operand wins where one is NaN
+        : Max(Min(value, high), low);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 ScaleByPowerOfTwo(Lanes256 value, Lanes256 exponent) => SimdMath.ScaleInTwoSteps(value, exponent);
+
     public static float MaxAcross(Lanes256 value) =>
         Lanes128.MaxAcross(new(Vector128.Max(value.value.GetLower(), value.value.GetUpper())));
 

@@ -83,6 +83,16 @@ internal unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a.value, b.value));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Clamp(Lanes512 value, Lanes512 low, Lanes512 high) => Avx512F.IsSupported
+        ? new(Avx512F.Max(low.value, Avx512F.Min(high.value, value.value))) // the second operand wins where one is NaN
+        : Max(Min(value, high), low);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 ScaleByPowerOfTwo(Lanes512 value, Lanes512 exponent) => Avx512F.IsSupported
+        ? new(Avx512F.Scale(value.value, exponent.value))
+        : SimdMath.ScaleInTwoSteps(value, exponent);
+
     public static float MaxAcross(Lanes512 value) =>
         Lanes256.MaxAcross(new(Vector256.Max(value.value.GetLower(), value.value.GetUpper())));
 

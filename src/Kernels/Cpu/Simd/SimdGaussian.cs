@@ -14,7 +14,7 @@ internal static unsafe class SimdGaussian<T>
     private static int Channels => 4 * T.Width;
 
     /// <summary>Channels first to first + count - 1 of one (pair, position); first is a multiple of 4.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelLoop.Options)]
     public static void Fill(float* target, int first, int count, NoiseSource source, int pairId, int position)
     {
         float* tail = stackalloc float[Channels];

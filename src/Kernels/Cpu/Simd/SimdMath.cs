@@ -21,18 +21,16 @@ internal static unsafe class SimdMath
 
     /// <summary>
     /// exp(x) within 2 ulp (the tests sample all exponents; 1 ulp seen), subnormal results included; 0 below -104, Inf above
-    /// 88.73, NaN stays. Cephes expf (S. Moshier): x = n ln 2 + r, a polynomial in r, then the scale 2^n in two factors so that
-    /// neither overflows before the result does.
+    /// 88.73, NaN stays. Cephes expf (S. Moshier): x = n ln 2 + r, a polynomial in r, then the scale 2^n.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp<T>(T x)
         where T : unmanaged, ISimd<T>
     {
-        // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low mantissa bits.
+        // Adding 1.5 * 2^23 rounds to an integer.
         var rounder = T.Create(12582912f);
-        x = T.Max(T.Min(x, T.Create(89f)), T.Create(-104.5f));
-        var shifted = T.MultiplyAdd(x, T.Create(1.44269504088896341f), rounder);
-        var n = shifted - rounder;
+        x = T.Clamp(x, T.Create(-104.5f), T.Create(89f));
+        var n = T.MultiplyAdd(x, T.Create(1.44269504088896341f), rounder) - rounder;
         var r = T.MultiplyAdd(n, T.Create(-Gaussian.Ln2High), x);
         r = T.MultiplyAdd(n, T.Create(-Gaussian.Ln2Low), r);
         var p = T.MultiplyAdd(T.Create(1.9875691500e-4f), r, T.Create(1.3981999507e-3f));
@@ -41,9 +39,18 @@ internal static unsafe class SimdMath
         p = T.MultiplyAdd(p, r, T.Create(1.6666665459e-1f));
         p = T.MultiplyAdd(p, r, T.Create(5.0000001201e-1f));
         p = T.MultiplyAdd(p, r * r, r) + T.Create(1f);
-        var exponent = T.SubtractInt(shifted, rounder);
-        var half = T.ShiftRightArithmetic(exponent, 1);
-        return p * PowerOfTwo(half) * PowerOfTwo(T.SubtractInt(exponent, half));
+        return T.ScaleByPowerOfTwo(p, n);
+    }
+
+    /// <summary>value * 2^exponent in two factors, so that neither overflows before the result does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T ScaleInTwoSteps<T>(T value, T exponent)
+        where T : unmanaged, ISimd<T>
+    {
+        var rounder = T.Create(12582912f); // leaves a whole number in the low mantissa bits
+        var whole = T.SubtractInt(exponent + rounder, rounder);
+        var half = T.ShiftRightArithmetic(whole, 1);
+        return value * PowerOfTwo(half) * PowerOfTwo(T.SubtractInt(whole, half));
     }
 
     /// <summary>Sum of a[i] * b[i] in float32: four registers of partial sums, then one.</summary>
@@ -70,15 +77,53 @@ internal static unsafe class SimdMath
     public static double DotWide<T>(float* a, float* b, long count)
         where T : unmanaged, ISimd<T>
     {
-        T low = default, high = default;
-        for (long i = 0; i < count; i += T.Width)
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        long i = 0;
+        for (; i + 2 * T.Width <= count; i += 2 * T.Width)
         {
-            T x = Load<T>(a + i, count - i), y = Load<T>(b + i, count - i);
-            low = T.MultiplyAddDouble(T.WidenLower(x), T.WidenLower(y), low);
-            high = T.MultiplyAddDouble(T.WidenUpper(x), T.WidenUpper(y), high);
+            T x = T.Load(a + i), y = T.Load(b + i), u = T.Load(a + i + T.Width), v = T.Load(b + i + T.Width);
+            s0 = T.MultiplyAddDouble(T.WidenLower(x), T.WidenLower(y), s0);
+            s1 = T.MultiplyAddDouble(T.WidenUpper(x), T.WidenUpper(y), s1);
+            s2 = T.MultiplyAddDouble(T.WidenLower(u), T.WidenLower(v), s2);
+            s3 = T.MultiplyAddDouble(T.WidenUpper(u), T.WidenUpper(v), s3);
         }
 
-        return T.SumDouble(T.AddDouble(low, high));
+        for (; i < count; i += T.Width)
+        {
+            T x = Load<T>(a + i, count - i), y = Load<T>(b + i, count - i);
+            s0 = T.MultiplyAddDouble(T.WidenLower(x), T.WidenLower(y), s0);
+            s1 = T.MultiplyAddDouble(T.WidenUpper(x), T.WidenUpper(y), s1);
+        }
+
+        return T.SumDouble(T.AddDouble(T.AddDouble(s0, s1), T.AddDouble(s2, s3)));
+    }
+
+    /// <summary>Sum of a[i]^2 in float64: <see cref="DotWide"/> with half the conversions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SquaresWide<T>(float* a, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        long i = 0;
+        for (; i + 2 * T.Width <= count; i += 2 * T.Width)
+        {
+            T x = T.Load(a + i), y = T.Load(a + i + T.Width);
+            T x0 = T.WidenLower(x), x1 = T.WidenUpper(x), y0 = T.WidenLower(y), y1 = T.WidenUpper(y);
+            s0 = T.MultiplyAddDouble(x0, x0, s0);
+            s1 = T.MultiplyAddDouble(x1, x1, s1);
+            s2 = T.MultiplyAddDouble(y0, y0, s2);
+            s3 = T.MultiplyAddDouble(y1, y1, s3);
+        }
+
+        for (; i < count; i += T.Width)
+        {
+            var x = Load<T>(a + i, count - i);
+            T x0 = T.WidenLower(x), x1 = T.WidenUpper(x);
+            s0 = T.MultiplyAddDouble(x0, x0, s0);
+            s1 = T.MultiplyAddDouble(x1, x1, s1);
+        }
+
+        return T.SumDouble(T.AddDouble(T.AddDouble(s0, s1), T.AddDouble(s2, s3)));
     }
 
     /// <summary>values *= factor.</summary>
@@ -87,7 +132,9 @@ internal static unsafe class SimdMath
         where T : unmanaged, ISimd<T>
     {
         var scale = T.Create(factor);
-        for (long i = 0; i < count; i += T.Width) Store(Load<T>(values + i, count - i) * scale, values + i, count - i);
+        long i = 0;
+        for (; i + T.Width <= count; i += T.Width) T.Store(T.Load(values + i) * scale, values + i);
+        if (i < count) T.StorePartial(T.LoadPartial(values + i, (int)(count - i)) * scale, values + i, (int)(count - i));
     }
 
     /// <summary>target += factor * source.</summary>
@@ -96,11 +143,10 @@ internal static unsafe class SimdMath
         where T : unmanaged, ISimd<T>
     {
         var scale = T.Create(factor);
-        for (long i = 0; i < count; i += T.Width)
-        {
-            long left = count - i;
-            Store(T.MultiplyAdd(scale, Load<T>(source + i, left), Load<T>(target + i, left)), target + i, left);
-        }
+        long i = 0;
+        for (; i + T.Width <= count; i += T.Width) T.Store(T.MultiplyAdd(scale, T.Load(source + i), T.Load(target + i)), target + i);
+        int left = (int)(count - i);
+        if (left > 0) T.StorePartial(T.MultiplyAdd(scale, T.LoadPartial(source + i, left), T.LoadPartial(target + i, left)), target + i, left);
     }
 
     /// <summary>Largest value; NaN wins, -Inf for none.</summary>

@@ -1,0 +1,125 @@
+using System.Runtime.CompilerServices;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>
+/// The backward of one slot of vocabulary blocks and one group of columns; see <see cref="LinearCrossEntropy"/>. A block's
+/// exponentials become dz, less the target's share, in the cache; from there both products take them.
+/// </summary>
+internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropyChunk<T> chunk, View dWeight, float** scratch) : IWork
+    where T : unmanaged, ISimd<T>
+{
+    private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
+
+    /// <summary>Floats of scratch a worker needs; never less for more rows.</summary>
+    public static long ScratchLength(in LinearCrossEntropyChunk<T> chunk) => new Areas(null, chunk).Length;
+
+    public void Run(int part, int worker)
+    {
+        int slot = part / chunk.Groups, column = part % chunk.Groups * LinearCrossEntropyChunk<T>.GroupColumns;
+        int columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns - column);
+        int first = (int)((long)chunk.Blocks * slot / chunk.Slots), end = (int)((long)chunk.Blocks * (slot + 1) / chunk.Slots);
+        var areas = new Areas(scratch[worker], chunk);
+        for (int block = first; block < end; block++)
+        {
+            float* head = chunk.Weight.Row((long)block * BlockColumns) + column;
+            Panels<T>.Values(areas.Head, head, chunk.Weight.Stride, chunk.ColumnsOf(block), columns);
+            for (int pass = 0; pass < chunk.Passes; pass++)
+            {
+                int row = pass * chunk.RowsOfPass, rows = Math.Min(chunk.RowsOfPass, chunk.X.Rows - row);
+                Scale(block, row, rows, areas.DLogits);
+                AddToRows(block, row, rows, column, columns, slot, block > first, areas);
+                AddToHead(block, pass, rows, column, columns, areas);
+            }
+
+            SubtractTargets(block, column, columns);
+        }
+    }
+
+    /// <summary>dz = scale * e.</summary>
+    [MethodImpl(KernelLoop.Options)]
+    private void Scale(int block, int firstRow, int rows, float* target)
+    {
+        int columns = chunk.ColumnsOf(block);
+        float* from = chunk.Exponentials(block) + (long)firstRow * columns, scales = chunk.Scale(block) + firstRow;
+        for (int row = 0; row < rows; row++, from += columns, target += BlockColumns)
+        {
+            var scale = T.Create(scales[row]);
+            int i = 0;
+            for (; i + T.Width <= columns; i += T.Width) T.Store(scale * T.Load(from + i), target + i);
+            if (i < columns) T.StorePartial(scale * T.LoadPartial(from + i, columns - i), target + i, columns - i);
+        }
+    }
+
+    /// <summary>The slot's dX = or += dz W.</summary>
+    private void AddToRows(int block, int firstRow, int rows, int column, int columns, int slot, bool accumulate, in Areas areas)
+    {
+        int k = chunk.ColumnsOf(block), height = MatmulTile<T>.MaxRows, width = MatmulTile<T>.Columns;
+        for (int row = 0; row < rows; row += height)
+        {
+            int count = Math.Min(height, rows - row);
+            MatmulTile<T>.PackLines(areas.DLogits + (long)row * BlockColumns, BlockColumns, count, count, k, areas.Strips + (long)row * k);
+        }
+
+        for (int i = 0; i < columns; i += width)
+        {
+            for (int row = 0; row < rows; row += height)
+            {
+                MatmulTile<T>.RunPart(Math.Min(height, rows - row), Math.Min(width, columns - i), k, areas.Strips + (long)row * k,
+                    areas.Head + (long)i * k, chunk.Slot(slot, firstRow + row) + column + i, chunk.X.Columns, accumulate, null);
+            }
+        }
+    }
+
+    /// <summary>The block's dWeight += dz^T x.</summary>
+    private void AddToHead(int block, int pass, int rows, int column, int columns, in Areas areas)
+    {
+        int tokens = chunk.ColumnsOf(block), height = MatmulTile<T>.MaxRows, width = MatmulTile<T>.Columns;
+        for (int token = 0; token < tokens; token += height)
+        {
+            int count = Math.Min(height, tokens - token);
+            MatmulTile<T>.PackColumns(areas.DLogits + token, BlockColumns, count, count, rows, areas.Strips + (long)token * rows);
+        }
+
+        for (int i = 0; i < columns; i += width)
+        {
+            float* panel = chunk.Panel(pass, (column + i) / width);
+            for (int token = 0; token < tokens; token += height)
+            {
+                MatmulTile<T>.RunPart(Math.Min(height, tokens - token), Math.Min(width, columns - i), rows, areas.Strips + (long)token * rows,
+                    panel, dWeight.Row((long)block * BlockColumns + token) + column + i, dWeight.Stride, true, null);
+            }
+        }
+    }
+
+    /// <summary>dWeight[target] -= factor * x, rows in order.</summary>
+    private void SubtractTargets(int block, int column, int columns)
+    {
+        for (int row = 0; row < chunk.X.Rows; row++)
+        {
+            int target = chunk.Targets[row];
+            if (target / BlockColumns == block) Subtract(dWeight.Row(target) + column, chunk.X.Row(row) + column, columns);
+        }
+    }
+
+    [MethodImpl(KernelLoop.Options)]
+    private void Subtract(float* target, float* x, int columns) => SimdMath.AddScaled<T>(target, x, columns, -chunk.Factor);
+
+    /// <summary>A worker's scratch: the head's block in panels, dz, and dz in strips.</summary>
+    private readonly struct Areas
+    {
+        public readonly float* Head;
+        public readonly float* DLogits;
+        public readonly float* Strips;
+        public readonly long Length;
+
+        public Areas(float* start, in LinearCrossEntropyChunk<T> chunk)
+        {
+            int columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns);
+            Head = start;
+            DLogits = Head + Panels<T>.Length(columns, BlockColumns);
+            Strips = DLogits + (long)chunk.RowsOfLargestPass * BlockColumns;
+            Length = Strips - start + (long)chunk.RowsOfLargestPass * BlockColumns + MatmulTile<T>.Slack;
+        }
+    }
+}

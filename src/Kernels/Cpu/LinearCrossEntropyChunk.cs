@@ -1,0 +1,147 @@
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>
+/// A chunk of R rows on their way through the head and into a cross-entropy: the inputs, how they are cut, and the memory that
+/// the parts share; see <see cref="LinearCrossEntropy"/>. Cuts depend on the shape alone.
+/// </summary>
+/// <typeparam name="T">The register.</typeparam>
+internal readonly unsafe struct LinearCrossEntropyChunk<T>
+    where T : unmanaged, ISimd<T>
+{
+    /// <summary>Vocabulary of a block: with <see cref="PassRows"/> rows its exponentials are 256 KiB, and so is its part of a narrow head.</summary>
+    public const int BlockColumns = 256;
+
+    /// <summary>Rows of a pass of the backward over a block, give or take a strip.</summary>
+    public const int PassRows = 256;
+
+    /// <summary>Most rows of a chunk: the head and its gradient pass through memory once a chunk, twice.</summary>
+    public const int MaxRows = 512;
+
+    /// <summary>Columns of dX and dWeight that a part of the backward takes.</summary>
+    public const int GroupColumns = 512;
+
+    /// <summary>Partial sums of dX, at most, and with it parts of the backward.</summary>
+    private const int MaxSlots = 16;
+
+    /// <summary>Most elements of an inner product of the forward before its sum goes to memory.</summary>
+    private const int MaxInner = 512;
+
+    private readonly float* exponentials;
+    private readonly float* strips;
+    private readonly float* panels;
+    private readonly float* max;
+    private readonly float* scale;
+    private readonly float* slots;
+    private readonly int paddedRows;
+
+    /// <param name="x">(R, C).</param>
+    /// <param name="weight">(V, C), the head.</param>
+    /// <param name="targets">R token ids.</param>
+    /// <param name="factor">Scales the gradients.</param>
+    /// <param name="gradients">False for losses alone.</param>
+    /// <param name="workspace">R * V floats.</param>
+    /// <param name="shared">As many floats as <see cref="SharedLength"/> says, or null to learn that.</param>
+    public LinearCrossEntropyChunk(View x, View weight, int* targets, float factor, bool gradients, float* workspace, float* shared)
+    {
+        (X, Weight, Factor, HasGradients) = (x, weight, factor, gradients);
+        Targets = targets;
+        exponentials = workspace;
+        Blocks = Ceiling(weight.Rows, BlockColumns);
+        InnerBlocks = Ceiling(x.Columns, MaxInner);
+        Inner = Ceiling(x.Columns, InnerBlocks);
+        Passes = Ceiling(x.Rows, PassRows);
+        RowsOfPass = Ceiling(Ceiling(x.Rows, Passes), MatmulTile<T>.MaxRows) * MatmulTile<T>.MaxRows;
+        Groups = Ceiling(x.Columns, GroupColumns);
+        Slots = Math.Min(Blocks, Math.Max(1, MaxSlots / Groups));
+        paddedRows = Ceiling(x.Rows, 16) * 16;
+
+        float* at = shared;
+        strips = Take(ref at, InnerBlocks * Strips * StripLength);
+        max = Take(ref at, (long)Blocks * paddedRows);
+        scale = Take(ref at, (long)Blocks * paddedRows);
+        Chosen = Take(ref at, paddedRows);
+        panels = gradients ? Take(ref at, Passes * Panels * PanelLength) : null;
+        slots = gradients ? Take(ref at, (long)Slots * x.Rows * x.Columns) : null;
+        SharedLength = at - shared;
+    }
+
+    public View X { get; }
+
+    public View Weight { get; }
+
+    public int* Targets { get; }
+
+    public float Factor { get; }
+
+    public bool HasGradients { get; }
+
+    /// <summary>Floats of memory that the parts share; never less for more rows.</summary>
+    public long SharedLength { get; }
+
+    /// <summary>Blocks of the vocabulary.</summary>
+    public int Blocks { get; }
+
+    /// <summary>Blocks of C in the forward.</summary>
+    public int InnerBlocks { get; }
+
+    /// <summary>Columns of x in one of them.</summary>
+    public int Inner { get; }
+
+    /// <summary>Passes of the backward over a block.</summary>
+    public int Passes { get; }
+
+    /// <summary>Rows of a pass; the last may have fewer.</summary>
+    public int RowsOfPass { get; }
+
+    /// <summary>Most rows of a pass of this chunk or a smaller one.</summary>
+    public int RowsOfLargestPass => Ceiling(Math.Min(PassRows, X.Rows), MatmulTile<T>.MaxRows) * MatmulTile<T>.MaxRows;
+
+    /// <summary>Groups of columns in the backward.</summary>
+    public int Groups { get; }
+
+    /// <summary>Partial sums of dX.</summary>
+    public int Slots { get; }
+
+    /// <summary>Strips of rows.</summary>
+    public int Strips => Ceiling(X.Rows, MatmulTile<T>.MaxRows);
+
+    /// <summary>Panels of columns.</summary>
+    public int Panels => Ceiling(X.Columns, MatmulTile<T>.Columns);
+
+    /// <summary>R logits of the targets.</summary>
+    public float* Chosen { get; }
+
+    private long StripLength => (long)MatmulTile<T>.MaxRows * Inner + MatmulTile<T>.Slack;
+
+    private long PanelLength => (long)MatmulTile<T>.Columns * RowsOfPass + MatmulTile<T>.Slack;
+
+    /// <summary>Width of a block.</summary>
+    public int ColumnsOf(int block) => Math.Min(BlockColumns, Weight.Rows - block * BlockColumns);
+
+    /// <summary>Exponentials of a block, R dense rows of <see cref="ColumnsOf"/>.</summary>
+    public float* Exponentials(int block) => exponentials + (long)X.Rows * block * BlockColumns;
+
+    /// <summary>A strip of rows of one block of C, packed as the product's left side.</summary>
+    public float* Strip(int strip, int innerBlock) => strips + ((long)innerBlock * Strips + strip) * StripLength;
+
+    /// <summary>Some columns of a pass's rows, packed as the product's right side.</summary>
+    public float* Panel(int pass, int panel) => panels + ((long)pass * Panels + panel) * PanelLength;
+
+    /// <summary>R maxima of a block's logits.</summary>
+    public float* Max(int block) => max + (long)block * paddedRows;
+
+    /// <summary>First R sums of a block's exponentials, then what p and the gradient's factor make of them: dz = scale * e.</summary>
+    public float* Scale(int block) => scale + (long)block * paddedRows;
+
+    /// <summary>A row of a partial sum of dX.</summary>
+    public float* Slot(int slot, int row) => slots + ((long)slot * X.Rows + row) * X.Columns;
+
+    private static int Ceiling(int value, int divisor) => (value + divisor - 1) / divisor;
+
+    private static float* Take(ref float* at, long length)
+    {
+        float* area = at;
+        at += (length + 15) & ~15L;
+        return area;
+    }
+}

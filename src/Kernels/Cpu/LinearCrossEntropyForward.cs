@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+
+namespace RepNoise.Kernels.Cpu;
+
+/// <summary>The forward of one block of the vocabulary and some strips of rows; see <see cref="LinearCrossEntropy"/>.</summary>
+internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyChunk<T> chunk, int groups, float** scratch) : IWork
+    where T : unmanaged, ISimd<T>
+{
+    private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
+
+    /// <summary>Parts: enough for all threads; how rows are grouped does not show in a result.</summary>
+    public static int RowGroups(in LinearCrossEntropyChunk<T> chunk, int threads) =>
+        Math.Clamp((4 * threads + chunk.Blocks - 1) / chunk.Blocks, 1, chunk.Strips);
+
+    /// <summary>Floats of scratch a worker needs: a panel of the head, and logits of a block.</summary>
+    public static long ScratchLength(in LinearCrossEntropyChunk<T> chunk) =>
+        LogitsAt(chunk) + (long)chunk.Strips * MatmulTile<T>.MaxRows * BlockColumns;
+
+    public void Run(int part, int worker)
+    {
+        int block = part / groups, group = part % groups;
+        int first = (int)((long)chunk.Strips * group / groups), end = (int)((long)chunk.Strips * (group + 1) / groups);
+        float* logits = scratch[worker] + LogitsAt(chunk);
+        for (int column = 0; column < chunk.ColumnsOf(block); column += MatmulTile<T>.Columns)
+        {
+            for (int inner = 0; inner < chunk.InnerBlocks; inner++) Multiply(block, column, inner, first, end, scratch[worker], logits + column);
+        }
+
+        int endRow = Math.Min(chunk.X.Rows, end * MatmulTile<T>.MaxRows);
+        for (int row = first * MatmulTile<T>.MaxRows; row < endRow; row++, logits += BlockColumns) Finish(block, row, logits);
+    }
+
+    private static long LogitsAt(in LinearCrossEntropyChunk<T> chunk) =>
+        ((long)MatmulTile<T>.Columns * chunk.Inner + MatmulTile<T>.Slack + 15) & ~15L;
+
+    /// <summary>Adds one block of C to the logits of a panel of the head and the part's strips of rows.</summary>
+    private void Multiply(int block, int column, int inner, int firstStrip, int endStrip, float* panel, float* logits)
+    {
+        int k = inner * chunk.Inner, count = Math.Min(chunk.Inner, chunk.X.Columns - k);
+        int columns = Math.Min(MatmulTile<T>.Columns, chunk.ColumnsOf(block) - column);
+        float* head = chunk.Weight.Row((long)block * BlockColumns + column) + k;
+        MatmulTile<T>.PackLines(head, chunk.Weight.Stride, columns, MatmulTile<T>.Columns, count, panel);
+        for (int strip = firstStrip; strip < endStrip; strip++)
+        {
+            int rows = Math.Min(MatmulTile<T>.MaxRows, chunk.X.Rows - strip * MatmulTile<T>.MaxRows);
+            MatmulTile<T>.RunPart(rows, columns, count, chunk.Strip(strip, inner), panel, logits, BlockColumns, inner > 0, null);
+            logits += MatmulTile<T>.MaxRows * BlockColumns;
+        }
+    }
+
+    /// <summary>Notes maximum, sum and the target's logit of a row, and keeps the exponentials where the gradient needs them.</summary>
+    private void Finish(int block, int row, float* z)
+    {
+        int columns = chunk.ColumnsOf(block), target = chunk.Targets[row] - block * BlockColumns;
+        if ((uint)target < (uint)columns) chunk.Chosen[row] = z[target];
+        float max = SimdMath.MaxOf<T>(z, columns);
+        chunk.Max(block)[row] = max;
+        float shift = float.IsNegativeInfinity(max) ? 0 : max; // a block of zero probabilities, and not of NaN
+        chunk.Scale(block)[row] = Exponentials(z, shift, columns, chunk.HasGradients ? chunk.Exponentials(block) + (long)row * columns : z);
+    }
+
+    /// <summary>e = exp(z - shift), and their sum: at most <see cref="BlockColumns"/> terms, so in float32.</summary>
+    [MethodImpl(KernelLoop.Options)]
+    private static float Exponentials(float* z, float max, int columns, float* e)
+    {
+        T shift = T.Create(max), even = default, odd = default;
+        int i = 0;
+        for (; i + 2 * T.Width <= columns; i += 2 * T.Width)
+        {
+            T x = SimdMath.Exp(T.Load(z + i) - shift), y = SimdMath.Exp(T.Load(z + i + T.Width) - shift);
+            T.Store(x, e + i);
+            T.Store(y, e + i + T.Width);
+            even += x;
+            odd += y;
+        }
+
+        for (; i < columns; i += T.Width)
+        {
+            int left = columns - i;
+            SimdMath.Store(SimdMath.Exp(SimdMath.Load<T>(z + i, left) - shift), e + i, left);
+            even += SimdMath.Load<T>(e + i, left); // read back: zeros behind the end
+        }
+
+        return T.SumAcross(even + odd);
+    }
+}
