@@ -102,7 +102,7 @@ public sealed partial class IlgpuDevice
     private DeviceException Refused(string problem, string remedy) => new(Name, problem, remedy);
 
     /// <summary>Four threads for each row of an attention tile.</summary>
-    private int AttentionThreads => IsCpu ? CpuThreads : 4 * AttentionTile.MaxRows;
+    private int AttentionThreads => IsCpu ? 2 * AttentionTile.Columns : 4 * AttentionTile.MaxRows;
 
     private static int Tiles(Tensor c, int tile) => checked((c.Rows + tile - 1) / tile * ((c.Columns + tile - 1) / tile));
 

@@ -12,7 +12,9 @@ namespace RepNoise.Kernels.Ilgpu;
 public sealed partial class IlgpuDevice : AcceleratorDevice
 {
     private const int GpuThreads = 256;
-    private const int CpuThreads = 64;
+
+    /// <summary>Each is a thread of the system, and barriers among them are dear: the fewest that reductions can work with.</summary>
+    private const int CpuThreads = 16;
 
     /// <summary>Groups of a grid that strides; enough to fill a large GPU many times over.</summary>
     private const int GpuGroups = 1 << 14;
@@ -121,7 +123,7 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
     /// </summary>
     private KernelConfig Elements(int rows, int columns)
     {
-        int threads = Math.Min(Threads, Math.Max(32, (columns + 31) / 32 * 32));
+        int threads = Math.Min(Threads, (Math.Max(1, columns) + 31) / 32 * 32);
         int across = Math.Clamp((columns + threads - 1) / threads, 1, MaxGroups);
         return Plane(across, Math.Clamp(rows, 1, Math.Min(MaxGridRows, Math.Max(1, MaxGroups / across))), threads);
     }
@@ -131,6 +133,6 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
     /// <summary>A grid of one group per item, which take turns where there are more than enough.</summary>
     private KernelConfig Groups(long items, int threads) => new((int)Math.Clamp(items, 1, IsCpu ? CpuGroups : int.MaxValue), threads);
 
-    /// <summary>Threads for a reduction over some columns: a multiple of 32.</summary>
-    private int ReductionThreads(int columns) => Math.Clamp((columns + 31) / 32 * 32, 32, Threads);
+    /// <summary>Threads for a reduction over some columns: a multiple of 32, or what the CPU accelerator has.</summary>
+    private int ReductionThreads(int columns) => Math.Min((Math.Max(1, columns) + 31) / 32 * 32, Threads);
 }

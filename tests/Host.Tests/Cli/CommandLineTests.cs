@@ -52,8 +52,9 @@ public sealed class CommandLineTests
             FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing"));
         Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
         Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
-        Assert.Equal(new DevicesOptions(false), FakeProgram.Read<DevicesOptions>("devices"));
-        Assert.Equal(new DevicesOptions(true), FakeProgram.Read<DevicesOptions>("devices", "--kernels"));
+        Assert.Equal(new DevicesOptions(false, null), FakeProgram.Read<DevicesOptions>("devices"));
+        Assert.Equal(new DevicesOptions(false, "k"), FakeProgram.Read<DevicesOptions>("devices", "--dump-ptx", "k"));
+        Assert.Equal(new DevicesOptions(true, null), FakeProgram.Read<DevicesOptions>("devices", "--kernels"));
     }
 
     [Fact]

@@ -47,6 +47,31 @@ public sealed class CommandTests
         Assert.StartsWith(devices.Out, kernels.Out, StringComparison.Ordinal);
         Assert.Contains("for AttentionForward, AttentionBackward", kernels.Out, StringComparison.Ordinal);
         Assert.Contains("reference:bfloat16: no variants to choose from", kernels.Out, StringComparison.Ordinal);
+        Assert.Contains("ilgpu:opencl", devices.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Kernels_are_written_as_ptx_and_opencl_without_a_device()
+    {
+        using var folder = new TempFolder();
+        string target = Path.Combine(folder.Path, "kernels");
+        var result = TinyWorld.Run("devices", "--dump-ptx", target);
+        Assert.True(result.Code == 0, result.Error);
+        Assert.Contains(".target sm_80", File.ReadAllText(Path.Combine(target, "Matmul.Tile128.ptx")), StringComparison.Ordinal);
+        Assert.Contains("kernel void", File.ReadAllText(Path.Combine(target, "AttentionForward.Forward.cl")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_device_that_is_not_there_is_refused_with_the_reason_and_those_that_are()
+    {
+        var absent = Kernels.Devices.List().FirstOrDefault(device => device.Refusal is not null);
+        if (absent is null) Assert.Skip("this machine has every device");
+        using var world = new TinyWorld();
+        var result = TinyWorld.Run("generate", world.Model, "--prompt", "a", "--device", absent!.Name);
+        Assert.Equal(1, result.Code);
+        Assert.Contains(absent.Name, result.Error, StringComparison.Ordinal);
+        Assert.Contains(absent.Refusal!, result.Error, StringComparison.Ordinal);
+        Assert.Contains("ilgpu:cpu", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -23,6 +23,8 @@ public sealed class VerificationTests
             data.Add(model, "cpu");
             data.Add(model, "reference:float32");
             data.Add(model, "reference:float64");
+            data.Add(model, "ilgpu:cuda-sim");
+            data.Add(model, "ilgpu:cuda");
         }
 
         return data;
@@ -43,6 +45,14 @@ public sealed class VerificationTests
     public void The_committed_goldens_are_verified_wherever_the_suite_runs(string model)
     {
         var report = Verify(Path.Combine(Goldens.Folder, model), "cpu");
+        Assert.True(report.Passed, Print(report));
+    }
+
+    /// <summary>Every kernel in C# in a debugger's reach; slow, so the smallest model only.</summary>
+    [Fact]
+    public void The_smallest_model_is_within_tolerance_on_the_cpu_accelerator()
+    {
+        var report = Verify(Path.Combine(Goldens.Folder, "mistral"), "ilgpu:cpu");
         Assert.True(report.Passed, Print(report));
     }
 
@@ -118,6 +128,7 @@ public sealed class VerificationTests
 
     private static VerificationReport Verify(string path, string deviceName)
     {
+        if (Devices.List().Single(device => device.Name == deviceName).Refusal is { } refusal) Assert.Skip($"{deviceName}: {refusal}");
         using var device = Devices.Create(deviceName);
         return Verify(path, device);
     }

@@ -36,7 +36,7 @@ internal static class EmbeddingCode
                 int row = start + Group.IdxX;
                 bool isMatch = row < dOutput.Rows && rows[row] == number;
                 matches[Group.IdxX] = isMatch ? 1 : 0;
-                if (Group.BarrierPopCount(isMatch) == 0) continue;
+                if (!Group.BarrierOr(isMatch)) continue;
                 for (int i = 0; i < Group.DimX; i++)
                 {
                     if (matches[i] == 0) continue;
@@ -54,6 +54,6 @@ internal static class EmbeddingCode
     {
         int found = 0;
         for (int row = Group.IdxX; row < end && found == 0; row += Group.DimX) found = rows[row] == number ? 1 : 0;
-        return Group.BarrierPopCount(found != 0) > 0;
+        return Group.BarrierOr(found != 0);
     }
 }
