@@ -28,7 +28,8 @@ internal sealed class HostStaging(Accelerator accelerator, AcceleratorStream str
     /// <summary>Copies what was written to the reserved room into device memory, in stream order, without waiting.</summary>
     public void Send(ArrayView<byte> target)
     {
-        target.CopyFrom(stream, memory.ArrayView.SubView(next, target.Length));
+        // Not a copy from a part of the array's view: over OpenCL, ILGPU copies as many bytes as the buffer behind a view has.
+        target.CopyFromCPUUnsafeAsync(stream, ref memory[next], target.Length);
         next = Math.Min(Bytes, (next + (int)target.Length + Alignment - 1) / Alignment * Alignment);
     }
 
@@ -36,7 +37,7 @@ internal sealed class HostStaging(Accelerator accelerator, AcceleratorStream str
     public ReadOnlySpan<byte> Receive(ArrayView<byte> source)
     {
         Reset();
-        source.CopyTo(stream, memory.ArrayView.SubView(0, source.Length));
+        source.CopyToCPUUnsafeAsync(stream, ref memory[0], source.Length);
         stream.Synchronize();
         return memory.Span[..(int)source.Length];
     }

@@ -4,43 +4,9 @@ using RepNoise.Kernels.Ilgpu.Code;
 
 namespace RepNoise.Kernels.Ilgpu;
 
-/// <summary>Matrix products, attention and the vocabulary's cross-entropy.</summary>
+/// <summary>Attention and the vocabulary's cross-entropy.</summary>
 public sealed partial class IlgpuDevice
 {
-    private const int SmallTile = 64;
-    private const int LargeTile = 128;
-    private const string SmallVariant = "tile64";
-    private const string LargeVariant = "tile128";
-
-    protected override void MatmulCore(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias)
-    {
-        if (c.Length == 0) return;
-        int inner = MatmulShape(a, b, form).K;
-        var left = form == MatmulForm.TN
-            ? new MatmulOperand(View(a).Data, a.Columns, 1, a.RowStride)
-            : new MatmulOperand(View(a).Data, a.Rows, a.RowStride, 1);
-        var right = form == MatmulForm.NT
-            ? new MatmulOperand(View(b).Data, b.Rows, b.RowStride, 1)
-            : new MatmulOperand(View(b).Data, b.Columns, 1, b.RowStride);
-        // Of an empty sum the kernel adds nothing but looks at one element, which need not exist.
-        if (inner == 0) left = right = new MatmulOperand(View(c).Data, 0, 0, 0);
-        int hasBias = bias.IsEmpty ? 0 : 1;
-        var added = bias.IsEmpty ? View(c).Data : View(bias).Data;
-        // The large tile does twice the work per byte, but only where there are groups enough for every multiprocessor.
-        bool isLarge = matmulVariant is null
-            ? !IsCpu && Tiles(c, LargeTile) >= Runtime.Accelerator.NumMultiprocessors
-            : matmulVariant == LargeVariant;
-        if (isLarge)
-        {
-            var grid = new KernelConfig(Tiles(c, LargeTile), LargeTile * LargeTile / SmallTile);
-            kernels.Tile128(Stream, grid, left, right, View(c), added, inner, accumulate ? 1 : 0, hasBias);
-        }
-        else
-        {
-            kernels.Tile64(Stream, new KernelConfig(Tiles(c, SmallTile), SmallTile), left, right, View(c), added, inner, accumulate ? 1 : 0, hasBias);
-        }
-    }
-
     protected override void AttentionForwardCore(
         Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape)
     {
@@ -86,25 +52,8 @@ public sealed partial class IlgpuDevice
         }
     }
 
-    /// <summary>The forced variant of the one family that has several; null where the shape shall decide.</summary>
-    private string? MatmulVariant(IReadOnlyDictionary<string, string> forced)
-    {
-        string[] usable = IsCpu ? [SmallVariant] : [SmallVariant, LargeVariant];
-        foreach (var (family, variant) in forced)
-        {
-            if (family != "matmul") throw Refused($"kernel family {family} has no variants to choose", "Leave it out");
-            if (!usable.Contains(variant)) throw Refused($"kernel family {family} has no variant '{variant}' here", $"Use one of {string.Join(", ", usable)}");
-        }
-
-        return forced.GetValueOrDefault("matmul");
-    }
-
-    private DeviceException Refused(string problem, string remedy) => new(Name, problem, remedy);
-
     /// <summary>Four threads for each row of an attention tile.</summary>
     private int AttentionThreads => IsCpu ? 2 * AttentionTile.Columns : 4 * AttentionTile.MaxRows;
-
-    private static int Tiles(Tensor c, int tile) => checked((c.Rows + tile - 1) / tile * ((c.Columns + tile - 1) / tile));
 
     private int QueryTiles(AttentionPlan plan)
     {

@@ -31,6 +31,7 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
     private readonly IlgpuKernels kernels;
     private readonly MemoryBuffer1D<double, Stride1D.Dense> sums;
     private readonly MemoryBuffer1D<float, Stride1D.Dense> columnSums;
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> splitProducts;
     private readonly string? matmulVariant;
     private bool isDisposed;
 
@@ -42,6 +43,7 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
         kernels = runtime.Library(owner => new IlgpuKernels(owner));
         sums = runtime.Accelerator.Allocate1D<double>(SumGroups);
         columnSums = runtime.Accelerator.Allocate1D<float>(ColumnSumsLength);
+        splitProducts = runtime.Accelerator.Allocate1D<float>(IsCpu ? 1 : SplitLength);
     }
 
     public override string Name { get; }
@@ -68,6 +70,7 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
             Stream.Synchronize();
             sums.Dispose();
             columnSums.Dispose();
+            splitProducts.Dispose();
         }
 
         isDisposed = true;

@@ -79,11 +79,14 @@ internal sealed class IlgpuKernels(AcceleratorRuntime runtime)
     public Action<AcceleratorStream, KernelConfig, Matrix, Matrix, ArrayView<int>, DeviceFactor> ScatterAdd =>
         Named(field ??= accelerator.LoadKernel<Matrix, Matrix, ArrayView<int>, DeviceFactor>(EmbeddingCode.ScatterAdd));
 
-    public Action<AcceleratorStream, KernelConfig, MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int> Tile128 =>
-        Named(field ??= accelerator.LoadKernel<MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int>(MatmulCode.Tile128));
+    public Action<AcceleratorStream, KernelConfig, MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int, int> Tile128 =>
+        Named(field ??= accelerator.LoadKernel<MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int, int>(MatmulCode.Tile128));
 
-    public Action<AcceleratorStream, KernelConfig, MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int> Tile64 =>
-        Named(field ??= accelerator.LoadKernel<MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int>(MatmulCode.Tile64));
+    public Action<AcceleratorStream, KernelConfig, MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int, int> Tile64 =>
+        Named(field ??= accelerator.LoadKernel<MatmulOperand, MatmulOperand, Matrix, ArrayView<float>, int, int, int, int>(MatmulCode.Tile64));
+
+    public Action<AcceleratorStream, KernelConfig, Matrix, Matrix, ArrayView<float>, int, int, int> AddSplits =>
+        Named(field ??= accelerator.LoadKernel<Matrix, Matrix, ArrayView<float>, int, int, int>(MatmulCode.AddSplits));
 
     public Action<AcceleratorStream, KernelConfig, Matrix, Matrix, Matrix, Matrix, Matrix, ArrayView<int>, ArrayView<int>, int,
         AttentionSizes> AttentionForward => Named(field ??= accelerator.LoadKernel<Matrix, Matrix, Matrix, Matrix, Matrix, ArrayView<int>,

@@ -47,17 +47,42 @@ internal static class MatmulCode
 
     /// <summary>The product by groups of 16 x 16 threads; see <see cref="Multiply{TShape}"/>.</summary>
     public static void Tile128(
-        MatmulOperand a, MatmulOperand b, Matrix c, ArrayView<float> bias, int inner, int isAdded, int hasBias) =>
-        Multiply<Side16>(a, b, c, bias, inner, isAdded, hasBias);
+        MatmulOperand a, MatmulOperand b, Matrix c, ArrayView<float> bias, int inner, int depth, int isAdded, int hasBias) =>
+        Multiply<Side16>(a, b, c, bias, inner, depth, isAdded, hasBias);
 
     /// <summary>The product by groups of 8 x 8 threads; see <see cref="Multiply{TShape}"/>.</summary>
     public static void Tile64(
-        MatmulOperand a, MatmulOperand b, Matrix c, ArrayView<float> bias, int inner, int isAdded, int hasBias) =>
-        Multiply<Side8>(a, b, c, bias, inner, isAdded, hasBias);
+        MatmulOperand a, MatmulOperand b, Matrix c, ArrayView<float> bias, int inner, int depth, int isAdded, int hasBias) =>
+        Multiply<Side8>(a, b, c, bias, inner, depth, isAdded, hasBias);
 
-    /// <summary>c (M, N) = or += sum over k of a[m, k] b[n, k], plus the bias; one group per tile, in a grid of one dimension.</summary>
+    /// <summary>target (M, N) = or += sum of the splits' partial products in order, plus the bias. A thread per element.</summary>
+    /// <param name="target">(M, N).</param>
+    /// <param name="partials">(M, N), the first split's; the others follow.</param>
+    /// <param name="bias">N values where <paramref name="hasBias"/> is not 0.</param>
+    /// <param name="splits">Number of splits.</param>
+    /// <param name="isAdded">0 writes the target.</param>
+    /// <param name="hasBias">0 adds no bias.</param>
+    public static void AddSplits(Matrix target, Matrix partials, ArrayView<float> bias, int splits, int isAdded, int hasBias)
+    {
+        long size = (long)partials.Rows * partials.Columns;
+        for (int row = Grid.IdxY; row < target.Rows; row += Grid.DimY)
+        {
+            for (int column = ElementwiseCode.FirstColumn(); column < target.Columns; column += ElementwiseCode.ColumnStep())
+            {
+                long at = (long)row * partials.Stride + column;
+                float sum = 0f;
+                for (int split = 0; split < splits; split++) sum += partials.Data[split * size + at];
+                StoreElement(target, row, column, sum, bias, isAdded, hasBias);
+            }
+        }
+    }
+
+    /// <summary>
+    /// c (M, N) = or += sum over k of a[m, k] b[n, k], plus the bias. Grid (tiles, splits): a split takes a stretch of k of the
+    /// given depth and, where there are several, writes a dense (M, N) product of its own behind those before it.
+    /// </summary>
     private static void Multiply<TShape>(
-        MatmulOperand a, MatmulOperand b, Matrix c, ArrayView<float> bias, int inner, int isAdded, int hasBias)
+        MatmulOperand a, MatmulOperand b, Matrix c, ArrayView<float> bias, int inner, int depth, int isAdded, int hasBias)
         where TShape : struct, IMatmulShape
     {
         int step = TShape.Side / 2, tile = 8 * TShape.Side, pitch = (tile + 4) / 4;
@@ -65,19 +90,22 @@ internal static class MatmulCode
         var tilesB = SharedMemory.Allocate<Float4>(2 * (TShape.Side / 2) * ((8 * TShape.Side + 4) / 4));
         int thread = Group.IdxX, tx = thread % TShape.Side, ty = thread / TShape.Side;
         TileOf(c, tile, out int firstRow, out int firstColumn);
+        int begin = Grid.IdxY * depth, end = begin + depth < inner ? begin + depth : inner;
+        long product = (long)Grid.IdxY * c.Rows * c.Columns;
+        var target = new Matrix(c.Data.SubView(product, c.Data.Length - product), c.Rows, c.Columns, c.Stride);
         var loadA = new TileLoader<TShape>(a, firstRow, thread);
         var loadB = new TileLoader<TShape>(b, firstColumn, thread);
         Accumulators sums = default;
-        var nextA = loadA.Load(a, 0, inner);
-        var nextB = loadB.Load(b, 0, inner);
+        var nextA = loadA.Load(a, begin, end);
+        var nextB = loadB.Load(b, begin, end);
         int buffer = 0;
-        for (int k = 0; k < inner; k += step)
+        for (int k = begin; k < end; k += step)
         {
             loadA.Store(tilesA, buffer * step * pitch, nextA);
             loadB.Store(tilesB, buffer * step * pitch, nextB);
             Group.Barrier();
-            nextA = loadA.Load(a, k + step, inner);
-            nextB = loadB.Load(b, k + step, inner);
+            nextA = loadA.Load(a, k + step, end);
+            nextB = loadB.Load(b, k + step, end);
             // Unrolled by four, for neither ILGPU nor the driver's compiler can be relied on to.
             for (int at = buffer * step * pitch; at < (buffer + 1) * step * pitch; at += 4 * pitch)
             {
@@ -92,14 +120,14 @@ internal static class MatmulCode
         }
 
         int row = firstRow + 4 * ty, column = firstColumn + 4 * tx, half = tile / 2;
-        StoreRow(c, row, column, half, sums.Row0, bias, isAdded, hasBias);
-        StoreRow(c, row + 1, column, half, sums.Row1, bias, isAdded, hasBias);
-        StoreRow(c, row + 2, column, half, sums.Row2, bias, isAdded, hasBias);
-        StoreRow(c, row + 3, column, half, sums.Row3, bias, isAdded, hasBias);
-        StoreRow(c, row + half, column, half, sums.Row4, bias, isAdded, hasBias);
-        StoreRow(c, row + half + 1, column, half, sums.Row5, bias, isAdded, hasBias);
-        StoreRow(c, row + half + 2, column, half, sums.Row6, bias, isAdded, hasBias);
-        StoreRow(c, row + half + 3, column, half, sums.Row7, bias, isAdded, hasBias);
+        StoreRow(target, row, column, half, sums.Row0, bias, isAdded, hasBias);
+        StoreRow(target, row + 1, column, half, sums.Row1, bias, isAdded, hasBias);
+        StoreRow(target, row + 2, column, half, sums.Row2, bias, isAdded, hasBias);
+        StoreRow(target, row + 3, column, half, sums.Row3, bias, isAdded, hasBias);
+        StoreRow(target, row + half, column, half, sums.Row4, bias, isAdded, hasBias);
+        StoreRow(target, row + half + 1, column, half, sums.Row5, bias, isAdded, hasBias);
+        StoreRow(target, row + half + 2, column, half, sums.Row6, bias, isAdded, hasBias);
+        StoreRow(target, row + half + 3, column, half, sums.Row7, bias, isAdded, hasBias);
     }
 
     /// <summary>This group's tile, in bands of rows of tiles.</summary>
