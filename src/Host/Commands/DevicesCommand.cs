@@ -5,7 +5,7 @@ namespace RepNoise.Host.Commands;
 
 /// <summary>What <c>devices</c> was told.</summary>
 /// <param name="Kernels">Show kernel families and their variants too.</param>
-/// <param name="DumpPtx">Folder to write the kernels in C# to, as PTX and as OpenCL C, or null.</param>
+/// <param name="DumpPtx">Folder to write the kernels in C# to, as PTX and as OpenCL C, in place of the list; or null.</param>
 internal sealed record DevicesOptions(bool Kernels, string? DumpPtx);
 
 /// <summary><c>repnoise devices</c>.</summary>

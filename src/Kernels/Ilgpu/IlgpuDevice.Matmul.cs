@@ -28,6 +28,15 @@ public sealed partial class IlgpuDevice
     private const int SmallGroups = 8;
     private const int LargeGroups = 2;
 
+    /// <summary>Kernel families that have variants on an accelerator; the shape decides where none is forced.</summary>
+    internal static IReadOnlyList<KernelFamily> Families(AcceleratorKind kind) =>
+    [
+        new("matmul", [nameof(Matmul), nameof(LinearCrossEntropy)],
+        [
+            new(LargeVariant, kind == AcceleratorKind.Cpu ? "its groups have 64 threads at most" : null), new(SmallVariant, null),
+        ]),
+    ];
+
     protected override void MatmulCore(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias)
     {
         if (c.Length == 0) return;
@@ -92,7 +101,7 @@ public sealed partial class IlgpuDevice
     /// <summary>The forced variant of the one family that has several; null where the shape shall decide.</summary>
     private string? MatmulVariant(IReadOnlyDictionary<string, string> forced)
     {
-        string[] usable = IsCpu ? [SmallVariant] : [SmallVariant, LargeVariant];
+        string[] usable = [.. Families(Runtime.Kind)[0].Variants.Where(variant => variant.Refusal is null).Select(variant => variant.Name)];
         foreach (var (family, variant) in forced)
         {
             if (family != "matmul") throw Refused($"kernel family {family} has no variants to choose", "Leave it out");

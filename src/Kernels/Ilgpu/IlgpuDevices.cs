@@ -16,7 +16,10 @@ internal static class IlgpuDevices
     /// <summary>Every name, with the reason where this machine cannot have it.</summary>
     public static IEnumerable<DeviceInfo> List()
     {
-        var devices = Known.Select(known => Describe(known.Name, known.Kind)).ToArray();
+        DeviceInfo[] devices =
+        [
+            .. Known.Select(known => Describe(known.Name, known.Kind) with { Kernels = IlgpuDevice.Families(known.Kind) }),
+        ];
         return devices.Prepend(new DeviceInfo(Best, $"the first usable of these, here {BestOf(devices)}", null));
     }
 

@@ -64,8 +64,9 @@ public sealed class CommandTests
     [Fact]
     public void A_device_that_is_not_there_is_refused_with_the_reason_and_those_that_are()
     {
-        var absent = Kernels.Devices.List().FirstOrDefault(device => device.Refusal is not null);
-        if (absent is null) Assert.Skip("this machine has every device");
+        var absent = Kernels.Devices.List().FirstOrDefault(
+            device => device.Refusal is not null && device.Name.StartsWith("ilgpu:", StringComparison.Ordinal));
+        if (absent is null) Assert.Skip("this machine has every ILGPU device");
         using var world = new TinyWorld();
         var result = TinyWorld.Run("generate", world.Model, "--prompt", "a", "--device", absent!.Name);
         Assert.Equal(1, result.Code);

@@ -4,7 +4,10 @@ using RepNoise.Kernels.Ilgpu;
 
 namespace RepNoise.Host.Commands.Handlers;
 
-/// <summary>Lists the devices that can be asked for and, where one cannot be used here, why; on request their kernels, or writes those out.</summary>
+/// <summary>
+/// Lists the devices that can be asked for and, where one cannot be used here, why; on request their kernels, or what those in C#
+/// compile to.
+/// </summary>
 internal static class DevicesHandler
 {
     public static int Run(DevicesOptions options, Terminal terminal, CancellationToken stop)
