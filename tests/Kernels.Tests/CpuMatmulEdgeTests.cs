@@ -31,7 +31,7 @@ public sealed unsafe class CpuMatmulEdgeTests
     [MemberData(nameof(Cases))]
     public void Every_height_and_width_of_a_tile_is_exact(int bits, MatmulForm form)
     {
-        using var context = new CpuContext(1);
+        using var context = new CpuContext(1, _ => { });
         var matmul = Create(bits, context);
         int[] depths = [1, 3, 4, 15, 16, 17, 33];
         for (int m = 1; m <= 30; m++)
@@ -44,7 +44,7 @@ public sealed unsafe class CpuMatmulEdgeTests
     [MemberData(nameof(Cases))]
     public void Both_sides_of_a_block_of_k_are_exact(int bits, MatmulForm form)
     {
-        using var context = new CpuContext(2);
+        using var context = new CpuContext(2, _ => { });
         var matmul = Create(bits, context);
         foreach (int k in (int[])[511, 512, 513, 1023, 1024, 1025, 1040])
         {
@@ -60,7 +60,7 @@ public sealed unsafe class CpuMatmulEdgeTests
         (int M, int N, int K)[] sizes = [(300, 70, 513), (9, 4130, 17), (33, 1600, 70), (5, 530, 1030)];
         for (int threads = 1; threads <= 3; threads++)
         {
-            using var context = new CpuContext(threads);
+            using var context = new CpuContext(threads, _ => { });
             var matmul = Create(bits, context);
             foreach (var (m, n, k) in sizes)
             {
@@ -79,7 +79,7 @@ public sealed unsafe class CpuMatmulEdgeTests
         float[]? first = null;
         foreach (int threads in (int[])[1, 2, 3])
         {
-            using var context = new CpuContext(threads);
+            using var context = new CpuContext(threads, _ => { });
             var c = new float[M * N];
             fixed (float* pa = a, pb = b, pc = c)
             {
