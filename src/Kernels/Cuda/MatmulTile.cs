@@ -10,8 +10,9 @@ namespace RepNoise.Kernels.Cuda;
 /// <param name="SharedBytes">Dynamic shared memory a block.</param>
 /// <param name="PerMultiprocessor">Blocks that run on a multiprocessor at the same time.</param>
 /// <param name="Speed">Products a multiprocessor does with it, relative to the best tile of its format.</param>
+/// <param name="Cluster">Blocks that share columns of B.</param>
 internal sealed record MatmulTile(
-    string Name, string Module, int BlockM, int BlockN, int BlockK, int Threads, int SharedBytes, int PerMultiprocessor, double Speed)
+    string Name, string Module, int BlockM, int BlockN, int BlockK, int Threads, int SharedBytes, int PerMultiprocessor, double Speed, int Cluster = 1)
 {
     private const string BFloat16Module = "matmul";
     private const string Float32Module = "matmul_float32";

@@ -65,9 +65,11 @@ internal sealed class WarpGroupMatmul
 
         bool turnedA = form == MatmulForm.TN, turnedB = form != MatmulForm.NT;
         var a = Map(x.A, turnedA ? x.K : x.M, turnedA ? x.M : x.K, x.StrideA, turnedA ? BlockK : BlockM);
-        var b = Map(x.B, turnedB ? x.K : x.N, turnedB ? x.N : x.K, x.StrideB, turnedB ? BlockK : tile.BlockN);
-        int blocks = Math.Min(tile.Count(x.M, x.N) * parts, context.Multiprocessors);
-        kernel.Launch(new Grid(blocks), new Arguments(
+        var b = Map(x.B, turnedB ? x.K : x.N, turnedB ? x.N : x.K, x.StrideB, turnedB ? BlockK : tile.BlockN / tile.Cluster);
+        // A run of as many tiles, one above the other, as a cluster has blocks.
+        long runs = Packs.Blocks(Packs.Blocks(x.M, BlockM), tile.Cluster) * Packs.Blocks(x.N, tile.BlockN) * parts;
+        int clusters = (int)Math.Min(runs, context.Multiprocessors / tile.Cluster);
+        kernel.Launch(new Grid(clusters * tile.Cluster, Cluster: tile.Cluster), new Arguments(
             a, b, x.C, x.Bias, x.M, x.N, x.K, x.StrideC, x.PartStride, x.DepthOfPart, parts, x.Flags), tile.SharedBytes);
     }
 
