@@ -15,7 +15,7 @@ internal static class PlanHandler
         var run = options.Run;
         var config = ReadConfig(run);
         if (run is DefendRun defend) Handling.CheckNoiseLayers(defend.Arguments.NoiseLayers, config.NumHiddenLayers);
-        using var device = Handling.CreateDevice(run.Training.Device, run.Training.Threads, run.Kernels);
+        using var device = Handling.CreateDevice(run.Training.Device, run.Training.Threads, run.Kernels, run.StateDtype);
         var texts = Texts(run, options.PromptTokens, config);
         var report = new MemoryReport(new MemoryPlanner(config, device, texts), run.Training);
         terminal.Out.WriteLine($"{(run is DefendRun ? "defend" : "finetune")} {run.Model}: {texts.Describe(run.Training, config)}");
