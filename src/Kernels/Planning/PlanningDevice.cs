@@ -14,6 +14,8 @@ public class PlanningDevice(Device modelled) : Device
 
     public override string Description => modelled.Description;
 
+    public override BufferKind ParameterKind => modelled.ParameterKind;
+
     public override NumberFormat FormatOf(BufferKind kind) => modelled.FormatOf(kind);
 
     public override string? RefuseAttention(AttentionShape shape) => modelled.RefuseAttention(shape);
