@@ -14,7 +14,7 @@ void SharedMemory::reset() {
 void SharedMemory::refuse(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access) const {
   char text[160];
   auto place = static_cast<unsigned long long>(address);
-  if (address + bytes > bytes_.size()) {
+  if (address > bytes_.size() || address + bytes > bytes_.size()) {
     std::snprintf(text, sizeof text, "%s of %u bytes at shared address %llu: the block has %zu bytes of shared memory", access.what, bytes, place,
                   bytes_.size());
     throw Fault{FaultKind::IllegalAddress, text, access.lane, address};

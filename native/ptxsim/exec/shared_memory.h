@@ -40,7 +40,7 @@ class SharedMemory {
 
   // Bounds, alignment and order are checked; the pointer is good for `bytes`. Throws Fault.
   uint8_t* read(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access) {
-    if (address + bytes > bytes_.size() || address % alignment != 0) refuse(address, bytes, alignment, access);
+    if (address > bytes_.size() || address + bytes > bytes_.size() || address % alignment != 0) refuse(address, bytes, alignment, access);
     if (checks_)
       for (uint64_t at = address & ~uint64_t{3}; at < address + bytes; at += 4) readWord(at, maskOf(at, address, bytes), access);
     return bytes_.data() + address;
@@ -48,7 +48,7 @@ class SharedMemory {
 
   // Call before storing. With `value`, storing what is there already is no race: lanes may agree.
   uint8_t* write(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access, const void* value = nullptr) {
-    if (address + bytes > bytes_.size() || address % alignment != 0) refuse(address, bytes, alignment, access);
+    if (address > bytes_.size() || address + bytes > bytes_.size() || address % alignment != 0) refuse(address, bytes, alignment, access);
     if (checks_)
       for (uint64_t at = address & ~uint64_t{3}; at < address + bytes; at += 4) {
         uint64_t mask = maskOf(at, address, bytes);

@@ -51,6 +51,8 @@ CASE(shared_memory_that_nothing_wrote_is_not_read) { faultOf(check::entry(Tile +
 
 CASE(shared_memory_has_bounds) { faultOf(check::entry(Tile + "st.shared.u32 [%r4+512], %r0;"), ptxsim::FaultKind::IllegalAddress); }
 
+CASE(shared_memory_begins_at_zero) { faultOf(check::entry(Tile + "mov.u32 %r6, 0;\nst.shared.u32 [%r6+-4], %r0;"), ptxsim::FaultKind::IllegalAddress); }
+
 CASE(a_missing_barrier_between_warps_is_a_race) {
   auto report = faultOf(check::entry(Tile + "st.shared.u32 [%r4], %r0;\nbar.sync 0;\nst.shared.u32 [%r4], %r1;\nxor.b32 %r6, %r4, 128;\nld.shared.u32 %r5, [%r6];"),
                         ptxsim::FaultKind::Race, 1, 64);

@@ -42,9 +42,10 @@ uint64_t get(const Warp& w, const Instruction& i, int operand, int lane) {
 
 // Where a kernel's parameters lie; every lane reads the same.
 const uint8_t* parameter(const Warp& w, uint64_t address, uint32_t bytes, int lane) {
-  if (address + bytes > w.block->kernel->parameterBytes)
+  uint32_t size = w.block->kernel->parameterBytes;
+  if (address > size || address + bytes > size)
     throw Fault{FaultKind::IllegalAddress, "ld.param of " + std::to_string(bytes) + " bytes at " + std::to_string(address) + " of " +
-                                               std::to_string(w.block->kernel->parameterBytes) + " bytes of parameters", lane, address};
+                                               std::to_string(size) + " bytes of parameters", lane, address};
   return w.block->launch->parameters + address;
 }
 
