@@ -60,7 +60,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("lerning_rate: 1e-4", ":1: unknown key lerning_rate", "nearest is learning_rate")]
     [InlineData("alpha: 1", ":1: unknown key alpha", "nearest is repnoise_alpha")]
     [InlineData("max_seq_length: 9", ":1: unknown key max_seq_length", "nearest is max_length")]
-    [InlineData("seed: 1\nbf16: true", ":2: unknown key bf16", "float32; save_dtype")]
+    [InlineData("seed: 1\nbf16: true", ":2: unknown key bf16", "device cuda computes in bfloat16, save_dtype chooses")]
     [InlineData("save_steps: 100", ":1: unknown key save_steps", "saved once")]
     [InlineData("data: x", ":1: unknown key data", "belongs to finetune")]
     [InlineData("zzzzzzzzzzzzzzz: 1", ":1: unknown key zzzzzzzzzzzzzzz", "See --help")]
