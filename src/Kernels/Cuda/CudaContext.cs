@@ -77,6 +77,8 @@ internal sealed unsafe class CudaContext : IDisposable
         try
         {
             scratch = accelerator.Allocate1D<byte>(bytes);
+            // Rows padded to 16 bytes are read whole: what nobody writes must not be garbage.
+            scratch.View.MemSetToZero(stream);
         }
         catch (AcceleratorException)
         {
