@@ -3,8 +3,22 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <type_traits>
 
 namespace ptxsim {
+
+namespace {
+
+// Zero bytes are a valid value of T without its constructor.
+template <typename T>
+Zeroed<T> zeroed(uint64_t count) {
+  static_assert(std::is_trivially_destructible_v<T>);
+  auto* memory = static_cast<T*>(std::calloc(count, sizeof(T)));
+  if (!memory) throw std::bad_alloc();
+  return Zeroed<T>(memory);
+}
+
+}  // namespace
 
 uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& name, bool isConstant) {
   std::unique_lock lock(mutex_);
@@ -17,8 +31,8 @@ uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& name, bool is
   allocation->name = name;
   allocation->isConstant = isConstant;
   if (checks_) {
-    allocation->written = std::make_unique<uint8_t[]>(bytes + 1);
-    allocation->touchers = std::make_unique<Toucher[]>(bytes / 2 + 2);
+    allocation->written = zeroed<uint8_t>(bytes + 1);
+    allocation->touchers = zeroed<Toucher>(bytes / 2 + 2);
   }
 
   // Fresh memory holds NaNs in every float format, not the zeros that hide a missing write.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,13 @@ struct Toucher {
   std::atomic<uint64_t> reader{0};
 };
 
+// Memory from calloc: shadows of large allocations take room only where they are touched.
+struct FreeZeroed {
+  void operator()(void* memory) const { std::free(memory); }
+};
+template <typename T>
+using Zeroed = std::unique_ptr<T[], FreeZeroed>;
+
 // Memory handed out by cuMemAlloc, a module's variable, or pinned memory of the host.
 struct Allocation {
   uint64_t begin = 0;
@@ -27,8 +35,8 @@ struct Allocation {
   bool isConstant = false;              // kernels must not write it
   std::string name;                     // of a variable
   std::unique_ptr<uint8_t[]> storage;   // with guard bytes on both sides
-  std::unique_ptr<uint8_t[]> written;   // one a byte: has anything been stored there? null where everything counts as written
-  std::unique_ptr<Toucher[]> touchers;  // one for two bytes; null without checks
+  Zeroed<uint8_t> written;   // one a byte: has anything been stored there? null where everything counts as written
+  Zeroed<Toucher> touchers;  // one for two bytes; null without checks
 
   uint64_t end() const { return begin + bytes; }
 };

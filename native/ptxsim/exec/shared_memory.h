@@ -25,6 +25,7 @@ class SharedMemory {
 
   // A block begins: contents are poison, the shadow is forgotten.
   void reset();
+  const uint8_t* data() const { return bytes_.data(); }
   uint32_t size() const { return static_cast<uint32_t>(bytes_.size()); }
 
   // Who accesses: the warp, its lane, its clock, and how many of the warp's own barriers it has passed since its clock moved.
@@ -35,12 +36,13 @@ class SharedMemory {
     uint32_t step;
     const char* what;  // "ld.shared": for the message
     bool isAtomic = false;
+    uint64_t stamp = 0;  // stampOf the rest but the lane: the same for all lanes of an instruction
   };
   static constexpr uint32_t MaxStep = (1 << 20) - 1;
 
-  // Bounds, alignment and order are checked; the pointer is good for `bytes`. Throws Fault.
+  // Bounds, alignment (a power of two) and order are checked; the pointer is good for `bytes`. Throws Fault.
   uint8_t* read(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access) {
-    if (address > bytes_.size() || address + bytes > bytes_.size() || address % alignment != 0) refuse(address, bytes, alignment, access);
+    if (address > bytes_.size() || address + bytes > bytes_.size() || (address & (alignment - 1)) != 0) refuse(address, bytes, alignment, access);
     if (checks_)
       for (uint64_t at = address & ~uint64_t{3}; at < address + bytes; at += 4) readWord(at, maskOf(at, address, bytes), access);
     return bytes_.data() + address;
@@ -48,15 +50,18 @@ class SharedMemory {
 
   // Call before storing. With `value`, storing what is there already is no race: lanes may agree.
   uint8_t* write(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access, const void* value = nullptr) {
-    if (address > bytes_.size() || address + bytes > bytes_.size() || address % alignment != 0) refuse(address, bytes, alignment, access);
-    if (checks_)
-      for (uint64_t at = address & ~uint64_t{3}; at < address + bytes; at += 4) {
-        uint64_t mask = maskOf(at, address, bytes);
-        bool isSame = value && std::memcmp(bytes_.data() + address, value, bytes) == 0 && (cells_[at / 4].isWritten & mask) == mask;
-        writeWord(at, mask, access, isSame && cells_[at / 4].generation == generation_);
-      }
+    if (address > bytes_.size() || address + bytes > bytes_.size() || (address & (alignment - 1)) != 0) refuse(address, bytes, alignment, access);
+    if (checks_) {
+      auto isSame = [&] { return value && std::memcmp(bytes_.data() + address, value, bytes) == 0; };
+      for (uint64_t at = address & ~uint64_t{3}; at < address + bytes; at += 4) writeWord(at, maskOf(at, address, bytes), access, isSame);
+    }
     return bytes_.data() + address;
   }
+
+  // True where no address up to `highest` can be out of bounds.
+  bool isInside(uint64_t highest, uint32_t bytes) const { return highest <= bytes_.size() && highest + bytes <= bytes_.size(); }
+
+  static uint64_t stampOf(uint32_t clock, uint32_t step, int warp, bool isAtomic) { return pack(clock, step, warp, 0, isAtomic, 0); }
 
   // cp.async: from issue until its wait nothing may touch the bytes. The waiting thread's write counts from the wait.
   uint8_t* beginCopy(uint64_t address, uint32_t bytes, const Access& access);
@@ -66,12 +71,13 @@ class SharedMemory {
   // One access, packed: clock of its warp 24 bits, step 20, warp 5, lane 6 (63: several), atomic 1, bytes of the word 4.
   using Touch = uint64_t;
   static constexpr int SeveralLanes = 63;
+  static constexpr Touch LaneBits = Touch{63} << 5;
   static Touch pack(uint32_t clock, uint32_t step, int warp, int lane, bool isAtomic, uint64_t mask) {
     return static_cast<uint64_t>(clock) << 36 | static_cast<uint64_t>(step) << 16 | static_cast<uint64_t>(warp) << 11 |
            static_cast<uint64_t>(lane) << 5 | static_cast<uint64_t>(isAtomic) << 4 | mask;
   }
   static Touch pack(const Access& a, uint64_t mask) {
-    return pack((*a.clock)[static_cast<size_t>(a.warp)], a.step, a.warp, a.lane, a.isAtomic, mask);
+    return a.stamp | static_cast<uint64_t>(a.lane) << 5 | mask;
   }
   static uint32_t clockOf(Touch t) { return static_cast<uint32_t>(t >> 36); }
   static uint32_t stepOf(Touch t) { return static_cast<uint32_t>(t >> 16) & MaxStep; }
@@ -106,22 +112,26 @@ class SharedMemory {
 
   void readWord(uint64_t at, uint64_t mask, const Access& access) {
     Cell& c = cell(at);
+    // Read already in this step, by this lane or by several: a write since would have taken the mark away.
+    Touch now = pack(access, mask);
+    if (((c.reads[0] ^ now) & ~LaneBits) == 0 && (c.reads[0] == now || laneOf(c.reads[0]) == SeveralLanes)) return;
     if ((c.isInFlight & mask) != 0 || (c.isWritten & mask) != mask) refuseRead(at, c, mask, access);
     for (Touch t : c.writes)
       if ((t & mask) != 0 && !isOrdered(t, access) && !(access.isAtomic && isAtomicOf(t))) race("a write", t, at, access);
-    remember(c.reads, pack(access, mask), access);
+    remember(c.reads, now, access);
   }
 
-  void writeWord(uint64_t at, uint64_t mask, const Access& access, bool isSame) {
+  // `isSame` is asked only where there would be a race: does the place hold the value already?
+  template <typename IsSame>
+  void writeWord(uint64_t at, uint64_t mask, const Access& access, const IsSame& isSame) {
     Cell& c = cell(at);
     if ((c.isInFlight & mask) != 0) refuseRead(at, c, mask, access);
-    if (!isSame) {
-      for (Touch t : c.writes)
-        if ((t & mask) != 0 && !isOrdered(t, access) && !(access.isAtomic && isAtomicOf(t))) race("a write", t, at, access);
-      for (Touch t : c.reads)
-        if ((t & mask) != 0 && !isOrdered(t, access) && !(access.isAtomic && isAtomicOf(t))) race("a read", t, at, access);
-    }
-
+    auto check = [&](Touch t, const char* kind) {
+      if ((t & mask) == 0 || isOrdered(t, access) || (access.isAtomic && isAtomicOf(t))) return;
+      if ((c.isWritten & mask) != mask || !isSame()) race(kind, t, at, access);
+    };
+    for (Touch t : c.writes) check(t, "a write");
+    for (Touch t : c.reads) check(t, "a read");
     c.isWritten |= static_cast<uint8_t>(mask);
     // Reads of these bytes are now ordered before this write, which stands for them.
     for (Touch& t : c.reads) t = (t & 0xF & ~mask) == 0 ? 0 : t & ~mask;

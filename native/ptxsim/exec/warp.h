@@ -67,7 +67,9 @@ struct Warp {
   void setMask(Slot at, uint32_t value) const {
     if (at != NoSlot) mask(at) = (mask(at) & ~active) | (value & active);
   }
-  SharedMemory::Access access(int lane, const char* what, bool isAtomic = false) const { return {index, lane, &clock, step, what, isAtomic}; }
+  SharedMemory::Access access(int lane, const char* what, bool isAtomic = false) const { 
+    return {index, lane, &clock, step, what, isAtomic, SharedMemory::stampOf(clock[static_cast<size_t>(index)], step, index, isAtomic)};
+  }
   // Lanes stay at the instruction at hand until others arrive; the rest of the running lanes go on.
   void park(uint32_t lanes, int barrierId) {
     for (uint32_t left = lanes; left != 0; left &= left - 1) {
@@ -127,13 +129,19 @@ struct ThreadBlock {
   std::map<uint64_t, Mbarrier> mbarriers;
   Counters counters;
   bool checks = true;
-  Allocation* cached = nullptr;     // of the last global access
+  std::array<Allocation*, 4> cached{};  // of the last global accesses: kernels read a few buffers in turn
+  size_t nextCached = 0;
 
   // The allocation that holds [address, address + bytes); throws Fault where there is none.
   Allocation& allocation(uint64_t address, uint32_t bytes, const char* what, int lane);
   // Global memory, checked; `order` false for atomics and volatile accesses, which blocks may share.
   uint8_t* globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
   uint8_t* globalWrite(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
+  // The cached or found allocation, or null: no fault.
+  Allocation* lookUp(uint64_t address, uint32_t bytes);
+  // Whether the bytes, which lie in the allocation, may be read (written) with nothing to report; marks them as read (written).
+  bool mayRead(Allocation& a, uint64_t address, uint64_t bytes, bool ordered);
+  bool mayWrite(Allocation& a, uint64_t address, uint64_t bytes, bool ordered);
 };
 
 // One lane after the other, or all at once where none is masked: compilers turn the second loop into vector code.

@@ -51,7 +51,33 @@ CASE(shared_memory_that_nothing_wrote_is_not_read) { faultOf(check::entry(Tile +
 
 CASE(shared_memory_has_bounds) { faultOf(check::entry(Tile + "st.shared.u32 [%r4+512], %r0;"), ptxsim::FaultKind::IllegalAddress); }
 
-CASE(shared_memory_begins_at_zero) { faultOf(check::entry(Tile + "mov.u32 %r6, 0;\nst.shared.u32 [%r6+-4], %r0;"), ptxsim::FaultKind::IllegalAddress); }
+CASE(shared_memory_begins_at_zero) { faultOf(check::entry("mov.u32 %r3, 0;\n.shared .align 16 .b8 tile[512];\nst.shared.u32 [%r3+-4], %r0;"), ptxsim::FaultKind::IllegalAddress); }
+
+// Lanes of one warp at one place: side by side, scattered, all at one address; each must meet the same checks.
+CASE(readers_of_one_word_need_a_warp_barrier_after_its_writer) {
+  std::string write = Tile + "setp.eq.u32 %p1, %r0, 5;\n@%p1 st.shared.u32 [%r3], %r0;\n", read = "ld.shared.u32 %r5, [%r3];\nst.global.u32 [%rd4], %r5;";
+  faultOf(check::entry(write + read), ptxsim::FaultKind::Race);
+  Machine machine(check::entry(write + "bar.warp.sync -1;\n" + read));
+  uint64_t out = machine.room(128);
+  machine.launch("k", {out, out});
+  check::equal(machine.download<uint32_t>(out, 32)[31], 5u, "the value that every lane reads");
+}
+
+CASE(a_writer_after_readers_of_one_word_needs_a_warp_barrier) {
+  faultOf(check::entry(Tile + "st.shared.u32 [%r4], %r0;\nbar.warp.sync -1;\nld.shared.u32 %r5, [%r3];\nsetp.eq.u32 %p1, %r0, 1;\n@%p1 st.shared.u32 [%r3], 77;"),
+          ptxsim::FaultKind::Race);
+}
+
+CASE(one_bad_lane_of_many_is_named) {
+  check::contains(faultOf(check::entry("setp.eq.u32 %p1, %r0, 9;\nmov.u64 %rd6, 0;\n@%p1 mov.u64 %rd6, 65536;\nadd.u64 %rd7, %rd4, %rd6;\nst.global.u32 [%rd7], %r0;"),
+                          ptxsim::FaultKind::IllegalAddress), "lane 9");
+  check::contains(faultOf(check::entry("setp.eq.u32 %p1, %r0, 9;\n@!%p1 st.global.u32 [%rd4], %r0;\nld.global.u32 %r1, [%rd4];"), ptxsim::FaultKind::Uninitialized), "lane 9");
+}
+
+CASE(blocks_must_not_read_what_another_writes) {
+  faultOf(check::entry("mov.u32 %r1, %ctaid.x;\nmul.wide.u32 %rd6, %r1, 128;\nadd.u64 %rd7, %rd5, %rd6;\nst.global.u32 [%rd7], %r0;\nld.global.u32 %r2, [%rd5];"),
+          ptxsim::FaultKind::Race, 8, 32);
+}
 
 CASE(a_missing_barrier_between_warps_is_a_race) {
   auto report = faultOf(check::entry(Tile + "st.shared.u32 [%r4], %r0;\nbar.sync 0;\nst.shared.u32 [%r4], %r1;\nxor.b32 %r6, %r4, 128;\nld.shared.u32 %r5, [%r6];"),

@@ -49,6 +49,23 @@ uint32_t Traffic::wavefronts(uint32_t begin, uint32_t end) const {
   return most;
 }
 
+void Traffic::sharedInOrder(uint32_t lanes) {
+  uint32_t passes = (lanes + together() - 1) / together();
+  counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{lanes} * bytes_);
+  counters_.add(Count::SharedWavefronts, passes);
+  counters_.add(Count::SharedIdealWavefronts, passes);
+}
+
+void Traffic::globalInOrder(uint64_t begin, uint32_t lanes) {
+  globalCount_ = lanes;
+  sectorCount_ = static_cast<uint32_t>((begin + uint64_t{lanes} * bytes_ - 1) / 32 - begin / 32 + 1);
+}
+
+void Traffic::globalAtOnce(uint64_t address, uint32_t lanes) {
+  globalCount_ = lanes;
+  sectorCount_ = static_cast<uint32_t>((address + bytes_ - 1) / 32 - address / 32 + 1);
+}
+
 Traffic::~Traffic() {
   if (globalCount_ > 0) {
     counters_.add(isStore_ ? Count::GlobalStoreBytes : Count::GlobalLoadBytes, uint64_t{globalCount_} * bytes_);
@@ -57,9 +74,8 @@ Traffic::~Traffic() {
 
   if (sharedCount_ > 0) {
     counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{sharedCount_} * bytes_);
-    uint32_t together = bytes_ <= 4 ? 32 : bytes_ <= 8 ? 16 : 8;
-    for (uint32_t begin = 0; begin < sharedCount_; begin += together) {
-      counters_.add(Count::SharedWavefronts, wavefronts(begin, std::min(begin + together, sharedCount_)));
+    for (uint32_t begin = 0; begin < sharedCount_; begin += together()) {
+      counters_.add(Count::SharedWavefronts, wavefronts(begin, std::min(begin + together(), sharedCount_)));
       counters_.add(Count::SharedIdealWavefronts);
     }
   }

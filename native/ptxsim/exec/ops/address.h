@@ -34,9 +34,16 @@ class Traffic {
   void shared(uint64_t address) { shared_[sharedCount_++] = static_cast<uint32_t>(address); }
   void global(uint64_t address);
   void local() { localCount_++; }
+  // `lanes` lanes at consecutive addresses: 32 words side by side lie in 32 banks.
+  void sharedInOrder(uint32_t lanes);
+  void globalInOrder(uint64_t begin, uint32_t lanes);
+  // All of `lanes` lanes at one address, which is read once.
+  void sharedAtOnce(uint32_t lanes) { sharedInOrder(lanes); }
+  void globalAtOnce(uint64_t address, uint32_t lanes);
 
  private:
   uint32_t wavefronts(uint32_t begin, uint32_t end) const;
+  uint32_t together() const { return bytes_ <= 4 ? 32 : bytes_ <= 8 ? 16 : 8; }
 
   Counters& counters_;
   uint32_t bytes_;

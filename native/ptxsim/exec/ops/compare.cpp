@@ -11,7 +11,7 @@ bool isNan(T value) {
 }
 
 template <typename T>
-bool holds(Compare compare, T a, T b) {
+[[gnu::always_inline]] inline bool holds(Compare compare, T a, T b) {
   bool unordered = isNan(a) || isNan(b);
   switch (compare) {
     case Compare::Eq: return !unordered && a == b;
@@ -44,11 +44,34 @@ auto comparable(const Instruction& i, T value) {
   }
 }
 
+// A bit for each lane of which `test` holds; the comparison is chosen outside the loop, which becomes vector code.
+template <typename C, typename F>
+uint32_t lanesWhere(const C* a, const C* b, F test) {
+  uint32_t result = 0;
+  for (int l = 0; l < Lanes; l++) result |= static_cast<uint32_t>(test(a[l], b[l])) << l;
+  return result;
+}
+
+template <typename C>
+uint32_t lanesThatHold(Compare compare, const C* a, const C* b) {
+  switch (compare) {
+    case Compare::Eq: return lanesWhere(a, b, [](C x, C y) { return holds(Compare::Eq, x, y); });
+    case Compare::Ne: return lanesWhere(a, b, [](C x, C y) { return holds(Compare::Ne, x, y); });
+    case Compare::Lt: return lanesWhere(a, b, [](C x, C y) { return holds(Compare::Lt, x, y); });
+    case Compare::Le: return lanesWhere(a, b, [](C x, C y) { return holds(Compare::Le, x, y); });
+    case Compare::Gt: return lanesWhere(a, b, [](C x, C y) { return holds(Compare::Gt, x, y); });
+    case Compare::Ge: return lanesWhere(a, b, [](C x, C y) { return holds(Compare::Ge, x, y); });
+    default: return lanesWhere(a, b, [compare](C x, C y) { return holds(compare, x, y); });
+  }
+}
+
 template <typename T>
 void setp(Warp& w, const Instruction& i) {
   auto *a = w.slot<SlotOf<T>>(i.at[2]), *b = w.slot<SlotOf<T>>(i.at[3]);
-  uint32_t result = 0;
-  for (int l = 0; l < Lanes; l++) result |= static_cast<uint32_t>(holds(i.compare, comparable(i, fromSlot<T>(a[l])), comparable(i, fromSlot<T>(b[l])))) << l;
+  using C = decltype(comparable(i, fromSlot<T>(*a)));
+  C left[Lanes], right[Lanes];
+  for (int l = 0; l < Lanes; l++) left[l] = comparable(i, fromSlot<T>(a[l])), right[l] = comparable(i, fromSlot<T>(b[l]));
+  uint32_t result = lanesThatHold(i.compare, left, right);
   uint32_t complement = ~result;
   if (i.combine != Combine::None) {
     uint32_t other = w.test(i, 4);

@@ -5,20 +5,10 @@
 
 #include "exec/ops/address.h"
 #include "exec/ops/lanes.h"
+#include "exec/ops/warp_access.h"
 
 namespace ptxsim {
 namespace {
-
-const char* nameOfAccess(bool isStore, Space space) {
-  switch (space) {
-    case Space::Global: return isStore ? "st.global" : "ld.global";
-    case Space::Shared: return isStore ? "st.shared" : "ld.shared";
-    case Space::Local: return isStore ? "st.local" : "ld.local";
-    case Space::Const: return "ld.const";
-    case Space::Param: return isStore ? "st.param" : "ld.param";
-    default: return isStore ? "st" : "ld";
-  }
-}
 
 uint64_t element(const uint8_t* source, Type type) {
   uint64_t raw = 0;
@@ -42,16 +32,17 @@ uint64_t get(const Warp& w, const Instruction& i, int operand, int lane) {
 
 // Where a kernel's parameters lie; every lane reads the same.
 const uint8_t* parameter(const Warp& w, uint64_t address, uint32_t bytes, int lane) {
-  uint32_t size = w.block->kernel->parameterBytes;
-  if (address > size || address + bytes > size)
+  if (address > w.block->kernel->parameterBytes || address + bytes > w.block->kernel->parameterBytes)
     throw Fault{FaultKind::IllegalAddress, "ld.param of " + std::to_string(bytes) + " bytes at " + std::to_string(address) + " of " +
-                                               std::to_string(size) + " bytes of parameters", lane, address};
+                                               std::to_string(w.block->kernel->parameterBytes) + " bytes of parameters", lane, address};
   return w.block->launch->parameters + address;
 }
 
-// One handler for all spaces: the address says which, where the instruction does not.
+// One handler for all spaces: the address says which, where the instruction does not. Lane by lane only where the warp's lanes cannot
+// go together.
 template <bool IsStore>
 void access(Warp& w, const Instruction& i) {
+  if (IsStore ? storeTogether(w, i) : loadTogether(w, i)) return;
   int addressOperand = IsStore ? 0 : i.vector, first = IsStore ? 1 : 0;
   auto size = static_cast<uint32_t>(sizeOf(i.type)), bytes = size * i.vector;
   Traffic traffic(w, bytes, IsStore);

@@ -1,0 +1,88 @@
+// The driver API's entry points, called as a program calls them.
+#include "driver_api.h"
+
+using check::DriverApi;
+
+CASE(a_refused_module_fills_its_log) {
+  DriverApi api;
+  char log[256] = {};
+  int names[] = {5, 6};  // CU_JIT_ERROR_LOG_BUFFER, its size
+  void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
+  void* module = &api;
+  std::string text = check::entry("frobnicate.u32 %r1;");
+  check::equal(api.call("cuModuleLoadDataEx", &module, text.c_str(), 2u, static_cast<const int*>(names), static_cast<void**>(values)), 218, "result");
+  check::contains(log, "line ");
+  check::contains(log, "no instruction 'frobnicate'");
+  check::that(module == nullptr, "a handle was returned");
+}
+
+CASE(a_binary_image_is_refused_by_name) {
+  DriverApi api;
+  void* module = nullptr;
+  check::equal(api.call("cuModuleLoadDataEx", &module, static_cast<const char*>("\x7F" "ELF"), 0u, static_cast<const int*>(nullptr), static_cast<void**>(nullptr)), 209,
+               "result");
+  check::contains(api.messageOf(209), "PTX text only");
+}
+
+CASE(parameters_come_by_pointers_or_in_a_buffer) {
+  DriverApi api;
+  void* kernel = api.function(api.load(check::countingKernel()));
+  for (bool isBuffer : {false, true}) {
+    void* out = api.memory(256);
+    void* given[2] = {out, out};
+    void* pointers[] = {&given[0], &given[1]};
+    size_t size = sizeof given;
+    void* extra[] = {reinterpret_cast<void*>(1), given, reinterpret_cast<void*>(2), &size, nullptr};
+    api.good(api.launch(kernel, 1, 64, nullptr, isBuffer ? nullptr : pointers, isBuffer ? extra : nullptr), "launch");
+    uint32_t found[64];
+    api.good(api.call("cuMemcpyDtoH_v2", static_cast<void*>(found), out, sizeof found), "copy");
+    for (uint32_t i = 0; i < 64; i++) check::equal(found[i], i + 1, "element " + std::to_string(i));
+  }
+}
+
+CASE(a_buffer_of_another_size_is_refused) {
+  DriverApi api;
+  void* kernel = api.function(api.load(check::countingKernel()));
+  uint64_t few[1] = {0};
+  size_t size = sizeof few;
+  void* extra[] = {reinterpret_cast<void*>(1), few, reinterpret_cast<void*>(2), &size, nullptr};
+  check::equal(api.launch(kernel, 1, 32, nullptr, nullptr, extra), 1, "result");
+  check::contains(api.messageOf(1), "takes 16 bytes of parameters, the launch gives 8");
+}
+
+CASE(a_fault_stays_until_a_new_context) {
+  DriverApi api;
+  void* kernel = api.function(api.load(check::entry("st.global.u32 [%rd4+4096], %r0;")));
+  void* out = api.memory(64);
+  void* parameters[] = {&out, &out};
+  api.launch(kernel, 1, 32, nullptr, parameters);
+  check::equal(api.call("cuCtxSynchronize"), 700, "the launch's error");
+  check::contains(api.messageOf(700), "kernel 'k'");
+  void* more = nullptr;
+  check::equal(api.call("cuMemAlloc_v2", &more, size_t{64}), 700, "a later call");
+  api.renew();
+  api.good(api.call("cuMemAlloc_v2", &more, size_t{64}), "an allocation in the new context");
+  api.good(api.call("cuCtxSynchronize"), "the new context");
+}
+
+CASE(a_graph_runs_what_its_stream_captured) {
+  DriverApi api;
+  // out[i] += 1, so that the number of runs shows.
+  void* kernel = api.function(api.load(check::entry("ld.global.u32 %r1, [%rd4];\nadd.u32 %r1, %r1, 1;\nst.global.u32 [%rd4], %r1;")));
+  void *out = api.memory(128), *stream = api.stream(), *graph = nullptr, *executable = nullptr;
+  uint32_t zeros[32] = {}, found[32];
+  api.good(api.call("cuMemcpyHtoD_v2", out, static_cast<const void*>(zeros), sizeof zeros), "upload");
+  void* parameters[] = {&out, &out};
+  api.good(api.call("cuStreamBeginCapture_v2", stream, 0), "begin");
+  api.good(api.launch(kernel, 1, 32, stream, parameters), "captured launch");
+  api.good(api.call("cuStreamEndCapture", stream, &graph), "end");
+  api.good(api.call("cuGraphInstantiateWithFlags", &executable, graph, uint64_t{0}), "instantiate");
+  api.good(api.call("cuMemcpyDtoH_v2", static_cast<void*>(found), out, sizeof found), "copy");
+  check::equal(found[31], 0u, "a captured launch has not run");
+  for (int i = 0; i < 3; i++) api.good(api.call("cuGraphLaunch", executable, stream), "graph launch");
+  api.good(api.call("cuStreamSynchronize", stream), "synchronize");
+  api.good(api.call("cuMemcpyDtoH_v2", static_cast<void*>(found), out, sizeof found), "copy");
+  check::equal(found[31], 3u, "three runs");
+}
+
+int main(int argc, char** argv) { return check::run(argc, argv); }
