@@ -83,6 +83,6 @@ expect 0 ".maxntid            128 threads" stat "$folder/scale.ptx" --kernel sca
 expect 0 "occupancy on sm_90" stat "$folder/scale.ptx" --kernel scale
 expect 1 "OVER THE BOUND: 3 registers live at once, 2 for each thread" stat "$folder/scale.ptx"
 expect 2 "has no kernel 'none'" stat "$folder/scale.ptx" --kernel none
-expect 2 "a command is missing" 
+expect 2 "a command is missing"
 expect 0 "usage: ptxsim run" --help
 exit $failed
