@@ -58,7 +58,7 @@ public sealed class Trainer : IDisposable
     {
         (this.parameters, this.objective, device) = (parameters, objective, parameters.Device);
         plan = new StepPlan(arguments, objective.ExampleCount);
-        optimizer = new Optimizer(parameters, arguments);
+        optimizer = Optimizer.Create(parameters, arguments);
         schedule = new LearningRateSchedule(arguments, plan.TotalSteps);
         order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder);
         Loss = new LossReport(parameters.Config.NumHiddenLayers);
@@ -67,6 +67,9 @@ public sealed class Trainer : IDisposable
     }
 
     public int TotalSteps => plan.TotalSteps;
+
+    /// <summary>Steps and state of the optimizer: with the weights, all that a run needs to go on.</summary>
+    public Optimizer Optimizer => optimizer;
 
     /// <summary>Steps done.</summary>
     public int StepsDone => optimizer.Steps;
