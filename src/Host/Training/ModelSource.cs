@@ -23,21 +23,37 @@ public abstract class ModelSource : IDisposable
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
     private protected static ParameterReader Reader(ModelParameters parameters) =>
-        (parameter, offset, target) => parameters.Read(parameter.Name, offset, target);
+        (parameter, offset, target) => parameters.ReadMerged(parameter.Name, offset, target);
 }
 
 /// <summary>A Hugging Face folder.</summary>
 /// <param name="folder">Opened; disposed with the source.</param>
-public sealed class FolderSource(ModelFolder folder) : ModelSource
+/// <param name="randomSeed">Seed of random weights that take the place of the folder's, or null.</param>
+public sealed class FolderSource(ModelFolder folder, ulong? randomSeed = null) : ModelSource
 {
     public override ModelConfig Config => folder.Config;
 
     public override string TokenizerFolder => folder.FullPath;
 
-    public override void Load(ModelParameters parameters) => parameters.Load(folder.Read);
+    public override void Load(ModelParameters parameters)
+    {
+        if (randomSeed is { } seed) RandomInitialization.Fill(parameters, seed);
+        else parameters.Load(folder.Read);
+    }
 
-    public override void SaveInto(string output, ModelParameters parameters, SaveOptions options) =>
-        ModelFolderWriter.SaveInto(folder, output, Reader(parameters), options);
+    /// <inheritdoc/>
+    /// <remarks>What was not trained comes from the folder again, to the bit, whatever the device's number format.</remarks>
+    public override void SaveInto(string output, ModelParameters parameters, SaveOptions options)
+    {
+        var trained = Reader(parameters);
+        ModelFolderWriter.SaveInto(folder, output, Read, options);
+
+        void Read(ParameterSpec parameter, long offset, Span<float> target)
+        {
+            if (randomSeed is null && !parameters.Changes(parameter.Name)) folder.Read(parameter.Name, offset, target);
+            else trained(parameter, offset, target);
+        }
+    }
 
     public override void Dispose()
     {

@@ -10,7 +10,7 @@ internal sealed class LoadedTraining : IDisposable
     public LoadedTraining(
         ModelSource source, Device device, Func<ModelParameters, ITrainingObjective> makeObjective, TrainingArguments arguments)
     {
-        Parameters = new ModelParameters(source.Config, device, ParameterUse.Training);
+        Parameters = new ModelParameters(source.Config, device, ParameterUse.Training, arguments.Trained);
         source.Load(Parameters);
         Objective = makeObjective(Parameters);
         Trainer = new Trainer(Parameters, Objective, arguments);

@@ -34,9 +34,11 @@ internal sealed class TrainingSession : IDisposable
     public TrainingSession(TrainingRun run, Terminal terminal)
     {
         (this.run, this.terminal) = (run, terminal);
+        TrainingData.Check(run);
         arguments = run.Training;
         source = TrainingData.SourceOf(run);
         saving = new SaveOptions { SaveDType = Handling.DTypeOf(run.SaveDtype), Overwrite = run.OverwriteOutputDir };
+        Handling.CheckParts(arguments, source.Config);
         dump = DumpOptions.Of(run);
         dump?.CheckFolder();
         if (run.OutputDir is not null) source.CheckOutput(run.OutputDir, saving);
@@ -48,6 +50,9 @@ internal sealed class TrainingSession : IDisposable
 
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
     public int PadId => Handling.PadIdOf(source.Config);
+
+    /// <summary>Id that ends a text.</summary>
+    public int EosId => Handling.EosIdOf(source.Config);
 
     public int LayerCount => source.Config.NumHiddenLayers;
 
@@ -95,6 +100,7 @@ internal sealed class TrainingSession : IDisposable
     public int Train(CancellationToken stop)
     {
         string output = run.OutputDir!;
+        if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
         using var training = Load();
         CreateOutput(output);
         using var metrics = new MetricsWriter(Path.Combine(output, MetricsWriter.FileName));
@@ -110,6 +116,17 @@ internal sealed class TrainingSession : IDisposable
     {
         Device.Dispose();
         source.Dispose();
+    }
+
+    /// <summary>Saves what the source loads: random weights, the baseline that has nothing to recover.</summary>
+    private int SaveUntrained(string output)
+    {
+        using var parameters = new ModelParameters(source.Config, Device, ParameterUse.Inference);
+        source.Load(parameters);
+        CreateOutput(output);
+        source.SaveInto(output, parameters, saving);
+        terminal.Error.WriteLine($"Saved {output}: random weights, not trained.");
+        return ExitCodes.Done;
     }
 
     private void CreateOutput(string output)
