@@ -16,6 +16,8 @@ internal static class Handling
         Defend = DefendHandler.Run,
         Finetune = FinetuneHandler.Run,
         Generate = GenerateHandler.Run,
+        Evaluate = EvaluateHandler.Run,
+        Overlap = OverlapHandler.Run,
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
