@@ -65,12 +65,13 @@ public sealed record Parameter(string Name, WeightBlock Block, int FirstRow, int
 {
     public long Length => (long)Rows * Columns;
 
-    public Tensor Master => Part(Block.Master);
+    public Tensor Master => PartOf(Block.Master);
 
-    public Tensor Gradient => Part(Block.Gradient);
+    public Tensor Gradient => PartOf(Block.Gradient);
 
     /// <summary>The checkpoint's shape.</summary>
     public IReadOnlyList<long> Shape => IsVector ? [Columns] : [Rows, Columns];
 
-    private Tensor Part(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
+    /// <summary>This tensor's part of a matrix that is laid out as its block.</summary>
+    public Tensor PartOf(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
 }

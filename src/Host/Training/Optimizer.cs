@@ -25,6 +25,16 @@ public sealed class Optimizer : IDisposable
     /// <summary>Steps applied so far.</summary>
     public int Steps { get; private set; }
 
+    /// <summary>What it remembers between steps, beside <see cref="Steps"/> and the weights.</summary>
+    public IReadOnlyList<StateTensor> State =>
+    [
+        .. parameters.Parameters.Select(p => new StateTensor(p.Name + ".exp_avg", p.Shape, p.PartOf(p.Block.Moment1))),
+        .. parameters.Parameters.Select(p => new StateTensor(p.Name + ".exp_avg_sq", p.Shape, p.PartOf(p.Block.Moment2))),
+    ];
+
+    /// <summary>Goes on as after that many steps; weights and <see cref="State"/> are filled by the caller.</summary>
+    public void Restore(int steps) => Steps = steps;
+
     /// <summary>Norm of the mean gradient over the micro-batches of this step, before clipping.</summary>
     /// <param name="microBatches">How many micro-batches were summed into the gradients.</param>
     public double GradientNorm(int microBatches)
