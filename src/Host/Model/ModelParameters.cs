@@ -48,7 +48,7 @@ public sealed class LayerWeights
 
 /// <summary>
 /// All weights of a decoder on one device: blocks for the engine, and the checkpoint's tensors by name for reading and saving.
-/// Each role (values, gradients, moments) is one buffer.
+/// Each role (values, gradients) is one buffer.
 /// </summary>
 public sealed class ModelParameters : IDisposable
 {
@@ -170,20 +170,24 @@ public sealed class ModelParameters : IDisposable
 
         if (use == ParameterUse.Inference) return;
         Place(Device.ParameterKind, MemoryCategory.Gradients, (block, tensor) => block.Gradient = tensor);
-        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment1 = tensor);
-        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment2 = tensor);
     }
 
-    private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign)
+    private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign) =>
+        buffers.Add(Place(Device, Blocks, kind, category, assign));
+
+    /// <summary>One buffer with a tensor of every block's shape; the caller's to dispose.</summary>
+    internal static DeviceBuffer Place(
+        Device device, IReadOnlyList<WeightBlock> blocks, BufferKind kind, string category, Action<WeightBlock, Tensor> assign)
     {
-        var buffer = Device.Allocate(kind, Blocks.Sum(b => Aligned(b.Length)), category);
-        buffers.Add(buffer);
+        var buffer = device.Allocate(kind, blocks.Sum(b => Aligned(b.Length)), category);
         long offset = 0;
-        foreach (var block in Blocks)
+        foreach (var block in blocks)
         {
             assign(block, Tensor.Of(buffer, block.Rows, block.Columns, offset));
             offset += Aligned(block.Length);
         }
+
+        return buffer;
     }
 
     /// <summary>Blocks start at multiples of 64 elements, so that vector loads of a row stay within cache lines.</summary>

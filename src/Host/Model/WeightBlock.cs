@@ -8,7 +8,7 @@ public enum ParameterUse
     /// <summary>Forward passes only.</summary>
     Inference,
 
-    /// <summary>Forward and backward: gradients, and the optimizer's two moments.</summary>
+    /// <summary>Forward and backward: gradients.</summary>
     Training,
 }
 
@@ -34,12 +34,6 @@ public sealed class WeightBlock
 
     /// <summary>State; none under <see cref="ParameterUse.Inference"/>.</summary>
     public Tensor Gradient { get; internal set; }
-
-    /// <summary>State, first moment; none under <see cref="ParameterUse.Inference"/>.</summary>
-    public Tensor Moment1 { get; internal set; }
-
-    /// <summary>State, second moment; none under <see cref="ParameterUse.Inference"/>.</summary>
-    public Tensor Moment2 { get; internal set; }
 
     public long Length => (long)Rows * Columns;
 
@@ -72,6 +66,6 @@ public sealed record Parameter(string Name, WeightBlock Block, int FirstRow, int
     /// <summary>The checkpoint's shape.</summary>
     public IReadOnlyList<long> Shape => IsVector ? [Columns] : [Rows, Columns];
 
-    /// <summary>This tensor's part of a matrix that is laid out as its block.</summary>
+    /// <summary>The parameter's part of a tensor that has its block's shape.</summary>
     public Tensor PartOf(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
 }

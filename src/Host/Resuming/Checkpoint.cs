@@ -107,14 +107,14 @@ internal sealed record Checkpoint(string Path, TrainerState State, RandomState R
         "philox4x32-10", arguments.Seed, arguments.DataSeed ?? arguments.Seed, progress.Step, progress.MicroBatches, progress.Position, examples);
 
     /// <summary>Master weights that the model's files would round.</summary>
-    private static IEnumerable<StateTensor> Masters(ModelParameters parameters, SavePlan plan)
+    private static IEnumerable<OptimizerTensor> Masters(ModelParameters parameters, SavePlan plan)
     {
         var saved = plan.Weights.SelectMany(file => file.Tensors).Where(tensor => tensor.Parameter is not null).ToDictionary(t => t.Spec.Name, t => t.Spec.DType);
         return parameters.Parameters.Select(parameter => (parameter, state: Master(parameter)))
-            .Where(pair => saved.GetValueOrDefault(pair.parameter.Name, DType.Bool) != StateFile.DTypeOf(pair.state.Values)).Select(pair => pair.state);
+            .Where(pair => saved.GetValueOrDefault(pair.parameter.Name, DType.Bool) != StateFile.DTypeOf(pair.state.Value)).Select(pair => pair.state);
     }
 
-    private static StateTensor Master(Parameter parameter) => new(parameter.Name + CheckpointFiles.MasterSuffix, parameter.Shape, parameter.Master);
+    private static OptimizerTensor Master(Parameter parameter) => new(parameter.Name + CheckpointFiles.MasterSuffix, parameter.Master);
 
     private void ReadWeights(ModelParameters parameters, IEnumerable<Parameter> rest)
     {

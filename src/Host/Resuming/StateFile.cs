@@ -25,13 +25,13 @@ internal static class StateFile
     };
 
     /// <summary>Writes tensors in their order; the file is flushed to disk.</summary>
-    public static void Write(string path, IReadOnlyList<StateTensor> tensors)
+    public static void Write(string path, IReadOnlyList<OptimizerTensor> tensors)
     {
-        var specs = tensors.Select(tensor => new TensorSpec(tensor.Name, DTypeOf(tensor.Values), tensor.Shape)).ToArray();
+        var specs = tensors.Select(tensor => new TensorSpec(tensor.Name, DTypeOf(tensor.Value), Shape(tensor))).ToArray();
         using var writer = SafetensorsWriter.Create(path, specs, new Dictionary<string, string> { ["format"] = "pt" });
         foreach (var tensor in tensors)
         {
-            foreach (var piece in ModelParameters.Pieces(tensor.Values, Chunk)) Write(writer, piece);
+            foreach (var piece in ModelParameters.Pieces(tensor.Value, Chunk)) Write(writer, piece);
         }
 
         writer.Finish();
@@ -40,22 +40,24 @@ internal static class StateFile
     /// <summary>Reads tensors that <see cref="Write"/> wrote under the same names; exactly where the device keeps the same number format.</summary>
     /// <exception cref="SafetensorsException">The file is malformed, or has no such tensor.</exception>
     /// <exception cref="CheckpointException">A tensor has another shape.</exception>
-    public static void Read(SafetensorsFile file, IEnumerable<StateTensor> tensors)
+    public static void Read(SafetensorsFile file, IEnumerable<OptimizerTensor> tensors)
     {
         foreach (var tensor in tensors)
         {
             var entry = file[tensor.Name];
-            if (!entry.Shape.SequenceEqual(tensor.Shape))
+            if (!entry.Shape.SequenceEqual(Shape(tensor)))
                 throw new CheckpointException(
-                    file.Path, $"{tensor.Name} has shape {TensorEntry.Print(entry.Shape)}", TensorEntry.Print(tensor.Shape), "use the checkpoint of this model");
+                    file.Path, $"{tensor.Name} has shape {TensorEntry.Print(entry.Shape)}", TensorEntry.Print(Shape(tensor)), "use the checkpoint of this model");
             long offset = 0;
-            foreach (var piece in ModelParameters.Pieces(tensor.Values, Chunk))
+            foreach (var piece in ModelParameters.Pieces(tensor.Value, Chunk))
             {
                 Upload(file, tensor.Name, offset, piece);
                 offset += piece.Length;
             }
         }
     }
+
+    private static long[] Shape(OptimizerTensor tensor) => [tensor.Value.Rows, tensor.Value.Columns];
 
     private static void Write(SafetensorsWriter writer, Tensor piece)
     {

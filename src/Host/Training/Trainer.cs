@@ -68,7 +68,7 @@ public sealed class Trainer : IDisposable
     {
         (this.parameters, this.objective, device) = (parameters, objective, parameters.Device);
         plan = new StepPlan(arguments, objective.ExampleCount);
-        optimizer = new Optimizer(parameters, arguments);
+        optimizer = Optimizer.Create(parameters, arguments);
         schedule = new LearningRateSchedule(arguments, plan.TotalSteps);
         order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder);
         Loss = new LossReport(parameters.Config.NumHiddenLayers);
@@ -78,6 +78,9 @@ public sealed class Trainer : IDisposable
 
     public int TotalSteps => plan.TotalSteps;
 
+    /// <summary>Steps and state of the optimizer: with the weights, all that a run needs to go on.</summary>
+    public Optimizer Optimizer => optimizer;
+
     /// <summary>Steps done.</summary>
     public int StepsDone => optimizer.Steps;
 
@@ -86,7 +89,7 @@ public sealed class Trainer : IDisposable
         StepsDone, TotalSteps, StepsDone == 0 ? 0 : plan.EpochAfter(StepsDone - 1), microBatches, plan.Examples(StepsDone, 0).First, Seconds);
 
     /// <summary>What the optimizer remembers between steps.</summary>
-    public IReadOnlyList<StateTensor> State => optimizer.State;
+    public IReadOnlyList<OptimizerTensor> State => optimizer.State;
 
     /// <summary>The last step's loss, mean over its micro-batches.</summary>
     public LossReport Loss { get; }
@@ -99,7 +102,7 @@ public sealed class Trainer : IDisposable
     /// <param name="seconds">Time they took.</param>
     public void Restore(int step, double seconds)
     {
-        optimizer.Restore(step);
+        optimizer.ContinueFrom(step);
         (microBatches, secondsBefore) = (plan.MicroBatchesBefore(step), seconds);
     }
 
