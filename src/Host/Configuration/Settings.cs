@@ -9,6 +9,7 @@ internal static partial class Settings
     public const string Paths = "Paths";
     public const string DataGroup = "Data";
     public const string Optimisation = "Training (names and units of transformers' TrainingArguments)";
+    public const string Checkpoint = "Checkpoints";
     public const string Defence = "RepNoise";
     public const string Machine = "Machine and output";
     public const string Profiling = "Profile";
@@ -17,7 +18,7 @@ internal static partial class Settings
     /// <summary>Every setting of every command.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. RepNoiseSettings(), .. MachineSettings(),
+        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. CheckpointSettings(), .. RepNoiseSettings(), .. MachineSettings(),
         .. DumpSettings(),
     ];
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using RepNoise.Kernels;
 
 namespace RepNoise.Host.Model;
@@ -47,7 +48,7 @@ public sealed class LayerWeights
 
 /// <summary>
 /// All weights of a decoder on one device: blocks for the engine, and the checkpoint's tensors by name for reading and saving.
-/// Each role (values, gradients, moments) is one buffer.
+/// Each role (values, gradients) is one buffer.
 /// </summary>
 public sealed class ModelParameters : IDisposable
 {
@@ -92,21 +93,29 @@ public sealed class ModelParameters : IDisposable
     /// <summary>Reads every tensor into the masters, in chunks, and makes the compute copies.</summary>
     public void Load(TensorReader read)
     {
-        var chunk = new float[Math.Min(ChunkElements, Blocks.Max(b => b.Length))];
-        foreach (var parameter in Parameters)
+        foreach (var parameter in Parameters) Load(parameter, read);
+        RefreshValues();
+    }
+
+    /// <summary>Reads one tensor into its master, in chunks; <see cref="RefreshValues"/> is the caller's.</summary>
+    public void Load(Parameter parameter, TensorReader read)
+    {
+        float[] chunk = ArrayPool<float>.Shared.Rent((int)Math.Min(ChunkElements, parameter.Length));
+        try
         {
             long offset = 0;
-            while (offset < parameter.Length)
+            foreach (var view in Pieces(parameter.Master, ChunkElements))
             {
-                var view = Piece(parameter.Master, offset, chunk.Length);
                 var values = chunk.AsSpan(0, (int)view.Length);
                 read(parameter.Name, offset, values);
                 Device.Upload(values, view);
                 offset += view.Length;
             }
         }
-
-        RefreshValues();
+        finally
+        {
+            ArrayPool<float>.Shared.Return(chunk);
+        }
     }
 
     /// <summary>Copies values of a master from element <paramref name="offset"/> on; the inverse of <see cref="TensorReader"/>.</summary>
@@ -161,24 +170,39 @@ public sealed class ModelParameters : IDisposable
 
         if (use == ParameterUse.Inference) return;
         Place(Device.ParameterKind, MemoryCategory.Gradients, (block, tensor) => block.Gradient = tensor);
-        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment1 = tensor);
-        Place(Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => block.Moment2 = tensor);
     }
 
-    private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign)
+    private void Place(BufferKind kind, string category, Action<WeightBlock, Tensor> assign) =>
+        buffers.Add(Place(Device, Blocks, kind, category, assign));
+
+    /// <summary>One buffer with a tensor of every block's shape; the caller's to dispose.</summary>
+    internal static DeviceBuffer Place(
+        Device device, IReadOnlyList<WeightBlock> blocks, BufferKind kind, string category, Action<WeightBlock, Tensor> assign)
     {
-        var buffer = Device.Allocate(kind, Blocks.Sum(b => Aligned(b.Length)), category);
-        buffers.Add(buffer);
+        var buffer = device.Allocate(kind, blocks.Sum(b => Aligned(b.Length)), category);
         long offset = 0;
-        foreach (var block in Blocks)
+        foreach (var block in blocks)
         {
             assign(block, Tensor.Of(buffer, block.Rows, block.Columns, offset));
             offset += Aligned(block.Length);
         }
+
+        return buffer;
     }
 
     /// <summary>Blocks start at multiples of 64 elements, so that vector loads of a row stay within cache lines.</summary>
     private static long Aligned(long length) => (length + 63) / 64 * 64;
+
+    /// <summary>A tensor as views of at most <paramref name="limit"/> values, in row-major order.</summary>
+    internal static IEnumerable<Tensor> Pieces(Tensor tensor, int limit)
+    {
+        for (long offset = 0; offset < tensor.Length;)
+        {
+            var view = Piece(tensor, offset, limit);
+            yield return view;
+            offset += view.Length;
+        }
+    }
 
     /// <summary>The longest view of at most <paramref name="limit"/> values from an element on: whole rows, or part of one.</summary>
     private static Tensor Piece(Tensor tensor, long offset, int limit)

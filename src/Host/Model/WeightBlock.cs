@@ -8,7 +8,7 @@ public enum ParameterUse
     /// <summary>Forward passes only.</summary>
     Inference,
 
-    /// <summary>Forward and backward: gradients, and the optimizer's two moments.</summary>
+    /// <summary>Forward and backward: gradients.</summary>
     Training,
 }
 
@@ -35,12 +35,6 @@ public sealed class WeightBlock
     /// <summary>State; none under <see cref="ParameterUse.Inference"/>.</summary>
     public Tensor Gradient { get; internal set; }
 
-    /// <summary>State, first moment; none under <see cref="ParameterUse.Inference"/>.</summary>
-    public Tensor Moment1 { get; internal set; }
-
-    /// <summary>State, second moment; none under <see cref="ParameterUse.Inference"/>.</summary>
-    public Tensor Moment2 { get; internal set; }
-
     public long Length => (long)Rows * Columns;
 
     /// <summary>
@@ -65,12 +59,13 @@ public sealed record Parameter(string Name, WeightBlock Block, int FirstRow, int
 {
     public long Length => (long)Rows * Columns;
 
-    public Tensor Master => Part(Block.Master);
+    public Tensor Master => PartOf(Block.Master);
 
-    public Tensor Gradient => Part(Block.Gradient);
+    public Tensor Gradient => PartOf(Block.Gradient);
 
     /// <summary>The checkpoint's shape.</summary>
     public IReadOnlyList<long> Shape => IsVector ? [Columns] : [Rows, Columns];
 
-    private Tensor Part(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
+    /// <summary>The parameter's part of a tensor that has its block's shape.</summary>
+    public Tensor PartOf(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
 }

@@ -33,7 +33,7 @@ public sealed class MemoryPlanner(ModelConfig config, Device device, PlannedText
         using var planning = device.CreatePlanningDevice();
         using var parameters = new ModelParameters(config, planning, ParameterUse.Training);
         using var objective = texts.MakeObjective(parameters, arguments);
-        using var optimizer = new Optimizer(parameters, arguments);
+        using var optimizer = Optimizer.Create(parameters, arguments);
         parameters.ZeroGradients();
         objective.RunMicroBatch(texts.Heaviest(arguments.PerDeviceTrainBatchSize), 0, 0, new LossReport(config.NumHiddenLayers));
         optimizer.GradientNorm(1);
