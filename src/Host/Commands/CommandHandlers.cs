@@ -16,6 +16,10 @@ internal sealed record CommandHandlers
 
     public Func<GenerateOptions, Terminal, CancellationToken, int>? Generate { get; init; }
 
+    public Func<EvaluateOptions, Terminal, CancellationToken, int>? Evaluate { get; init; }
+
+    public Func<OverlapOptions, Terminal, CancellationToken, int>? Overlap { get; init; }
+
     public Func<InspectOptions, Terminal, CancellationToken, int>? Inspect { get; init; }
 
     public Func<TokenizeOptions, Terminal, CancellationToken, int>? Tokenize { get; init; }

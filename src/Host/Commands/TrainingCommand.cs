@@ -1,6 +1,7 @@
 using System.CommandLine;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Resuming;
 
 namespace RepNoise.Host.Commands;
 
@@ -68,7 +69,8 @@ internal sealed class TrainingCommand<TRun>
             }
         }
 
-        if (!run.OverwriteOutputDir && Directory.Exists(run.OutputDir) && Directory.EnumerateFileSystemEntries(run.OutputDir).Any())
+        bool goesOn = run.ResumeFromCheckpoint is not null && CheckpointFolders.List(run.OutputDir!).Count > 0;
+        if (!run.OverwriteOutputDir && !goesOn && Directory.Exists(run.OutputDir) && Directory.EnumerateFileSystemEntries(run.OutputDir).Any())
         {
             throw new InputException(
                 "output_dir", $"{run.OutputDir} is not empty", "a new or empty folder", "name another folder, or give --overwrite-output-dir");

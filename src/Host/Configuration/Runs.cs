@@ -36,6 +36,18 @@ public abstract record TrainingRun
 
     public bool OverwriteOutputDir { get; init; }
 
+    /// <summary>Steps from one checkpoint to the next; 0 saves none.</summary>
+    public int SaveSteps { get; init; } = 500;
+
+    /// <summary>Checkpoints that are kept; null keeps all.</summary>
+    public int? SaveTotalLimit { get; init; } = 2;
+
+    /// <summary>The checkpoint to go on from; <c>true</c> for the latest whole one of the output folder, null to begin at step 1.</summary>
+    public string? ResumeFromCheckpoint { get; init; }
+
+    /// <summary>Go on although settings or data are not those that the checkpoint was saved under.</summary>
+    public bool ResumeDespiteChanges { get; init; }
+
     /// <summary>Field of the prompt in generic rows, a dotted path for nested objects; null takes the format's own.</summary>
     public string? PromptField { get; init; }
 

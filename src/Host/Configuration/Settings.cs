@@ -10,6 +10,7 @@ internal static partial class Settings
     public const string DataGroup = "Data";
     public const string Optimisation = "Training (names and units of transformers' TrainingArguments)";
     public const string Parts = "What is trained";
+    public const string Checkpoint = "Checkpoints";
     public const string Defence = "RepNoise";
     public const string Machine = "Machine and output";
     public const string Profiling = "Profile";
@@ -18,7 +19,7 @@ internal static partial class Settings
     /// <summary>Every setting of every command.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. RepNoiseSettings(), .. MachineSettings(),
+        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. CheckpointSettings(), .. RepNoiseSettings(), .. MachineSettings(),
         .. DumpSettings(),
     ];
 

@@ -17,6 +17,28 @@ internal static class Values
     /// <summary>A path, null where absent.</summary>
     public static readonly ValueKind<string?> Path = new TextKind("path", "a path");
 
+    /// <summary>A path, or <c>true</c> for the one that can be found; null, written <c>false</c>, for none.</summary>
+    public static readonly ValueKind<string?> PathOrTrue = new ParsedKind<string?>(
+        "path|true",
+        "a path, true or false",
+        (string text, out string? value) =>
+        {
+            value = bool.TryParse(text, out var given) ? (given ? "true" : null) : text;
+            return !string.IsNullOrWhiteSpace(text) && !text.Contains('\0', StringComparison.Ordinal);
+        },
+        value => value);
+
+    /// <summary>A count of at least one, or <c>all</c> (null).</summary>
+    public static readonly ValueKind<int?> CountOrAll = new ParsedKind<int?>(
+        "n|all",
+        "an integer, 1 or more, or \"all\"",
+        (string text, out int? value) =>
+        {
+            value = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
+            return value is > 0 || text.Equals("all", StringComparison.OrdinalIgnoreCase);
+        },
+        value => value is { } count ? count.ToString(CultureInfo.InvariantCulture) : "all");
+
     /// <summary>A seed: any unsigned 64-bit integer.</summary>
     public static readonly ValueKind<ulong> Seed = new ParsedKind<ulong>(
         "seed",

@@ -1,3 +1,4 @@
+using System.Buffers;
 using RepNoise.Kernels;
 
 namespace RepNoise.Host.Model;
@@ -124,21 +125,29 @@ public sealed class ModelParameters : IDisposable
     /// <summary>Reads every tensor into the masters, in chunks, and makes the compute copies.</summary>
     public void Load(TensorReader read)
     {
-        var chunk = new float[Math.Min(ChunkElements, Blocks.Max(b => b.Length))];
-        foreach (var parameter in Parameters)
+        foreach (var parameter in Parameters) Load(parameter, read);
+        RefreshValues();
+    }
+
+    /// <summary>Reads one tensor into its master, in chunks; <see cref="RefreshValues"/> is the caller's.</summary>
+    public void Load(Parameter parameter, TensorReader read)
+    {
+        float[] chunk = ArrayPool<float>.Shared.Rent((int)Math.Min(ChunkElements, parameter.Length));
+        try
         {
             long offset = 0;
-            while (offset < parameter.Length)
+            foreach (var view in Pieces(parameter.Master, ChunkElements))
             {
-                var view = Piece(parameter.Master, offset, chunk.Length);
                 var values = chunk.AsSpan(0, (int)view.Length);
                 read(parameter.Name, offset, values);
                 Device.Upload(values, view);
                 offset += view.Length;
             }
         }
-
-        RefreshValues();
+        finally
+        {
+            ArrayPool<float>.Shared.Return(chunk);
+        }
     }
 
     /// <summary>Copies values of a master from element <paramref name="offset"/> on; the inverse of <see cref="TensorReader"/>.</summary>
@@ -295,6 +304,17 @@ public sealed class ModelParameters : IDisposable
 
     /// <summary>Blocks start at multiples of 64 elements, so that vector loads of a row stay within cache lines.</summary>
     private static long Aligned(long length) => (length + 63) / 64 * 64;
+
+    /// <summary>A tensor as views of at most <paramref name="limit"/> values, in row-major order.</summary>
+    internal static IEnumerable<Tensor> Pieces(Tensor tensor, int limit)
+    {
+        for (long offset = 0; offset < tensor.Length;)
+        {
+            var view = Piece(tensor, offset, limit);
+            yield return view;
+            offset += view.Length;
+        }
+    }
 
     /// <summary>The longest view of at most <paramref name="limit"/> values from an element on: whole rows, or part of one.</summary>
     private static Tensor Piece(Tensor tensor, long offset, int limit)

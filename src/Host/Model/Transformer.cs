@@ -5,6 +5,11 @@ namespace RepNoise.Host.Model;
 /// <summary>What a loss wants to see or add while the transformer runs; every method has a no-op default.</summary>
 public interface IPassObserver
 {
+    /// <summary>The residual stream (N, C) before a layer, or after the last one for layer = L.</summary>
+    void OnHidden(int layer, Tensor hidden)
+    {
+    }
+
     /// <summary>After a layer's MLP ran: its output (N, C), before it is added to the residual stream.</summary>
     void OnMlpOutput(int layer, Tensor mlp)
     {
@@ -101,12 +106,14 @@ public sealed partial class Transformer : IDisposable
         Rows = ids.Count;
         device.GatherRows(Hidden(0), weights.Embedding.Value, ids);
         device.Show("embedding", Hidden(0));
+        observer?.OnHidden(0, Hidden(0));
         for (int l = 0; l < Config.NumHiddenLayers; l++)
         {
             using var layer = device.Scope(Phase.Layer, l);
             AttentionBlock(l, plan, store);
             FeedForwardBlock(l, observer);
             device.Show("hidden", Hidden(l + 1));
+            observer?.OnHidden(l + 1, Hidden(l + 1));
         }
 
         device.RmsNormForward(FinalNormed, View(memory.FinalRstd), Hidden(Config.NumHiddenLayers), weights.FinalNorm.Value, Config.RmsNormEps);

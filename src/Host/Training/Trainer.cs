@@ -34,6 +34,15 @@ public sealed class NonFiniteException(int step, string term, double value, stri
     public string Term { get; } = term;
 }
 
+/// <summary>Where a run stands between two steps.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="TotalSteps">Steps of the whole run.</param>
+/// <param name="Epoch">Passes over the data that are done.</param>
+/// <param name="MicroBatches">Micro-batches done; retain rows are drawn by their number.</param>
+/// <param name="Position">Place of the next example in the endless order of examples.</param>
+/// <param name="Seconds">Time since the first step, in all processes of the run together.</param>
+public sealed record TrainerProgress(int Step, int TotalSteps, double Epoch, long MicroBatches, long Position, double Seconds);
+
 /// <summary>The loop of every training run: order, micro-batches, clip, update, report. In steady state it allocates nothing.</summary>
 public sealed class Trainer : IDisposable
 {
@@ -50,6 +59,7 @@ public sealed class Trainer : IDisposable
     private readonly int[] examples;
     private long microBatches;
     private long started;
+    private double secondsBefore;
 
     /// <param name="parameters">Weights to train.</param>
     /// <param name="objective">Data and loss; stays the caller's.</param>
@@ -74,8 +84,27 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done.</summary>
     public int StepsDone => optimizer.Steps;
 
+    /// <summary>Where the run stands after its last step: all of it but weights and <see cref="State"/>.</summary>
+    public TrainerProgress Progress => new(
+        StepsDone, TotalSteps, StepsDone == 0 ? 0 : plan.EpochAfter(StepsDone - 1), microBatches, plan.Examples(StepsDone, 0).First, Seconds);
+
+    /// <summary>What the optimizer remembers between steps.</summary>
+    public IReadOnlyList<OptimizerTensor> State => optimizer.State;
+
     /// <summary>The last step's loss, mean over its micro-batches.</summary>
     public LossReport Loss { get; }
+
+    /// <summary>
+    /// Goes on after a step of an earlier process as if the run had not ended there; weights and <see cref="State"/> are filled by
+    /// the caller. Data order and noise need nothing else: they are functions of the seeds and the step.
+    /// </summary>
+    /// <param name="step">Steps done.</param>
+    /// <param name="seconds">Time they took.</param>
+    public void Restore(int step, double seconds)
+    {
+        optimizer.ContinueFrom(step);
+        (microBatches, secondsBefore) = (plan.MicroBatchesBefore(step), seconds);
+    }
 
     /// <summary>Runs all steps that are left, or up to the end of the step in which <paramref name="stop"/> comes.</summary>
     /// <param name="observers">Told of each step, in order.</param>
@@ -114,6 +143,8 @@ public sealed class Trainer : IDisposable
         optimizer.Dispose();
         memory.Dispose();
     }
+
+    private double Seconds => secondsBefore + (started == 0 ? 0 : Stopwatch.GetElapsedTime(started).TotalSeconds);
 
     private void Accumulate(int step)
     {
@@ -168,7 +199,7 @@ public sealed class Trainer : IDisposable
             LearningRate = schedule.At(step),
             Tokens = Loss.Tokens,
             TokensPerSecond = Loss.Tokens / Math.Max(seconds, 1e-9),
-            Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
+            Seconds = Seconds,
             PeakMemoryBytes = memory.Read(),
         };
         foreach (var observer in observers) observer.OnStep(report);

@@ -18,6 +18,8 @@ internal static class Handling
         Finetune = FinetuneHandler.Run,
         Attack = AttackHandler.Run,
         Generate = GenerateHandler.Run,
+        Evaluate = EvaluateHandler.Run,
+        Overlap = OverlapHandler.Run,
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
