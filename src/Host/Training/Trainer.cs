@@ -34,6 +34,15 @@ public sealed class NonFiniteException(int step, string term, double value, stri
     public string Term { get; } = term;
 }
 
+/// <summary>Where a run stands between two steps.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="TotalSteps">Steps of the whole run.</param>
+/// <param name="Epoch">Passes over the data that are done.</param>
+/// <param name="MicroBatches">Micro-batches done; retain rows are drawn by their number.</param>
+/// <param name="Position">Place of the next example in the endless order of examples.</param>
+/// <param name="Seconds">Time since the first step, in all processes of the run together.</param>
+public sealed record TrainerProgress(int Step, int TotalSteps, double Epoch, long MicroBatches, long Position, double Seconds);
+
 /// <summary>The loop of every training run: order, micro-batches, clip, update, report. In steady state it allocates nothing.</summary>
 public sealed class Trainer : IDisposable
 {
@@ -50,6 +59,7 @@ public sealed class Trainer : IDisposable
     private readonly int[] examples;
     private long microBatches;
     private long started;
+    private double secondsBefore;
 
     /// <param name="parameters">Weights to train.</param>
     /// <param name="objective">Data and loss; stays the caller's.</param>
@@ -58,9 +68,9 @@ public sealed class Trainer : IDisposable
     {
         (this.parameters, this.objective, device) = (parameters, objective, parameters.Device);
         plan = new StepPlan(arguments, objective.ExampleCount);
-        optimizer = new Optimizer(parameters, arguments);
+        optimizer = Optimizer.Create(parameters, arguments);
         schedule = new LearningRateSchedule(arguments, plan.TotalSteps);
-        order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder);
+        order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder, arguments.Shuffle);
         Loss = new LossReport(parameters.Config.NumHiddenLayers);
         micro = new LossReport(parameters.Config.NumHiddenLayers);
         examples = new int[arguments.PerDeviceTrainBatchSize];
@@ -68,11 +78,33 @@ public sealed class Trainer : IDisposable
 
     public int TotalSteps => plan.TotalSteps;
 
+    /// <summary>Steps and state of the optimizer: with the weights, all that a run needs to go on.</summary>
+    public Optimizer Optimizer => optimizer;
+
     /// <summary>Steps done.</summary>
     public int StepsDone => optimizer.Steps;
 
+    /// <summary>Where the run stands after its last step: all of it but weights and <see cref="State"/>.</summary>
+    public TrainerProgress Progress => new(
+        StepsDone, TotalSteps, StepsDone == 0 ? 0 : plan.EpochAfter(StepsDone - 1), microBatches, plan.Examples(StepsDone, 0).First, Seconds);
+
+    /// <summary>What the optimizer remembers between steps.</summary>
+    public IReadOnlyList<OptimizerTensor> State => optimizer.State;
+
     /// <summary>The last step's loss, mean over its micro-batches.</summary>
     public LossReport Loss { get; }
+
+    /// <summary>
+    /// Goes on after a step of an earlier process as if the run had not ended there; weights and <see cref="State"/> are filled by
+    /// the caller. Data order and noise need nothing else: they are functions of the seeds and the step.
+    /// </summary>
+    /// <param name="step">Steps done.</param>
+    /// <param name="seconds">Time they took.</param>
+    public void Restore(int step, double seconds)
+    {
+        optimizer.ContinueFrom(step);
+        (microBatches, secondsBefore) = (plan.MicroBatchesBefore(step), seconds);
+    }
 
     /// <summary>Runs all steps that are left, or up to the end of the step in which <paramref name="stop"/> comes.</summary>
     /// <param name="observers">Told of each step, in order.</param>
@@ -112,6 +144,8 @@ public sealed class Trainer : IDisposable
         memory.Dispose();
     }
 
+    private double Seconds => secondsBefore + (started == 0 ? 0 : Stopwatch.GetElapsedTime(started).TotalSeconds);
+
     private void Accumulate(int step)
     {
         using (device.Scope(Phase.Optimizer)) parameters.ZeroGradients();
@@ -141,12 +175,12 @@ public sealed class Trainer : IDisposable
         return norm;
     }
 
-    /// <summary>Shows one part of every parameter under the checkpoint's names.</summary>
+    /// <summary>Shows one part of every trained parameter under the checkpoint's names.</summary>
     private void Show(string name, Func<Parameter, Tensor> part)
     {
         if (!device.ShowsTensors) return;
         using var scope = device.Scope(name);
-        foreach (var parameter in parameters.Parameters) device.Show(parameter.Name, part(parameter));
+        foreach (var parameter in parameters.TrainedParameters) device.Show(parameter.Name, part(parameter));
     }
 
     private void Report(int step, double norm, long begun, IReadOnlyList<IStepObserver> observers)
@@ -165,7 +199,7 @@ public sealed class Trainer : IDisposable
             LearningRate = schedule.At(step),
             Tokens = Loss.Tokens,
             TokensPerSecond = Loss.Tokens / Math.Max(seconds, 1e-9),
-            Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
+            Seconds = Seconds,
             PeakMemoryBytes = memory.Read(),
         };
         foreach (var observer in observers) observer.OnStep(report);

@@ -24,7 +24,7 @@ public abstract partial class AcceleratorDevice : Device
     internal AcceleratorStream Stream { get; }
 
     /// <summary>What the device knows of a failure that shows only now: what was queued last; empty for nothing.</summary>
-    private protected virtual string Situation => "";
+    internal virtual string Situation => "";
 
     public override void Synchronize()
     {
@@ -52,5 +52,5 @@ public abstract partial class AcceleratorDevice : Device
 
     /// <summary>The driver's own words, which name the failing kernel where the driver knows it.</summary>
     private DeviceException Failed(AcceleratorException e) =>
-        new(Name, $"an operation failed: {e.Message.Trim()}{(Situation.Length > 0 ? $" ({Situation})" : "")}", "Run again on device cpu to tell a fault of the device from one of the data");
+        new(Name, $"an operation failed: {DriverErrors.Describe(e)}{(Situation.Length > 0 ? $" ({Situation})" : "")}", "Run again on device cpu to tell a fault of the device from one of the data");
 }
