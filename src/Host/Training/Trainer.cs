@@ -184,6 +184,11 @@ public sealed class Trainer : IDisposable
         {
             using var scope = device.Scope(Phase.MicroBatch, m);
             objective.QueueMicroBatch(Examples(step, m), step, microBatches++, m);
+            if (!device.ShowsTensors) continue;
+            // Whoever looks on reads every tensor anyway, and wants the terms among those of their micro-batch.
+            objective.Scalars.Download();
+            objective.Read(m, micro);
+            micro.Show(device);
         }
     }
 
@@ -217,12 +222,6 @@ public sealed class Trainer : IDisposable
         for (int m = 0; m < count; m++)
         {
             objective.Read(m, micro);
-            if (device.ShowsTensors)
-            {
-                using var scope = device.Scope(Phase.MicroBatch, m);
-                micro.Show(device);
-            }
-
             if (micro.NonFinite() is var (term, value)) throw NonFinite(step, term, value, m);
             Loss.AddMean(micro, 1.0 / count);
         }
