@@ -68,7 +68,7 @@ public abstract class Optimizer : IDisposable
     public void QueueGradientNorm(int microBatches, Tensor norm = default)
     {
         scalars.Clear();
-        foreach (var block in Parameters.Blocks) Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
+        foreach (var block in Parameters.Trained) Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
         Device.ClipFactor(scalars.Slots(clip, 2), scalars.Slots(squaredNorm, 1), Arguments.MaxGradNorm, 1.0 / microBatches);
         if (!norm.IsEmpty) Device.Copy(norm, scalars.Slots(clip, 1));
     }
@@ -95,13 +95,13 @@ public abstract class Optimizer : IDisposable
     {
         var tensors = new Dictionary<WeightBlock, Tensor>();
         buffers.Add(ModelParameters.Place(
-            Device, Parameters.Blocks, Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => tensors.Add(block, tensor)));
+            Device, Parameters.Trained, Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => tensors.Add(block, tensor)));
         return tensors;
     }
 
     /// <summary>Names tensors of blocks by the parameters that lie in them.</summary>
     private protected IEnumerable<OptimizerTensor> Named(IReadOnlyDictionary<WeightBlock, Tensor> tensors, string state) =>
-        Parameters.Parameters.Select(parameter => new OptimizerTensor($"{parameter.Name}.{state}", parameter.PartOf(tensors[parameter.Block])));
+        Parameters.TrainedParameters.Select(parameter => new OptimizerTensor($"{parameter.Name}.{state}", parameter.PartOf(tensors[parameter.Block])));
 
     /// <summary>What the update writes beside the master: the compute copy where the device keeps one.</summary>
     private protected Tensor CopyOf(WeightBlock block) => Device.SharesMasterWeights ? default : block.Value;

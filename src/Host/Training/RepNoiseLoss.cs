@@ -7,7 +7,7 @@ namespace RepNoise.Host.Training;
 /// <summary>
 /// The loss of Representation Noising (arXiv 2405.14577) on one packed micro-batch, forward and backward:
 /// <code>total = stability + beta * noise - alpha * log(ascent) + retain_weight * retain</code>
-/// One forward of the packed rows serves the harmful and the harmless pass; their gradients meet in one backward.
+/// or the terms of a baseline (<see cref="RepNoiseArguments.Loss"/>). One forward of the packed rows serves the harmful and the harmless pass; their gradients meet in one backward.
 /// </summary>
 public sealed class RepNoiseLoss : IPassObserver, IDisposable
 {
@@ -32,6 +32,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
     /// <param name="microBatches">Most of them between two downloads of <see cref="Scalars"/>.</param>
     public RepNoiseLoss(Transformer model, RepNoiseArguments arguments, PackedBatchCapacity capacity, int microBatches = 1)
     {
+        arguments = arguments.WithTermsOfLoss();
         (this.model, this.arguments) = (model, arguments);
         device = model.Weights.Device;
         int layers = model.Config.NumHiddenLayers, vocabulary = model.Config.VocabSize;
@@ -47,7 +48,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         if (arguments.Ascent)
         {
             int lens = arguments.Lens ? Math.Max(1, arguments.Mask ? capacity.AscentTargets : capacity.LensTargets) : 0;
-            ascent = new AscentTerm(model, scalars, logits, capacity.AscentTargets, lens, arguments.Alpha);
+            ascent = new AscentTerm(model, scalars, logits, capacity.AscentTargets, lens, arguments.Alpha, arguments.LogAscent);
         }
 
         if (arguments.Noise)
@@ -111,7 +112,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         if (ascent is null) return;
         report.Ascent = ascent.Value;
         report.LensCount = ascent.Depths;
-        report.Total -= arguments.Alpha * Math.Log(ascent.Value);
+        report.Total -= arguments.Alpha * (arguments.LogAscent ? Math.Log(ascent.Value) : ascent.Value);
         ascent.LensLosses(report.Lens);
     }
 

@@ -16,10 +16,16 @@ public sealed class SequenceObjective : ITrainingObjective
     /// <param name="parameters">Weights to train.</param>
     /// <param name="examples">The texts.</param>
     /// <param name="arguments">Loss and batch sizes.</param>
-    public SequenceObjective(ModelParameters parameters, IReadOnlyList<TokenExample> examples, FinetuneArguments arguments)
+    /// <param name="padId">Id of pads, where they are trained on.</param>
+    public SequenceObjective(ModelParameters parameters, IReadOnlyList<TokenExample> examples, FinetuneArguments arguments, int padId = 0)
     {
         this.examples = examples;
-        var options = new SequenceOptions { CompletionOnly = arguments.CompletionOnlyLoss };
+        var options = new SequenceOptions
+        {
+            CompletionOnly = arguments.CompletionOnlyLoss,
+            PadTo = arguments.TrainOnPads ? arguments.MaxLength : null,
+            PadId = padId,
+        };
         packer = new SequencePacker(options);
         chosen = new TokenExample[arguments.PerDeviceTrainBatchSize];
         var capacity = PackedBatchCapacity.OfSequences(examples, chosen.Length, options);
@@ -41,6 +47,7 @@ public sealed class SequenceObjective : ITrainingObjective
         {
             for (int i = 0; i < examples.Length; i++) chosen[i] = this.examples[examples[i]];
             packer.Fill(batch, chosen.AsSpan(0, examples.Length));
+            batch.CheckWindows(model.Config.SlidingWindows);
         }
 
         loss.Queue(batch, row);

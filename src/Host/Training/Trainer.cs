@@ -99,7 +99,7 @@ public sealed class Trainer : IDisposable
         plan = new StepPlan(arguments, objective.ExampleCount);
         optimizer = Optimizer.Create(parameters, arguments);
         schedule = new LearningRateSchedule(arguments, plan.TotalSteps);
-        order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder);
+        order = new ExampleOrder(objective.ExampleCount, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.DataOrder, arguments.Shuffle);
         Loss = new LossReport(parameters.Config.NumHiddenLayers);
         micro = new LossReport(parameters.Config.NumHiddenLayers);
         normSlot = objective.Scalars.Reserve(1);
@@ -227,12 +227,12 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    /// <summary>Shows one part of every parameter under the checkpoint's names.</summary>
+    /// <summary>Shows one part of every trained parameter under the checkpoint's names.</summary>
     private void Show(string name, Func<Parameter, Tensor> part)
     {
         if (!device.ShowsTensors) return;
         using var scope = device.Scope(name);
-        foreach (var parameter in parameters.Parameters) device.Show(parameter.Name, part(parameter));
+        foreach (var parameter in parameters.TrainedParameters) device.Show(parameter.Name, part(parameter));
     }
 
     private void Report(int step, double norm, long begun, IReadOnlyList<IStepObserver> observers)
