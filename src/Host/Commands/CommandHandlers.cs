@@ -12,6 +12,8 @@ internal sealed record CommandHandlers
 
     public Func<FinetuneRun, Terminal, CancellationToken, int>? Finetune { get; init; }
 
+    public Func<AttackRun, Terminal, CancellationToken, int>? Attack { get; init; }
+
     public Func<GenerateOptions, Terminal, CancellationToken, int>? Generate { get; init; }
 
     public Func<EvaluateOptions, Terminal, CancellationToken, int>? Evaluate { get; init; }

@@ -17,6 +17,9 @@ public enum ExampleLayout
     /// <summary>A prompt and an answer.</summary>
     PromptAnswer,
 
+    /// <summary>A pair's prompt and its harmful answer, <c>harmful</c>.</summary>
+    Pairs,
+
     /// <summary>One field is the whole text; all of it is the answer.</summary>
     WholeText,
 
@@ -28,6 +31,9 @@ public enum ExampleLayout
 public sealed record ExampleOptions
 {
     public ExampleLayout Layout { get; init; } = ExampleLayout.Auto;
+
+    /// <summary>True takes <see cref="ExampleLayout.Pairs"/> too: for attacks, and for nothing that should stay harmless.</summary>
+    public bool AcceptsPairs { get; init; }
 
     /// <summary>Path of the field with the whole text; <c>text</c> where null.</summary>
     public string? TextField { get; init; }
@@ -137,6 +143,8 @@ public static class ExampleReader
             return ExampleLayout.BeaverTails;
         if (row.Has("prompt") && (row.Has("answer") || row.Has("completion")))
             return ExampleLayout.PromptAnswer;
+        if (options.AcceptsPairs && row.Has("prompt") && row.Has("harmful"))
+            return ExampleLayout.Pairs;
         if (row.Has("text"))
             return ExampleLayout.WholeText;
         throw new DataException(DataFault.UnknownLayout, row.Place, $"its fields ({row.DescribeFields()}) match no known layout",
@@ -153,6 +161,8 @@ public static class ExampleReader
             case ExampleLayout.DecodingTrust:
                 var template = options.Template ?? Template.DecodingTrust;
                 return HarmfulRows.IsToxic(row) ? Join(row, template, "prompt.text", "continuation.text") : null;
+            case ExampleLayout.Pairs:
+                return Join(row, options.Template ?? Template.Joined, "prompt", "harmful");
             case ExampleLayout.WholeText:
                 return new TextExample(row.Text(options.TextField ?? "text"), 0, row.Place);
             default:

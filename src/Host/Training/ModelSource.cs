@@ -47,19 +47,32 @@ public abstract class ModelSource : IDisposable
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
-    private static ParameterReader Reader(ModelParameters parameters) =>
-        (parameter, offset, target) => parameters.Read(parameter.Name, offset, target);
+    /// <summary>Gives what was not trained as it was read, to the bit, whatever the device's number format; null where nothing was read.</summary>
+    private protected virtual TensorReader? Original => null;
+
+    private ParameterReader Reader(ModelParameters parameters) => (parameter, offset, target) =>
+    {
+        if (Original is { } read && !parameters.Changes(parameter.Name)) read(parameter.Name, offset, target);
+        else parameters.ReadMerged(parameter.Name, offset, target);
+    };
 }
 
 /// <summary>A Hugging Face folder.</summary>
 /// <param name="folder">Opened; disposed with the source.</param>
-public sealed class FolderSource(ModelFolder folder) : ModelSource
+/// <param name="randomSeed">Seed of random weights that take the place of the folder's, or null.</param>
+public sealed class FolderSource(ModelFolder folder, ulong? randomSeed = null) : ModelSource
 {
     public override ModelConfig Config => folder.Config;
 
     public override string TokenizerFolder => folder.FullPath;
 
-    public override void Load(ModelParameters parameters) => parameters.Load(folder.Read);
+    public override void Load(ModelParameters parameters)
+    {
+        if (randomSeed is { } seed) RandomInitialization.Fill(parameters, seed);
+        else parameters.Load(folder.Read);
+    }
+
+    private protected override TensorReader? Original => randomSeed is null ? folder.Read : null;
 
     private protected override SavePlan MakePlan(SaveOptions options) => SavePlan.For(folder, options);
 

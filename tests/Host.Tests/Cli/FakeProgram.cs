@@ -22,6 +22,7 @@ internal sealed class FakeProgram
     {
         Defend = (run, _, _) => Receive(run),
         Finetune = (run, _, _) => Receive(run),
+        Attack = (run, _, _) => Receive(run),
         Generate = (options, _, _) => Receive(options),
         Evaluate = (options, _, _) => Receive(options),
         Overlap = (options, _, _) => Receive(options),
