@@ -42,5 +42,9 @@ internal sealed record CommandHandlers
 
     public Func<BenchKernelOptions, Terminal, CancellationToken, int>? BenchKernel { get; init; }
 
+    public Func<ExperimentOptions, Terminal, CancellationToken, int>? Experiment { get; init; }
+
+    public Func<ReportOptions, Terminal, CancellationToken, int>? Report { get; init; }
+
     public Func<DemoOptions, Terminal, CancellationToken, int>? Demo { get; init; }
 }

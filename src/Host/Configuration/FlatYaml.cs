@@ -41,7 +41,7 @@ internal static class FlatYaml
         }
     }
 
-    private static string ReadText(string path)
+    internal static string ReadText(string path)
     {
         try
         {

@@ -55,7 +55,9 @@ internal static class RunConfiguration
             : new DefendRun();
     }
 
-    private static TrainingRun Apply(TrainingRun run, YamlEntry entry, string path)
+    /// <summary>A run with one entry of a file.</summary>
+    /// <exception cref="ConfigurationException">The key is unknown, or the value is not what it takes.</exception>
+    internal static TrainingRun Apply(TrainingRun run, YamlEntry entry, string path)
     {
         var setting = Settings.Of(run.GetType()).FirstOrDefault(setting => setting.Name == entry.Key);
         if (setting is null && run is IUnsavedRun && Settings.All.Any(other => other.OfSaving && other.Name == entry.Key))

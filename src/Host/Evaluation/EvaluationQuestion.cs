@@ -75,7 +75,7 @@ public static class QuestionReader
 
     private static bool IsBeaverTails(DataRow row) => row.Has("is_safe") || row.Has("response") || row.Has("refusal");
 
-    private static List<string> Categories(DataRow row, string field)
+    internal static List<string> Categories(DataRow row, string field)
     {
         if (row.Has(field)) return [row.Scalar(field)];
         string prefix = field + ".";

@@ -22,7 +22,7 @@ internal sealed record RunIdentity(
     IReadOnlyDictionary<string, string> Kernels)
 {
     /// <summary>Settings that no number of the training depends on, and paths, of which the contents are compared.</summary>
-    private static readonly HashSet<string> Free =
+    internal static readonly HashSet<string> Free =
     [
         "model", "pairs", "retain", "data", "from_scratch", "output_dir", "overwrite_output_dir", "threads", "save_dtype", "save_steps", "save_total_limit",
         "resume_from_checkpoint", "resume_despite_changes", "dump_tensors", "dump_steps", "dump_parts",

@@ -37,6 +37,8 @@ internal sealed class FakeProgram
         Devices = (options, _, _) => Receive(options),
         Bench = (options, _, _) => Receive(options),
         BenchKernel = (options, _, _) => Receive(options),
+        Experiment = (options, _, _) => Receive(options),
+        Report = (options, _, _) => Receive(options),
         Demo = (options, _, _) => Receive(options),
     };
 

@@ -31,6 +31,8 @@ internal static class Handling
         Devices = DevicesHandler.Run,
         Bench = BenchHandler.Run,
         BenchKernel = BenchKernelHandler.Run,
+        Experiment = ExperimentHandler.Run,
+        Report = ReportHandler.Run,
         Demo = DemoHandler.Run,
     };
 
