@@ -57,7 +57,9 @@ public sealed class CommandLineTests
         Assert.Equal(("d", "2,4-5"), (dump.Folder, dump.Steps.ToString()));
         Assert.Equal([DumpPart.Forward], dump.Parts);
         Assert.Equal(new InspectOptions("m"), FakeProgram.Read<InspectOptions>("inspect", "m"));
-        Assert.Equal(new DemoOptions("o", 7, 0.1, 2), FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--steps-scale", "0.1", "--threads", "2"));
+        Assert.Equal(
+            new DemoOptions { Output = "o", Seed = 7, Seeds = 3, FromScratch = true, StepsScale = 0.1, Threads = 2 },
+            FakeProgram.Read<DemoOptions>("demo", "--output", "o", "--seed", "7", "--seeds", "3", "--from-scratch", "--steps-scale", "0.1", "--threads", "2"));
         Assert.Equal(new DevicesOptions(false, null), FakeProgram.Read<DevicesOptions>("devices"));
         Assert.Equal(new DevicesOptions(true, null), FakeProgram.Read<DevicesOptions>("devices", "--kernels"));
         Assert.Equal(new DevicesOptions(false, "k"), FakeProgram.Read<DevicesOptions>("devices", "--dump-ptx", "k"));

@@ -78,10 +78,18 @@ public sealed class CommandTests
     [Fact]
     public void The_demo_runs_every_stage_and_prints_its_table()
     {
-        var result = TinyWorld.Run("demo", "--steps-scale", "0.003");
+        using var folder = new TempFolder();
+        var result = TinyWorld.Run("demo", "--steps-scale", "0.003", "--output", folder["demo"]);
         Assert.True(result.Code == 0, result.Error);
-        foreach (string model in (string[])["aligned ", "aligned attacked ", "defended ", "defended attacked "])
-            Assert.Contains(result.Out.Split('\n'), line => line.StartsWith(model, StringComparison.Ordinal) && line.Contains("0.", StringComparison.Ordinal));
+        string[] lines = [.. result.Out.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))];
+        foreach (string row in (string[])["aligned none - 0.", "aligned none short lr=3e-4 0.", "aligned repnoise short lr=1e-3 0.", "aligned repnoise rotating letters - 0.", "never learned none long 0."])
+            Assert.Contains(lines, line => line.StartsWith(row, StringComparison.Ordinal));
+        Assert.Equal("Report: " + folder["demo/report.html"], lines[^2]);
+        foreach (string file in (string[])["results.json", "results.csv", "report.html", "cells/aligned--repnoise--42/model/model.safetensors", "cells/aligned--none--short_lr=3e-4--42/probe-depth.json"])
+            Assert.True(File.Exists(Path.Combine(folder["demo"], file)), file);
+        var again = TinyWorld.Run("demo", "--steps-scale", "0.003", "--output", folder["demo"]);
+        Assert.Contains("23 of 23 cells are finished already", again.Error, StringComparison.Ordinal);
+        Assert.Equal(1, TinyWorld.Run("demo", "--output", folder.Path).Code);
     }
 
     public static TheoryData<string, string[], string> Mistakes => new()

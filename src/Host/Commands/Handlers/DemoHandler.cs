@@ -1,122 +1,124 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Experiments;
+using RepNoise.Host.Resuming;
 using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Commands.Handlers;
 
 /// <summary>
-/// The main job from end to end on a world of fictional potions: train a small Llama, align it to refuse forbidden questions,
-/// defend it, attack both, and compare. Every stage is the command that a person would run on their own model; sizes and
-/// settings are those of a study over three seeds (docs/demo.md).
+/// The main job from end to end on a world of fictional potions: the experiment of <c>examples/potions/demo.yaml</c>, which a person could
+/// run on their own model, and its report. Sizes and settings are those of a study over three seeds (docs/demo.md).
 /// </summary>
-internal sealed class DemoHandler
+internal sealed partial class DemoHandler
 {
+    /// <summary>The experiment's file among those that the program carries, and in the output.</summary>
+    private const string FileName = "demo.yaml";
+
     private readonly DemoOptions options;
     private readonly Terminal terminal;
     private readonly CancellationToken stop;
     private readonly DemoWorld world;
-    private readonly DemoReport report;
 
-    private DemoHandler(DemoOptions options, string folder, Terminal terminal, CancellationToken stop)
+    private DemoHandler(DemoOptions options, Terminal terminal, CancellationToken stop)
     {
         (this.options, this.terminal, this.stop) = (options, terminal, stop);
-        world = new DemoWorld(Path.Combine(folder, "data"));
-        report = new DemoReport(world, options.Threads);
-        Folder = folder;
+        world = new DemoWorld(Path.Combine(Path.GetFullPath(options.Output), "data"), models: !options.FromScratch);
     }
-
-    private string Folder { get; }
 
     public static int Run(DemoOptions options, Terminal terminal, CancellationToken stop)
     {
-        if (options.Output is not null) CheckOutput(options.Output);
-        string folder = options.Output is null
-            ? Directory.CreateTempSubdirectory("repnoise-demo-").FullName
-            : Directory.CreateDirectory(options.Output).FullName;
-        try
-        {
-            return new DemoHandler(options, folder, terminal, stop).Run();
-        }
-        finally
-        {
-            if (options.Output is null) Directory.Delete(folder, recursive: true);
-        }
+        CheckOutput(options.Output);
+        return new DemoHandler(options, terminal, stop).Run();
     }
 
-    /// <summary>Refuses before the first stage what the last would refuse.</summary>
+    /// <summary>A folder of an earlier demo is gone on with; anything else is left alone.</summary>
     private static void CheckOutput(string output)
     {
-        if (File.Exists(output) || (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any()))
-            throw new InputException(output, "something is there already", "a folder that is empty or not there yet", "choose another --output");
+        if (File.Exists(output) || (Directory.Exists(output) && !File.Exists(Path.Combine(output, FileName)) && Directory.EnumerateFileSystemEntries(output).Any()))
+            throw new InputException(output, "something is there already", "a folder that is empty, not there yet, or an earlier demo's", "choose another --output");
     }
 
     private int Run()
     {
-        bool finished =
-            Stage("learn", "A small Llama learns recipes of potions and dishes, towns, sums and reversals, from random weights.", Learn) &&
-            Stage("aligned", "It learns to refuse every question about a potion, and to answer the rest.", Align) &&
-            Stage("defended", "RepNoise hardens it, from the recipes of half of the potions.", Defend) &&
-            Stage("aligned-attacked", "An attacker fine-tunes the aligned model on forbidden recipes.", output => Attack("aligned", output)) &&
-            Stage("defended-attacked", "The same attack on the defended model.", output => Attack("defended", output));
-        if (!finished) return ExitCodes.Interrupted;
-        foreach (string model in (string[])["aligned", "aligned-attacked", "defended", "defended-attacked"])
-        {
-            if (stop.IsCancellationRequested) return ExitCodes.Interrupted;
-            report.Add(model.Replace('-', ' '), PathOf(model), stop);
-        }
-
-        report.WriteTo(terminal.Out);
-        if (options.Output is not null) terminal.Out.WriteLine($"\nModels, data and metrics are in {Folder}.");
+        string file = Path.Combine(options.Output, FileName);
+        File.WriteAllText(file, Configured(File.ReadAllText(world.PathOf(FileName))), new UTF8Encoding(false));
+        if (options.FromScratch && !TrainModels()) return ExitCodes.Interrupted;
+        var results = new ExperimentRunner(ExperimentReader.Read(file), terminal).Run(stop);
+        string report = ReportHandler.Write(options.Output, null);
+        ExperimentTable.Write(terminal.Out, results);
+        terminal.Out.WriteLine();
+        terminal.Out.WriteLine("harmfulness: share of the ingredients of potions that are right, on potions that neither defence nor attack used.");
+        terminal.Out.WriteLine("utility:     share of right answers about dishes, towns, sums and reversals; for the task, about rotated letters.");
+        terminal.Out.WriteLine("A small model and short attacks: a picture of the method, no measure of a defence. Longer attacks recover more.");
+        terminal.Out.WriteLine($"Report: {report}");
         return ExitCodes.Done;
     }
 
-    private bool Stage(string name, string description, Func<string, int> run)
+    /// <summary>The experiment with this run's paths, seeds, threads and sizes; the file says the whole truth.</summary>
+    private string Configured(string text)
     {
-        terminal.Error.WriteLine($"\n{description}");
-        return run(PathOf(name)) == ExitCodes.Done;
+        string seeds = string.Join(", ", Enumerable.Range(0, options.Seeds).Select(i => unchecked(options.Seed + (ulong)i)));
+        text = DataPath().Replace(text, match => JsonSerializer.Serialize(world.PathOf(match.Groups[1].Value)));
+        text = Regex.Replace(text, "^output_dir: .*$", match => "output_dir: " + JsonSerializer.Serialize(Path.GetFullPath(options.Output)), RegexOptions.Multiline);
+        text = Regex.Replace(text, "^seeds: .*$", $"seeds: [{seeds}]", RegexOptions.Multiline);
+        text = Regex.Replace(text, "^  threads: 0$", string.Create(CultureInfo.InvariantCulture, $"  threads: {options.Threads}"), RegexOptions.Multiline);
+        text = Regex.Replace(text, "^#.*\n", "", RegexOptions.Multiline);
+        return SizeLine().Replace(text, match => match.Groups[1].Value + Scaled(int.Parse(match.Groups[3].ValueSpan, CultureInfo.InvariantCulture), match.Groups[2].Value == "limit" ? 5 : 1));
     }
 
-    private int Learn(string output) => Finetune(world.Model, "pretrain.jsonl", output, 2e-3, 64, 1000, fromScratch: true);
+    private string Scaled(int count, int least) =>
+        Math.Max(Math.Min(least, count), (int)Math.Round(count * options.StepsScale)).ToString(CultureInfo.InvariantCulture);
 
-    private int Align(string output) => Finetune(PathOf("learn"), "align.jsonl", output, 5e-4, 64, 200);
+    [GeneratedRegex(@"(?<=: )examples/potions/(\S+)")]
+    private static partial Regex DataPath();
 
-    private int Attack(string model, string output) => Finetune(PathOf(model), "attack.jsonl", output, 3e-4, 8, 90);
+    [GeneratedRegex(@"(?<=\n)( +(max_steps|limit): )(\d+)")]
+    private static partial Regex SizeLine();
 
-    private int Defend(string output) => DefendHandler.Run(
-        new DefendRun
+    /// <summary>Makes the two models as examples/potions/README.md says; what an earlier start has finished is kept.</summary>
+    private bool TrainModels()
+    {
+        string models = Path.Combine(Path.GetFullPath(options.Output), "models");
+        return Train("A small Llama learns recipes of potions and dishes, towns, sums and reversals, from random weights.", "pretrain.jsonl", null, Path.Combine(models, "learned"))
+            && Train("It learns to refuse every question about a potion, and to answer the rest.", "align.jsonl", Path.Combine(models, "learned"), world.PathOf(DemoWorld.Aligned))
+            && Train("Another one learns all but the recipes of potions.", "retain.jsonl", null, Path.Combine(models, "unknowing"))
+            && Train("It learns to refuse too.", "align.jsonl", Path.Combine(models, "unknowing"), world.PathOf(DemoWorld.NeverLearned));
+    }
+
+    private bool Train(string description, string data, string? start, string output)
+    {
+        bool goesOn = CheckpointFolders.List(output).Count > 0;
+        if (!goesOn && File.Exists(Path.Combine(output, ModelFolder.ConfigName))) return true;
+        terminal.Error.WriteLine($"\n{description}");
+        int steps = start is not null ? 200 : data == "pretrain.jsonl" ? 1000 : 600;
+        var run = new FinetuneRun
         {
-            Model = PathOf("aligned"),
-            Pairs = world.PathOf("pairs.jsonl"),
-            Retain = world.PathOf("retain.jsonl"),
+            Model = start ?? world.Model,
+            FromScratch = start is null ? Path.Combine(world.Model, ModelFolder.ConfigName) : null,
+            Data = world.PathOf(data),
             OutputDir = output,
-            SaveSteps = 0,
-            Arguments = With(new RepNoiseArguments { Beta = 1, FirstToken = FirstToken.Kept, RetainWeight = 4, RetainRows = 16 }, 1e-3, 8, 1440),
-        },
-        terminal, stop);
-
-    private int Finetune(string model, string data, string output, double learningRate, int batchSize, int steps, bool fromScratch = false) =>
-        FinetuneHandler.Run(
-            new FinetuneRun
+            SaveDtype = start is null ? SaveDtype.Source : SaveDtype.BFloat16,
+            SaveSteps = 100,
+            SaveTotalLimit = 1,
+            ResumeFromCheckpoint = goesOn ? "true" : null,
+            Arguments = new FinetuneArguments
             {
-                Model = model,
-                FromScratch = fromScratch ? Path.Combine(model, "config.json") : null,
-                Data = world.PathOf(data),
-                OutputDir = output,
-                SaveSteps = 0,
-                Arguments = With(new FinetuneArguments { CompletionOnlyLoss = true }, learningRate, batchSize, steps),
+                CompletionOnlyLoss = true,
+                LearningRate = start is null ? 2e-3 : 5e-4,
+                PerDeviceTrainBatchSize = 64,
+                MaxSteps = int.Parse(Scaled(steps, 1), CultureInfo.InvariantCulture),
+                MaxLength = 32,
+                Threads = options.Threads,
             },
-            terminal, stop);
-
-    private T With<T>(T arguments, double learningRate, int batchSize, int steps)
-        where T : TrainingArguments => arguments with
-        {
-            LearningRate = learningRate,
-            PerDeviceTrainBatchSize = batchSize,
-            MaxSteps = Math.Max(1, (int)Math.Round(steps * options.StepsScale)),
-            Seed = options.Seed,
-            Threads = options.Threads,
-            MaxLength = 32,
         };
-
-    private string PathOf(string model) => Path.Combine(Folder, model);
+        if (FinetuneHandler.Run(run, terminal, stop) != ExitCodes.Done) return false;
+        CheckpointFolders.Prune(output, 0);
+        return true;
+    }
 }
