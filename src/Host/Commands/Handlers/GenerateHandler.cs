@@ -1,3 +1,4 @@
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Evaluation;
@@ -15,7 +16,13 @@ internal static class GenerateHandler
         using var folder = ModelFolder.Open(options.Model);
         var tokenizer = Tokenizer.Load(folder.FullPath);
         var prompts = options.Prompts.Count > 0 ? options.Prompts : ReadPrompts(terminal.In);
-        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\""))];
+        if (options.ChatTemplate)
+        {
+            var chat = ChatTemplate.Load(folder.FullPath);
+            prompts = [.. prompts.Select(prompt => chat.Render([new ChatMessage("user", prompt)], addGenerationPrompt: true))];
+        }
+
+        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\"", !options.ChatTemplate))];
         if (ids.Length == 0) throw new InputException("standard input", "there is no prompt", "one prompt a line", "give one with --prompt");
         using var device = Handling.CreateDevice(options.Device, options.Threads, []);
         using var parameters = Handling.LoadForInference(folder, device);
