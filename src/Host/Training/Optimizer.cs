@@ -39,7 +39,7 @@ public abstract class Optimizer : IDisposable
 
     private protected Device Device => Parameters.Device;
 
-    /// <summary>(1, 1), scalar: what every gradient is multiplied by, known after <see cref="GradientNorm"/>.</summary>
+    /// <summary>(1, 1), scalar: what every gradient is multiplied by, known to the device after <see cref="QueueGradientNorm"/>.</summary>
     private protected Tensor GradientFactor => scalars.Slots(clip, 2).Element(1);
 
     /// <summary><see cref="GradientFactor"/> on the host.</summary>
@@ -65,11 +65,20 @@ public abstract class Optimizer : IDisposable
     /// <param name="microBatches">How many micro-batches were summed into the gradients.</param>
     public double GradientNorm(int microBatches)
     {
+        QueueGradientNorm(microBatches);
+        scalars.Download();
+        return scalars[clip];
+    }
+
+    /// <summary>The same without waiting for it.</summary>
+    /// <param name="microBatches">How many micro-batches were summed into the gradients.</param>
+    /// <param name="norm">(1, 1), scalar, takes the norm for whoever reads it later; none where nobody does.</param>
+    public void QueueGradientNorm(int microBatches, Tensor norm = default)
+    {
         scalars.Clear();
         foreach (var block in Parameters.Trained) Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
         Device.ClipFactor(scalars.Slots(clip, 2), scalars.Slots(squaredNorm, 1), Arguments.MaxGradNorm, 1.0 / microBatches);
-        scalars.Download();
-        return scalars[clip];
+        if (!norm.IsEmpty) Device.Copy(norm, scalars.Slots(clip, 1));
     }
 
     /// <summary>Updates all weights; follows <see cref="GradientNorm"/>, whose clip factor it applies.</summary>

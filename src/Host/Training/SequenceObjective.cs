@@ -31,14 +31,17 @@ public sealed class SequenceObjective : ITrainingObjective
         var capacity = PackedBatchCapacity.OfSequences(examples, chosen.Length, options);
         batch = new PackedBatch(capacity);
         model = new Transformer(parameters, capacity.Rows, capacity.Positions, ParameterUse.Training, arguments.GradientCheckpointing);
-        loss = new SequenceLoss(model, capacity);
+        loss = new SequenceLoss(model, capacity, arguments.GradientAccumulationSteps);
     }
+
+    /// <inheritdoc/>
+    public LossScalars Scalars => loss.Scalars;
 
     /// <inheritdoc/>
     public int ExampleCount => examples.Count;
 
     /// <inheritdoc/>
-    public void RunMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, LossReport report)
+    public void QueueMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, int row)
     {
         using (model.Weights.Device.Scope(Phase.Data))
         {
@@ -47,8 +50,11 @@ public sealed class SequenceObjective : ITrainingObjective
             batch.CheckWindows(model.Config.SlidingWindows);
         }
 
-        loss.Run(batch, report);
+        loss.Queue(batch, row);
     }
+
+    /// <inheritdoc/>
+    public void Read(int row, LossReport report) => loss.Read(row, report);
 
     /// <inheritdoc/>
     public string PlaceOf(int example) => examples[example].Place;

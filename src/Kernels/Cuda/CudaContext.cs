@@ -14,6 +14,7 @@ internal sealed unsafe class CudaContext : IDisposable
     private readonly AcceleratorStream stream;
     private readonly nint streamHandle;
     private readonly Action<long> noteScratch;
+    private readonly Action wait;
     private MemoryBuffer1D<byte, ILGPU.Stride1D.Dense>? scratch;
 
     /// <param name="deviceName">Named in errors.</param>
@@ -21,9 +22,11 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <param name="stream">Where kernels are queued.</param>
     /// <param name="compute">Format of compute buffers.</param>
     /// <param name="noteScratch">Told of bytes of scratch memory taken, negative where given back.</param>
-    public CudaContext(string deviceName, AcceleratorRuntime runtime, AcceleratorStream stream, NumberFormat compute, Action<long> noteScratch)
+    /// <param name="wait">Waits for what was queued.</param>
+    public CudaContext(
+        string deviceName, AcceleratorRuntime runtime, AcceleratorStream stream, NumberFormat compute, Action<long> noteScratch, Action wait)
     {
-        this.noteScratch = noteScratch;
+        (this.noteScratch, this.wait) = (noteScratch, wait);
         DeviceName = deviceName;
         Modules = runtime.Library(static r => new CudaModules(r));
         Compute = compute;
@@ -87,7 +90,7 @@ internal sealed unsafe class CudaContext : IDisposable
         if (scratch is not null && scratch.Length >= bytes) return scratch.NativePtr;
         if (scratch is not null)
         {
-            stream.Synchronize();
+            wait();
             noteScratch(-scratch.Length);
             scratch.Dispose();
             scratch = null;
@@ -117,7 +120,7 @@ internal sealed unsafe class CudaContext : IDisposable
     }
 
     /// <summary>Waits for what was queued.</summary>
-    public void Synchronize() => stream.Synchronize();
+    public void Synchronize() => wait();
 
     public void Dispose() => scratch?.Dispose();
 

@@ -33,7 +33,7 @@ public sealed partial class CudaDevice : AcceleratorDevice
         : base(runtime)
     {
         Name = name;
-        context = new CudaContext(name, runtime, Stream, compute, NoteScratch);
+        context = new CudaContext(name, runtime, Stream, compute, NoteScratch, Synchronize);
         try
         {
             variants = new CudaVariants(name, CudaFamilies.List(compute, context.Limits), options.Kernels);

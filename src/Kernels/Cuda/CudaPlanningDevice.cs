@@ -31,7 +31,7 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
             Product(rows, weight, MatmulForm.NT);
             if (dX.IsEmpty) continue;
             Product(logits, weight, MatmulForm.NN);
-            Product(logits, rows, MatmulForm.TN);
+            if (!dWeight.IsEmpty) Product(logits, rows, MatmulForm.TN);
         }
     }
 

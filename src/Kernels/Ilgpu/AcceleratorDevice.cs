@@ -20,6 +20,9 @@ public abstract partial class AcceleratorDevice : Device
 
     internal AcceleratorRuntime Runtime { get; }
 
+    /// <summary>How often the host has waited for this device: once for a download or <see cref="Synchronize"/>.</summary>
+    public long Synchronizations => staging.Waits;
+
     /// <summary>Where every copy and kernel of this device is queued.</summary>
     internal AcceleratorStream Stream { get; }
 
@@ -30,7 +33,7 @@ public abstract partial class AcceleratorDevice : Device
     {
         try
         {
-            Stream.Synchronize();
+            staging.Wait();
         }
         catch (AcceleratorException e)
         {

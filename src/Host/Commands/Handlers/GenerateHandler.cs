@@ -27,7 +27,7 @@ internal static class GenerateHandler
         using var device = Handling.CreateDevice(options.Device, options.Threads, []);
         using var parameters = Handling.LoadForInference(folder, device);
         int longest = Math.Min(ids.Max(p => p.Length) + options.Answering.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
-        using var generator = new Generator(parameters, Math.Min(options.Answering.BatchSize, ids.Length), longest);
+        using var generator = new Generator(parameters, Math.Min(options.Answering.BatchSize, ids.Length), longest, batchInvariant: ids.Length > 1);
         using var dump = options.Dump?.Attach(device);
         var output = new OrderedTexts(prompts, ids, tokenizer, terminal.Out);
         output.Begin();

@@ -21,6 +21,7 @@ internal static class Handling
         Generate = GenerateHandler.Run,
         Evaluate = EvaluateHandler.Run,
         Overlap = OverlapHandler.Run,
+        Probe = ProbeHandler.Run,
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
