@@ -155,12 +155,13 @@ internal sealed class CellRunner(Experiment experiment, Cell cell, CellFolder fo
     {
         File.Delete(Path.Combine(folder.Building, TrainedName));
         if (cell.Trained is null) return;
+        RunWriter.Save(CellRuns.Of(cell, experiment, Start()) with { OutputDir = folder.Model }, folder.Building);
+        if (!Directory.Exists(BuildingModel)) return; // the defence that it should have started from has no model
         string metrics = Path.Combine(BuildingModel, MetricsWriter.FileName), copy = Path.Combine(folder.Building, MetricsWriter.FileName);
         if (File.Exists(metrics)) File.Move(metrics, copy, overwrite: true);
         File.Delete(Path.Combine(BuildingModel, RunConfiguration.FileName));
-        RunWriter.Save(CellRuns.Of(cell, experiment, Start()) with { OutputDir = folder.Model }, folder.Building);
         CheckpointFolders.Prune(BuildingModel, 0);
-        if (cell.Kind != CellKind.Defence && experiment.KeepModels == KeptModels.Defended && Directory.Exists(BuildingModel)) Directory.Delete(BuildingModel, recursive: true);
+        if (cell.Kind != CellKind.Defence && experiment.KeepModels == KeptModels.Defended) Directory.Delete(BuildingModel, recursive: true);
     }
 
     private string DeviceName() => cell.Trained?.Run?.Training.Device

@@ -19,9 +19,9 @@ internal static class BarFigure
         html.Raw($"<figure class=\"panel\"><figcaption>{Html.Escape(title)}</figcaption><svg viewBox=\"0 0 {Width} {height}\" role=\"img\" aria-label=\"{Html.Escape(description)}\">");
         foreach (double tick in (double[])[0, 0.25, 0.5, 0.75, 1])
             html.Raw($"<line class=\"grid\" x1=\"{X(tick):0.#}\" x2=\"{X(tick):0.#}\" y1=\"{Top}\" y2=\"{height - Bottom}\"/><text x=\"{X(tick):0.#}\" y=\"{height - Bottom + 15}\" text-anchor=\"middle\">{Axis.Text(tick)}</text>");
-        for (int i = 0; i < bars.Count; i++) Write(html, bars[i], Top + i * Row);
         if (floor is { } never)
             html.Raw($"<line class=\"floor\" x1=\"{X(never):0.#}\" x2=\"{X(never):0.#}\" y1=\"{Top}\" y2=\"{height - Bottom}\"/>");
+        for (int i = 0; i < bars.Count; i++) Write(html, bars[i], Top + i * Row);
         html.Raw("</svg></figure>");
     }
 

@@ -29,10 +29,14 @@ internal sealed record ReportRow(string Model, string? Withheld, string Defence,
     /// <summary>Every seed's value.</summary>
     public string BySeed(MeasureRole role) => string.Join(", ", Cells.Select(cell => cell.Mean(role)).OfType<double>().Select(value => value.ToString("0.00", CultureInfo.InvariantCulture)));
 
-    /// <summary>Mean of a detail over cells and evaluations, or null.</summary>
+    /// <summary>Mean of a detail over cells and their evaluations of harmfulness, or null.</summary>
     public double? Detail(string name)
     {
-        double[] values = [.. Cells.SelectMany(cell => cell.Measures).Where(measure => measure.Name == name).Select(measure => measure.Value)];
+        double[] values =
+        [
+            .. Cells.SelectMany(cell => cell.Measures.Where(measure => measure.Name == name
+                && cell.Measures.Any(other => other.Evaluation == measure.Evaluation && other.Role == MeasureRole.Harmfulness))).Select(measure => measure.Value),
+        ];
         return values.Length == 0 ? null : values.Average();
     }
 
