@@ -22,11 +22,20 @@ internal static class FlatYaml
     /// <summary>No configuration comes near it; what does is the wrong file.</summary>
     private const long LargestFile = 1 << 20;
 
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+
     /// <summary>The entries of the file at <paramref name="path"/>, in its order; none for an empty file.</summary>
     /// <exception cref="ConfigurationException">The file is absent, too large, not YAML or more than a flat mapping.</exception>
     public static IReadOnlyList<YamlEntry> Read(string path)
     {
-        var text = ReadText(path);
+        return Parse(ReadBytes(path), path);
+    }
+
+    /// <summary>The entries of a file that is in memory.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static IReadOnlyList<YamlEntry> Parse(ReadOnlySpan<byte> bytes, string path)
+    {
+        var text = Decode(bytes, path);
         var parser = new Parser(new StringReader(text));
         try
         {
@@ -41,29 +50,17 @@ internal static class FlatYaml
         }
     }
 
-    private static string ReadText(string path)
+    private static byte[] ReadBytes(string path)
     {
         try
         {
             using var stream = File.OpenRead(path);
-            if (stream.CanSeek && stream.Length > LargestFile)
-            {
-                throw new ConfigurationException(
-                    path, 0, $"the file holds {stream.Length} bytes", $"a configuration of at most {LargestFile} bytes",
-                    "check that this is the file you mean");
-            }
+            if (stream.CanSeek && stream.Length > LargestFile) throw TooLong(path, $"the file holds {stream.Length} bytes");
 
-            using var reader = new StreamReader(stream, new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
-            var buffer = new char[(int)LargestFile + 1];
-            var length = reader.ReadBlock(buffer);
-            return length <= LargestFile
-                ? new string(buffer, 0, length)
-                : throw new ConfigurationException(
-                    path, 0, "the file does not end", $"a configuration of at most {LargestFile} bytes", "check that this is the file you mean");
-        }
-        catch (DecoderFallbackException error)
-        {
-            throw new ConfigurationException(path, 0, "the file is not UTF-8 text", "a YAML file in UTF-8", "save it as UTF-8", error);
+            // A pipe does not tell its length: so much of it is read that its end, or its being too long, shows.
+            var bytes = new byte[stream.CanSeek ? stream.Length + 1 : LargestFile + 1];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return length <= LargestFile ? bytes[..length] : throw TooLong(path, "the file does not end");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -71,6 +68,21 @@ internal static class FlatYaml
                 path, 0, "the configuration cannot be read (" + Clause(error.Message) + ")", "a readable YAML file", "check the path", error);
         }
     }
+
+    private static string Decode(ReadOnlySpan<byte> bytes, string path)
+    {
+        try
+        {
+            return Strict.GetString(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new ConfigurationException(path, 0, "the file is not UTF-8 text", "a YAML file in UTF-8", "save it as UTF-8", error);
+        }
+    }
+
+    private static ConfigurationException TooLong(string path, string found) => new(
+        path, 0, found, $"a configuration of at most {LargestFile} bytes", "check that this is the file you mean");
 
     private static string Clause(string message) => message.TrimEnd('.');
 

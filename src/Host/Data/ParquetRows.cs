@@ -1,5 +1,6 @@
 using Parquet;
 using Parquet.Schema;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Data;
 
@@ -13,6 +14,11 @@ internal static class ParquetRows
 
     public static IEnumerable<DataRow> Read(Stream stream, string path)
     {
+        Guard(path, () =>
+        {
+            ParquetCheck.Run(stream);
+            return true;
+        });
         var reader = Guard(path, () => ParquetReader.CreateAsync(stream, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
@@ -45,7 +51,7 @@ internal static class ParquetRows
         }
         catch (Exception e) when (e is not DataException)
         {
-            throw Broken(path, $"malformed Parquet ({e.Message.ReplaceLineEndings(" ").TrimEnd('.')})", "a complete Parquet file", e);
+            throw Broken(path, $"malformed Parquet ({Quoted.Plain(e.Message).TrimEnd('.')})", "a complete Parquet file", e);
         }
     }
 

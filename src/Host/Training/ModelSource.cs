@@ -59,7 +59,11 @@ public sealed class FolderSource(ModelFolder folder) : ModelSource
 
     public override string TokenizerFolder => folder.FullPath;
 
-    public override void Load(ModelParameters parameters) => parameters.Load(folder.Read);
+    public override void Load(ModelParameters parameters)
+    {
+        parameters.Load(folder.Read);
+        folder.CheckUnchanged();
+    }
 
     private protected override SavePlan MakePlan(SaveOptions options) => SavePlan.For(folder, options);
 
