@@ -59,6 +59,7 @@ internal static class Soak
         double earlyTime = StepTime(early), lateTime = StepTime(late);
         int handles = late.Max(sample => sample.Handles) - early.Max(sample => sample.Handles);
         Console.WriteLine($"{steps} steps, {samples.Count} samples from /proc");
+        Console.WriteLine("MiB by tenths of the run: " + string.Join(' ', samples.GroupBy(s => s.Step * 10L / (steps + 1)).Select(tenth => $"{tenth.Average(s => s.Bytes) / 1048576:0.00}")));
         Console.WriteLine($"resident memory: {early.Average(s => s.Bytes) / 1048576:0.0} MiB early, {late.Average(s => s.Bytes) / 1048576:0.0} MiB late, growth {100 * growth:0.00} %");
         Console.WriteLine($"step: {1000 * earlyTime:0.00} ms early, {1000 * lateTime:0.00} ms late");
         Console.WriteLine($"file handles: {early.Max(s => s.Handles)} early, {late.Max(s => s.Handles)} late; threads: {early.Max(s => s.Threads)}, {late.Max(s => s.Threads)}");
