@@ -6,7 +6,7 @@ using RepNoise.Host.Resuming;
 namespace RepNoise.Host.Commands;
 
 /// <summary>
-/// What <c>defend</c> and <c>finetune</c> share: an option for every setting, <c>--config</c> with a YAML file of the same settings,
+/// What <c>defend</c>, <c>finetune</c> and <c>attack</c> share: an option for every setting, <c>--config</c> with a YAML file of the same settings,
 /// and <c>--check</c>, which reads and reports without running.
 /// </summary>
 internal sealed class TrainingCommand<TRun>
@@ -16,7 +16,7 @@ internal sealed class TrainingCommand<TRun>
 
     private readonly DocumentedCommand command;
     private readonly TRun defaults;
-    private readonly SettingOptions options = new(Settings.Of(typeof(TRun)), marksRequired: true);
+    private readonly SettingOptions options;
     private readonly ValueOption<string?> config = new(
         "--config", Values.Path, null, "YAML file of settings under their snake_case names; options win over it.", Configuration);
 
@@ -27,6 +27,7 @@ internal sealed class TrainingCommand<TRun>
     {
         this.command = command;
         this.defaults = defaults;
+        options = new SettingOptions(Settings.Of(typeof(TRun)), marksRequired: true, defaults);
         check.Symbol.Aliases.Add("--dry-run");
         command.AddOptions(config.Symbol, check.Symbol);
         options.AddTo(command);

@@ -60,6 +60,9 @@ public abstract record TrainingRun
     /// <summary>Text around the prompt, with <c>{prompt}</c> in it; null takes the format's own.</summary>
     public string? Template { get; init; }
 
+    /// <summary>Rows of the file of pairs or texts that are used, from its beginning; 0 for all.</summary>
+    public int MaxTrainSamples { get; init; }
+
     /// <summary>A row that would be skipped (no countable target) is an error.</summary>
     public bool Strict { get; init; }
 
@@ -130,7 +133,7 @@ public sealed record ProfileRun : DefendRun, IUnsavedRun
 }
 
 /// <summary>Everything that <c>finetune</c> was told.</summary>
-public sealed record FinetuneRun : TrainingRun
+public record FinetuneRun : TrainingRun
 {
     /// <summary>The file of texts to train on.</summary>
     public string? Data { get; init; }

@@ -63,9 +63,8 @@ internal static class UnsupportedSettings
         ["neftune_noise_alpha"] = "embeddings get no noise",
         ["optim_args"] = "adam_beta1, adam_beta2 and adam_epsilon are settings of their own",
         ["lr_scheduler_kwargs"] = "schedules take no further arguments",
-        ["use_peft"] = "all weights are trained",
-        ["lora_r"] = "all weights are trained",
-        ["lora_alpha"] = "all weights are trained",
+        ["use_peft"] = "lora_rank above 0 says it",
+        ["lora_dropout"] = "adapters have no dropout",
         ["push_to_hub"] = Hub,
         ["hub_model_id"] = Hub,
         ["hub_token"] = Hub,
@@ -90,6 +89,9 @@ internal static class UnsupportedSettings
         ["scheduler"] = "lr_scheduler_type",
         ["optimizer"] = "optim",
         ["dataset_text_field"] = "text_field",
+        ["lora_r"] = "lora_rank",
+        ["shuffle_dataset"] = "shuffle",
+        ["max_samples"] = "max_train_samples",
     };
 
     /// <summary>Why <paramref name="key"/> has no place here, as a clause, or null where it is not known at all.</summary>

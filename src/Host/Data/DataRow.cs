@@ -1,3 +1,4 @@
+using System.Globalization;
 using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Data;
@@ -24,6 +25,20 @@ public abstract class DataRow
     /// <summary>The value of a true/false field.</summary>
     /// <exception cref="DataException">The field is missing, null or no boolean.</exception>
     public abstract bool Flag(string path);
+
+    /// <summary>A field's text, number or truth value, as text: a label or a category.</summary>
+    /// <exception cref="DataException">The field is missing, null or none of these.</exception>
+    public abstract string Scalar(string path);
+
+    /// <summary>The whole number of a field.</summary>
+    /// <exception cref="DataException">The field is missing, null or no integer.</exception>
+    public int Integer(string path) => int.TryParse(Scalar(path), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+        ? value
+        : throw WrongType(path, $"\"{Scalar(path)}\"", "an integer");
+
+    /// <summary>The texts of a list.</summary>
+    /// <exception cref="DataException">The field is missing, null or no list of texts.</exception>
+    public abstract IReadOnlyList<string> Texts(string path);
 
     /// <summary>The fields that exist, cut to what a message can hold.</summary>
     internal string DescribeFields()

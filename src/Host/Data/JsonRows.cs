@@ -13,9 +13,33 @@ internal sealed class JsonRow(JsonElement root, string place) : DataRow
     public override bool Has(string path) =>
         Find(path) is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Object or JsonValueKind.Undefined) };
 
-    public override string Text(string path)
+    public override string Text(string path) => StringOf(Require(path, "text", JsonValueKind.String, JsonValueKind.String), path);
+
+    public override bool Flag(string path) => Require(path, "true or false", JsonValueKind.True, JsonValueKind.False).GetBoolean();
+
+    public override string Scalar(string path)
     {
-        var value = Require(path, "text", JsonValueKind.String, JsonValueKind.String);
+        const string kind = "text, a number, true or false";
+        var value = Find(path) ?? throw Missing(path, kind);
+        return value.ValueKind switch
+        {
+            JsonValueKind.String => StringOf(value, path),
+            JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+            _ => throw WrongType(path, Describe(value), kind),
+        };
+    }
+
+    public override IReadOnlyList<string> Texts(string path)
+    {
+        const string kind = "a list of texts";
+        var list = Require(path, kind, JsonValueKind.Array, JsonValueKind.Array);
+        return [.. list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String
+            ? StringOf(item, path)
+            : throw WrongType(path, $"a list with {Describe(item)}", kind))];
+    }
+
+    private string StringOf(JsonElement value, string path)
+    {
         try
         {
             return value.GetString()!;
@@ -26,8 +50,6 @@ internal sealed class JsonRow(JsonElement root, string place) : DataRow
                 "complete characters", "correct or remove the row", e);
         }
     }
-
-    public override bool Flag(string path) => Require(path, "true or false", JsonValueKind.True, JsonValueKind.False).GetBoolean();
 
     private JsonElement Require(string path, string kind, JsonValueKind one, JsonValueKind other)
     {

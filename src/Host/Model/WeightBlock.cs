@@ -32,8 +32,14 @@ public sealed class WeightBlock
     /// <summary>Compute: what forward and backward read. The master itself where the device has one format.</summary>
     public Tensor Value { get; internal set; }
 
-    /// <summary>State; none under <see cref="ParameterUse.Inference"/>.</summary>
+    /// <summary>State; none under <see cref="ParameterUse.Inference"/> and for a frozen matrix. That of a frozen vector is thrown away.</summary>
     public Tensor Gradient { get; internal set; }
+
+    /// <summary>True where an optimizer updates it: not frozen, and no adapter in its place.</summary>
+    public bool IsTrained { get; internal set; }
+
+    /// <summary>Adapters beside the matrices that lie in it.</summary>
+    public IReadOnlyList<LoraAdapter> Adapters { get; internal set; } = [];
 
     public long Length => (long)Rows * Columns;
 

@@ -31,7 +31,13 @@ public sealed class MemoryPlanner(ModelConfig config, Device device, PlannedText
     public MemoryPlan Plan(TrainingArguments arguments)
     {
         using var planning = device.CreatePlanningDevice();
-        using var parameters = new ModelParameters(config, planning, ParameterUse.Training);
+        if (arguments is RepNoiseArguments { Loss: DefenceLoss.RandomInit })
+        {
+            using var untrained = new ModelParameters(config, planning, ParameterUse.Inference);
+            return new MemoryPlan(planning.Memory.AtPeak, planning.Memory.Peak);
+        }
+
+        using var parameters = new ModelParameters(config, planning, ParameterUse.Training, arguments.Trained);
         using var objective = texts.MakeObjective(parameters, arguments);
         using var optimizer = Optimizer.Create(parameters, arguments);
         parameters.ZeroGradients();

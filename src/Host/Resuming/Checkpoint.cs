@@ -81,9 +81,9 @@ internal sealed record Checkpoint(string Path, TrainerState State, RandomState R
         using (var state = SafetensorsFile.Open(System.IO.Path.Combine(Path, CheckpointFiles.Optimizer)))
         {
             StateFile.Read(state, training.State);
-            var masters = parameters.Parameters.Where(parameter => state.Contains(parameter.Name + CheckpointFiles.MasterSuffix)).ToHashSet();
+            var masters = parameters.Parameters.Concat(parameters.TrainedParameters).Where(parameter => state.Contains(parameter.Name + CheckpointFiles.MasterSuffix)).ToHashSet();
             StateFile.Read(state, masters.Select(Master));
-            ReadWeights(parameters, parameters.Parameters.Where(parameter => !masters.Contains(parameter)));
+            if (parameters.Adapters.Count == 0) ReadWeights(parameters, parameters.Parameters.Where(parameter => !masters.Contains(parameter)));
         }
 
         parameters.RefreshValues();
@@ -106,9 +106,10 @@ internal sealed record Checkpoint(string Path, TrainerState State, RandomState R
     private static RandomState RandomOf(TrainerProgress progress, TrainingArguments arguments, int examples) => new(
         "philox4x32-10", arguments.Seed, arguments.DataSeed ?? arguments.Seed, progress.Step, progress.MicroBatches, progress.Position, examples);
 
-    /// <summary>Master weights that the model's files would round.</summary>
+    /// <summary>Master weights that the model's files would round, or the adapters that they hold merged.</summary>
     private static IEnumerable<OptimizerTensor> Masters(ModelParameters parameters, SavePlan plan)
     {
+        if (parameters.Adapters.Count > 0) return parameters.TrainedParameters.Select(Master);
         var saved = plan.Weights.SelectMany(file => file.Tensors).Where(tensor => tensor.Parameter is not null).ToDictionary(t => t.Spec.Name, t => t.Spec.DType);
         return parameters.Parameters.Select(parameter => (parameter, state: Master(parameter)))
             .Where(pair => saved.GetValueOrDefault(pair.parameter.Name, DType.Bool) != StateFile.DTypeOf(pair.state.Value)).Select(pair => pair.state);

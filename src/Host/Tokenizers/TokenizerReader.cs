@@ -5,7 +5,7 @@ namespace RepNoise.Host.Tokenizers;
 
 /// <summary>What a tokenizer.json holds, ready for use.</summary>
 internal sealed record TokenizerParts(
-    Bpe Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
+    TokenModel Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
     PostProcessor? PostProcessor, TokenDecoder? Decoder);
 
 /// <summary>Reads tokenizer.json. The file is not trusted: whatever is wrong with it is a typed error with file and JSON path.</summary>
@@ -90,7 +90,7 @@ internal static class TokenizerReader
             "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model");
         if (fields.Optional("version") is { } version && version.AsString() != "1.0")
             throw version.Unsupported($"version {JsonView.Quote(version.AsString())}", "1.0");
-        var model = BpeReader.Read(fields["model"]);
+        var model = TokenModel.Read(fields["model"]);
         return new TokenizerParts(
             model,
             fields.Optional("added_tokens") is { } added ? ReadAddedTokens(added, model) : [],
@@ -104,7 +104,7 @@ internal static class TokenizerReader
     /// The Rust library takes an added token's id from the vocabulary, or numbers it on from there, whatever the file says. A
     /// file that says something else would be read differently by different programs, so it is refused.
     /// </summary>
-    private static List<AddedToken> ReadAddedTokens(JsonView list, Bpe model)
+    private static List<AddedToken> ReadAddedTokens(JsonView list, TokenModel model)
     {
         var tokens = new List<AddedToken>();
         var contents = new HashSet<string>(StringComparer.Ordinal);

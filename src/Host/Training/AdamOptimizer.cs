@@ -22,7 +22,7 @@ internal sealed class AdamOptimizer : Optimizer
 
     private protected override void Update(double learningRate)
     {
-        foreach (var block in Parameters.Blocks)
+        foreach (var block in Parameters.Trained)
         {
             var step = new AdamWStep(learningRate, Arguments.AdamBeta1, Arguments.AdamBeta2, Arguments.AdamEpsilon,
                 DecayOf(block), Arguments.Optim == OptimizerType.AdamW, Steps);

@@ -1,5 +1,6 @@
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Model;
+using RepNoise.Kernels;
 
 namespace RepNoise.Host.Training;
 
@@ -47,13 +48,22 @@ public abstract class ModelSource : IDisposable
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
-    private static ParameterReader Reader(ModelParameters parameters) =>
-        (parameter, offset, target) => parameters.Read(parameter.Name, offset, target);
+    /// <summary>Gives what was not trained as it was read, to the bit, for a device that rounds it; null where nothing was read.</summary>
+    private protected virtual TensorReader? Original => null;
+
+    private ParameterReader Reader(ModelParameters parameters) => (parameter, offset, target) =>
+    {
+        // Only where the device has rounded it: the source's files may have changed since they were read.
+        bool rounded = parameters.Device.FormatOf(parameters.Device.ParameterKind) == NumberFormat.BFloat16;
+        if (rounded && Original is { } read && !parameters.Changes(parameter.Name)) read(parameter.Name, offset, target);
+        else parameters.ReadMerged(parameter.Name, offset, target);
+    };
 }
 
 /// <summary>A Hugging Face folder.</summary>
 /// <param name="folder">Opened; disposed with the source.</param>
-public sealed class FolderSource(ModelFolder folder) : ModelSource
+/// <param name="randomSeed">Seed of random weights that take the place of the folder's, or null.</param>
+public sealed class FolderSource(ModelFolder folder, ulong? randomSeed = null) : ModelSource
 {
     public override ModelConfig Config => folder.Config;
 
@@ -61,7 +71,21 @@ public sealed class FolderSource(ModelFolder folder) : ModelSource
 
     public override void Load(ModelParameters parameters)
     {
+        if (randomSeed is { } seed) RandomInitialization.Fill(parameters, seed);
+        else Read(parameters);
+    }
+
+    private void Read(ModelParameters parameters)
+    {
         parameters.Load(folder.Read);
+        folder.CheckUnchanged();
+    }
+
+    private protected override TensorReader? Original => randomSeed is null ? ReadUnchanged : null;
+
+    private void ReadUnchanged(string name, long offset, Span<float> target)
+    {
+        folder.Read(name, offset, target);
         folder.CheckUnchanged();
     }
 

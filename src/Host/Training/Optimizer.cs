@@ -39,7 +39,7 @@ public abstract class Optimizer : IDisposable
 
     private protected Device Device => Parameters.Device;
 
-    /// <summary>(1, 1), scalar: what every gradient is multiplied by, known after <see cref="GradientNorm"/>.</summary>
+    /// <summary>(1, 1), scalar: what every gradient is multiplied by, known to the device after <see cref="QueueGradientNorm"/>.</summary>
     private protected Tensor GradientFactor => scalars.Slots(clip, 2).Element(1);
 
     /// <summary>The optimizer that <paramref name="arguments"/> name, at step 0.</summary>
@@ -57,11 +57,20 @@ public abstract class Optimizer : IDisposable
     /// <param name="microBatches">How many micro-batches were summed into the gradients.</param>
     public double GradientNorm(int microBatches)
     {
-        scalars.Clear();
-        foreach (var block in Parameters.Blocks) Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
-        Device.ClipFactor(scalars.Slots(clip, 2), scalars.Slots(squaredNorm, 1), Arguments.MaxGradNorm, 1.0 / microBatches);
+        QueueGradientNorm(microBatches);
         scalars.Download();
         return scalars[clip];
+    }
+
+    /// <summary>The same without waiting for it.</summary>
+    /// <param name="microBatches">How many micro-batches were summed into the gradients.</param>
+    /// <param name="norm">(1, 1), scalar, takes the norm for whoever reads it later; none where nobody does.</param>
+    public void QueueGradientNorm(int microBatches, Tensor norm = default)
+    {
+        scalars.Clear();
+        foreach (var block in Parameters.Trained) Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
+        Device.ClipFactor(scalars.Slots(clip, 2), scalars.Slots(squaredNorm, 1), Arguments.MaxGradNorm, 1.0 / microBatches);
+        if (!norm.IsEmpty) Device.Copy(norm, scalars.Slots(clip, 1));
     }
 
     /// <summary>Updates all weights; follows <see cref="GradientNorm"/>, whose clip factor it applies.</summary>
@@ -86,13 +95,13 @@ public abstract class Optimizer : IDisposable
     {
         var tensors = new Dictionary<WeightBlock, Tensor>();
         buffers.Add(ModelParameters.Place(
-            Device, Parameters.Blocks, Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => tensors.Add(block, tensor)));
+            Device, Parameters.Trained, Device.ParameterKind, MemoryCategory.Moments, (block, tensor) => tensors.Add(block, tensor)));
         return tensors;
     }
 
     /// <summary>Names tensors of blocks by the parameters that lie in them.</summary>
     private protected IEnumerable<OptimizerTensor> Named(IReadOnlyDictionary<WeightBlock, Tensor> tensors, string state) =>
-        Parameters.Parameters.Select(parameter => new OptimizerTensor($"{parameter.Name}.{state}", parameter.PartOf(tensors[parameter.Block])));
+        Parameters.TrainedParameters.Select(parameter => new OptimizerTensor($"{parameter.Name}.{state}", parameter.PartOf(tensors[parameter.Block])));
 
     /// <summary>What the update writes beside the master: the compute copy where the device keeps one.</summary>
     private protected Tensor CopyOf(WeightBlock block) => Device.SharesMasterWeights ? default : block.Value;

@@ -13,7 +13,7 @@ public sealed class ExampleTests
             .Select(path => Path.GetRelativePath(Repository.Root, path)));
 
     public static TheoryData<string> Commands => new(
-        "defend", "finetune", "generate", "inspect", "tokenize", "verify", "plan", "profile", "replay", "compare", "devices", "bench", "bench kernel", "demo");
+        "defend", "finetune", "generate", "evaluate", "evaluate overlap", "probe", "inspect", "tokenize", "verify", "plan", "profile", "replay", "compare", "devices", "bench", "bench kernel", "demo");
 
     [Theory]
     [MemberData(nameof(Documents))]

@@ -15,8 +15,8 @@ internal sealed class LoadedTraining : IDisposable
     public LoadedTraining(
         ModelSource source, Device device, Func<ModelParameters, ITrainingObjective> makeObjective, TrainingArguments arguments, bool weights)
     {
-        Parameters = new ModelParameters(source.Config, device, ParameterUse.Training);
-        if (weights) source.Load(Parameters);
+        Parameters = new ModelParameters(source.Config, device, ParameterUse.Training, arguments.Trained);
+        if (weights || Parameters.Adapters.Count > 0) source.Load(Parameters); // a checkpoint has adapters, and not what they stand beside
         Objective = makeObjective(Parameters);
         Trainer = new Trainer(Parameters, Objective, arguments);
     }

@@ -35,9 +35,11 @@ internal sealed class TrainingSession : IDisposable
     public TrainingSession(TrainingRun run, Terminal terminal)
     {
         (this.run, this.terminal) = (run, terminal);
+        TrainingData.Check(run);
         arguments = run.Training;
         source = TrainingData.SourceOf(run);
         saving = new SaveOptions { SaveDType = Handling.DTypeOf(run.SaveDtype), Overwrite = run.OverwriteOutputDir };
+        Handling.CheckParts(arguments, source.Config);
         dump = DumpOptions.Of(run);
         dump?.CheckFolder();
         if (run.OutputDir is not null) CheckOutput(run.OutputDir);
@@ -49,6 +51,9 @@ internal sealed class TrainingSession : IDisposable
 
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
     public int PadId => Handling.PadIdOf(source.Config);
+
+    /// <summary>Id that ends a text.</summary>
+    public int EosId => Handling.EosIdOf(source.Config);
 
     public int LayerCount => source.Config.NumHiddenLayers;
 
@@ -99,6 +104,7 @@ internal sealed class TrainingSession : IDisposable
     public int Train(CancellationToken stop)
     {
         string output = run.OutputDir!;
+        if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
         using var held = RunLock.Take(output);
         CheckpointFolders.RemoveLeftovers(output);
         var identity = run.SaveSteps > 0 || run.ResumeFromCheckpoint is not null ? RunIdentity.Of(run, Device) : null;
@@ -121,6 +127,17 @@ internal sealed class TrainingSession : IDisposable
     {
         Device.Dispose();
         source.Dispose();
+    }
+
+    /// <summary>Saves what the source loads: random weights, the baseline that has nothing to recover.</summary>
+    private int SaveUntrained(string output)
+    {
+        using var parameters = new ModelParameters(source.Config, Device, ParameterUse.Inference);
+        source.Load(parameters);
+        PrepareOutput(output, checkpoint: null);
+        source.SaveInto(output, parameters, saving);
+        terminal.Error.WriteLine($"Saved {output}: random weights, not trained.");
+        return ExitCodes.Done;
     }
 
     /// <summary>A run that goes on may find its own files there, and the model that its interruption saved.</summary>
