@@ -1,4 +1,5 @@
 using System.Text;
+using RepNoise.Host.Checkpoints;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -84,7 +85,7 @@ internal static class FlatYaml
     private static ConfigurationException TooLong(string path, string found) => new(
         path, 0, found, $"a configuration of at most {LargestFile} bytes", "check that this is the file you mean");
 
-    private static string Clause(string message) => message.TrimEnd('.');
+    private static string Clause(string message) => Quoted.Plain(message.TrimEnd('.'));
 
     private sealed class Reader(string path, IParser parser)
     {
@@ -125,7 +126,7 @@ internal static class FlatYaml
                 if (!lines.TryAdd(entry.Key, entry.Line))
                 {
                     throw new ConfigurationException(
-                        path, entry.Line, $"{entry.Key} is given twice, first on line {lines[entry.Key]}", "each key once", "remove one of the two");
+                        path, entry.Line, $"{Quoted.Plain(entry.Key)} is given twice, first on line {lines[entry.Key]}", "each key once", "remove one of the two");
                 }
 
                 entries.Add(entry);
@@ -137,7 +138,7 @@ internal static class FlatYaml
             var key = TakeScalar("a key", "a plain word as key");
             if (!parser.TryConsume<SequenceStart>(out var sequence))
             {
-                var value = TakeScalar($"{key.Value} with nested keys", "one value, or a list of values");
+                var value = TakeScalar($"{Quoted.Plain(key.Value)} with nested keys", "one value, or a list of values");
                 return new YamlEntry(key.Value, IsNull(value) ? [] : [value.Value], false, key.Start.Line);
             }
 
@@ -145,7 +146,7 @@ internal static class FlatYaml
             var texts = new List<string>();
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                texts.Add(TakeScalar($"a nested value in {key.Value}", "a flat list of values").Value);
+                texts.Add(TakeScalar($"a nested value in {Quoted.Plain(key.Value)}", "a flat list of values").Value);
             }
 
             return new YamlEntry(key.Value, texts, true, key.Start.Line);
@@ -172,13 +173,13 @@ internal static class FlatYaml
         {
             if (!node.Anchor.IsEmpty)
             {
-                throw Refuse($"an anchor (&{node.Anchor.Value})", "values without anchors", "write the value itself");
+                throw Refuse($"an anchor (&{Quoted.Plain(node.Anchor.Value)})", "values without anchors", "write the value itself");
             }
 
             // An explicitly quoted scalar carries the non-specific tag "!", which asks for nothing.
             if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
             {
-                throw Refuse($"a tag ({node.Tag.Value})", "values without tags", "write the value alone");
+                throw Refuse($"a tag ({Quoted.Plain(node.Tag.Value)})", "values without tags", "write the value alone");
             }
         }
 

@@ -75,14 +75,15 @@ public sealed class HostileFileTests : IDisposable
     }
 
     [Fact]
-    public void A_pattern_of_ten_thousand_sets_costs_what_the_text_uses_of_them()
+    public void A_pattern_of_thousands_of_sets_costs_what_the_text_uses_of_them()
     {
-        string pattern = string.Concat(Enumerable.Repeat(@"[a\p{L}]", 10_000));
+        Assert.Throws<RegexSyntaxException>(() => CodePointRegex.Parse(string.Concat(Enumerable.Repeat(@"[a\p{L}]", 10_000))));
+        string pattern = string.Concat(Enumerable.Repeat(@"[a\p{L}]", 1_800));
         long before = GC.GetAllocatedBytesForCurrentThread();
         var regex = CodePointRegex.Parse(pattern);
         long steps = 0;
         Assert.False(regex.Find("abc", 0, ref steps, out _, out _));
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10L * 2 * pattern.Length + (1 << 23));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 23);
     }
 
     [Fact]

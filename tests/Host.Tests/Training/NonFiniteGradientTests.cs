@@ -61,11 +61,15 @@ public sealed class NonFiniteGradientTests
     {
         public int ExampleCount => inner.ExampleCount;
 
-        public void RunMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, LossReport report)
+        public LossScalars Scalars => inner.Scalars;
+
+        public void QueueMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, int row)
         {
-            inner.RunMicroBatch(examples, step, microBatch, report);
+            inner.QueueMicroBatch(examples, step, microBatch, row);
             if (step == at - 1) parameters.Device.Upload([value], parameters[Poisoned].Gradient.RowRange(5, 1).ColumnRange(3, 1));
         }
+
+        public void Read(int row, LossReport report) => inner.Read(row, report);
 
         public string PlaceOf(int example) => inner.PlaceOf(example);
 
