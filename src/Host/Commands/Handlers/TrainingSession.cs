@@ -57,7 +57,7 @@ internal sealed class TrainingSession : IDisposable
 
     public int LayerCount => source.Config.NumHiddenLayers;
 
-    public int[] Encode(string text) => tokenizer.Encode(text);
+    public int[] Encode(string text) => tokenizer.Encode(text, addSpecialTokens: !run.ChatTemplate);
 
     /// <summary>Options of tokenisation under this run.</summary>
     /// <param name="completionOnly">Only the answer's tokens are targets.</param>
