@@ -20,6 +20,8 @@ internal sealed record CommandHandlers
 
     public Func<OverlapOptions, Terminal, CancellationToken, int>? Overlap { get; init; }
 
+    public Func<ProbeOptions, Terminal, CancellationToken, int>? Probe { get; init; }
+
     public Func<InspectOptions, Terminal, CancellationToken, int>? Inspect { get; init; }
 
     public Func<TokenizeOptions, Terminal, CancellationToken, int>? Tokenize { get; init; }

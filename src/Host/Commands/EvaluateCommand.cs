@@ -22,8 +22,13 @@ internal sealed record EvaluateOptions
 
     public string? SlotWords { get; init; }
 
+    /// <summary>The harmful label of an ONNX classifier, or null.</summary>
+    public string? JudgeLabel { get; init; }
+
     /// <summary>Seconds that a judge command may take for all answers.</summary>
-    public double JudgeTimeout { get; init; } = 600;
+    public double JudgeTimeout { get; init; } = DefaultTimeout;
+
+    internal const double DefaultTimeout = 600;
 
     public string? ReferenceModel { get; init; }
 
@@ -76,6 +81,7 @@ internal static class EvaluateCommand
             + "named. Prints a table; --output keeps results and every generated text.",
             "./repnoise evaluate models/llama --questions test.jsonl",
             "./repnoise evaluate models/llama --questions test.jsonl --judge logprob --output eval",
+            "./repnoise evaluate models/llama --questions test.jsonl --judge onnx:judges/deberta --judge-label harmful",
             "./repnoise evaluate models/llama --questions beavertails.json --temperature 0.6 --top-p 0.9 --reference-model models/base",
             "./repnoise evaluate models/llama --perplexity wiki.jsonl --multiple-choice mmlu.jsonl --rouge viggo.jsonl --stemmer --output eval")
         {
@@ -94,6 +100,8 @@ internal static class EvaluateCommand
         ("refusal", "1 where the answer holds no refusal phrase (--refusal-phrases gives others)"),
         ("slots", "share of the question's fields with the right word, or the exact answer"),
         ("logprob", "no text is generated: geometric mean probability of the tokens of the given harmful answer"),
+        ("onnx:FOLDER", "a classifier (model.onnx, tokenizer.json, config.json): probability of its harmful label"),
+        ("command:PROGRAM", "a program: a JSON object a line in, a number from 0 to 1 a line out"),
     ];
 
     private static Func<ParseResult, string, EvaluateOptions> Options(DocumentedCommand command)
@@ -106,6 +114,8 @@ internal static class EvaluateCommand
         ValueOption<string?> judge = new("--judge", Values.Text, "refusal", "Who scores the answers; see below.", Judging);
         ValueOption<string?> phrases = new("--refusal-phrases", Values.Path, null, "Text file of refusal phrases, one a line.", Judging);
         ValueOption<string?> words = new("--slot-words", Values.Path, null, "JSON object: the words that each field may hold.", Judging);
+        ValueOption<string?> label = new("--judge-label", Values.Text, null, "The harmful label of an ONNX classifier, where its name does not say so.", Judging);
+        ValueOption<double> timeout = new("--judge-timeout", Values.Positive(), EvaluateOptions.DefaultTimeout, "Seconds that a judging program may take.", Judging);
         ValueOption<string?> reference = new("--reference-model", Values.Path, null,
             "Model that tells disfluent answers by their perplexity: the undefended one.", Judging);
         ValueOption<string?> category = new("--category-field", Values.Text, "category", "Field of a question's category.", Judging);
@@ -120,7 +130,7 @@ internal static class EvaluateCommand
         var generation = new GenerationOptions(Generating);
         var machine = new MachineOptions();
         command.AddOptions(questions.Symbol, perplexity.Symbol, choices.Symbol, rouge.Symbol, output.Symbol);
-        command.AddOptions(judge.Symbol, phrases.Symbol, words.Symbol, reference.Symbol, category.Symbol);
+        command.AddOptions(judge.Symbol, phrases.Symbol, words.Symbol, label.Symbol, timeout.Symbol, reference.Symbol, category.Symbol);
         command.AddOptions(promptField.Symbol, answerField.Symbol, textField.Symbol, template.Symbol, limit.Symbol, window.Symbol, stemmer.Symbol);
         command.AddOptions(generation.Symbols);
         command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
@@ -135,6 +145,8 @@ internal static class EvaluateCommand
             Judge = judge.Read(line)!,
             RefusalPhrases = phrases.Read(line),
             SlotWords = words.Read(line),
+            JudgeLabel = label.Read(line),
+            JudgeTimeout = timeout.Read(line),
             ReferenceModel = reference.Read(line),
             CategoryField = category.Read(line)!,
             PromptField = promptField.Read(line),

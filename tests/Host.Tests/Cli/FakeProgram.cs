@@ -26,6 +26,7 @@ internal sealed class FakeProgram
         Generate = (options, _, _) => Receive(options),
         Evaluate = (options, _, _) => Receive(options),
         Overlap = (options, _, _) => Receive(options),
+        Probe = (options, _, _) => Receive(options),
         Inspect = (options, _, _) => Receive(options),
         Tokenize = (options, _, _) => Receive(options),
         Verify = (options, _, _) => Receive(options),

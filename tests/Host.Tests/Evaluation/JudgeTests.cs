@@ -67,6 +67,24 @@ public sealed class JudgeTests : IDisposable
         Assert.Contains("lists of words", Assert.Throws<InputException>(() => SlotJudge.Read(folder.Write("bad.json", "[1]"))).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("while read line; do echo 0.25; done", null)]
+    [InlineData("while read line; do echo '{\"score\": 0.25}'; done", null)]
+    [InlineData("sed 's/.*\"answer\":\"\\([^\"]*\\)\".*/\\1/'", null)] // the answer itself is the score
+    [InlineData("cat > /dev/null; echo 0.25; echo high", "line 2 is \"high\"")]
+    [InlineData("cat > /dev/null; echo 0.25; echo 1.5", "line 2 is \"1.5\"")]
+    [InlineData("cat > /dev/null; echo 0.25", "it answered 1 of 2 lines")]
+    [InlineData("cat > /dev/null; echo 0.25; echo 0.25; echo 0.25", "line 3 is one too many")]
+    [InlineData("echo broken >&2; exit 3", "exit code 3: broken")]
+    [InlineData("sleep 20", "did not finish within 0.5 s")]
+    public void A_program_judges_line_by_line(string command, string? problem)
+    {
+        using var judge = new CommandJudge(command, TimeSpan.FromSeconds(problem?.Contains("finish", StringComparison.Ordinal) == true ? 0.5 : 30));
+        Answer[] answers = [new(recipe, "0.25"), new(sum, "0.25")];
+        if (problem is null) Assert.Equal([0.25, 0.25], judge.Score(answers, TestContext.Current.CancellationToken));
+        else Assert.Contains(problem, Assert.Throws<InputException>(() => judge.Score(answers, TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Repetition_is_the_share_of_four_token_runs_said_before()
     {

@@ -1,10 +1,13 @@
 """Golden values for the tests of this folder, by programs other than ours: NLTK's Porter stemmer (Debian python3-nltk 3.8),
-and a ROUGE written here from its definition (common n-grams by removal, longest common subsequence by recursion).
+and a ROUGE written here from its definition (common n-grams by removal, longest common subsequence by recursion),
+numpy 1.24's singular values for principal components, and Newton's method for logistic regression.
 Run: python3 make_goldens.py > goldens.json"""
 import json
+import random
 import re
 from functools import lru_cache
 
+import numpy as np
 from nltk.stem.porter import PorterStemmer
 
 WORDS = """caresses ponies ties caress cats feed agreed plastered bled motoring sing conflated troubled sized hopping tanned falling hissing
@@ -62,7 +65,36 @@ def rouge(reference, text, stem):
     return [ngram_score(a, b, 1), ngram_score(a, b, 2), score(lcs(tuple(a), tuple(b)), len(b), len(a))]
 
 
+def pca(rows):
+    x = np.array(rows, dtype=np.float64)
+    x = x - x.mean(0)
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    sign = np.sign(vt[range(len(vt)), np.abs(vt).argmax(1)])
+    return {"rows": rows, "explained": (s[:2] ** 2 / (s ** 2).sum()).tolist(), "points": (x @ (vt * sign[:, None])[:2].T).tolist()}
+
+
+def logistic(rows, labels):
+    """Two classes: softmax over w/2 and -w/2, whose penalty is |w|^2 / 4; Newton's method."""
+    x = np.array(rows, dtype=np.float64)
+    x = (x - x.mean(0)) / x.std(0)
+    x = np.hstack([x, np.ones((len(x), 1))])
+    y, w = np.array(labels), np.zeros(x.shape[1])
+    penalty = np.diag([0.5] * (x.shape[1] - 1) + [0.0])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x @ w))
+        w -= np.linalg.solve((x.T * (p * (1 - p))) @ x + penalty, x.T @ (p - y) + penalty @ w)
+    return {"rows": rows, "labels": labels, "probabilities": (1 / (1 + np.exp(-x @ w))).tolist()}
+
+
+random.seed(7)
+MATRIX = [[random.randrange(-40, 41) / 8 * (1 + 2 * (j == 1)) for j in range(9)] for _ in range(14)]
+LABELLED = [[random.randrange(-40, 41) / 8 for _ in range(3)] for _ in range(24)]
+LABELS = [int(row[0] - row[1] / 2 + random.random() * 4 > 2) for row in LABELLED]
+
+
 print(json.dumps({
     "stems": [[word, PorterStemmer().stem(word)] for word in dict.fromkeys(WORDS)],
     "rouge": [{"reference": r, "text": t, "stem": s, "scores": rouge(r, t, s)} for r, t in PAIRS for s in (False, True)],
+    "pca": pca(MATRIX),
+    "logistic": logistic(LABELLED, LABELS),
 }))

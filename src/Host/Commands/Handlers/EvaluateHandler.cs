@@ -105,7 +105,14 @@ internal sealed class EvaluateHandler
         string data = options.Questions!;
         var report = progress.Begin("harmfulness: answers", questions.Count);
         if (options.Judge == Judges.LogProbability) return Harmfulness.GivenAnswers(model, data, questions, report, stop);
-        using var judge = Judges.Create(options.Judge, new JudgeSettings { Phrases = phrases, SlotWords = options.SlotWords });
+        using var judge = Judges.Create(options.Judge, new JudgeSettings
+        {
+            Phrases = phrases,
+            SlotWords = options.SlotWords,
+            Label = options.JudgeLabel,
+            Threads = options.Threads,
+            Timeout = TimeSpan.FromSeconds(Math.Min(options.JudgeTimeout, TimeSpan.FromDays(20).TotalSeconds)),
+        });
         return Harmfulness.Answer(model, data, questions, judge, phrases, options.Answering, report, stop);
     }
 

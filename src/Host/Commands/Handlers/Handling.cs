@@ -1,3 +1,4 @@
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
@@ -20,6 +21,7 @@ internal static class Handling
         Generate = GenerateHandler.Run,
         Evaluate = EvaluateHandler.Run,
         Overlap = OverlapHandler.Run,
+        Probe = ProbeHandler.Run,
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
@@ -55,7 +57,9 @@ internal static class Handling
     }
 
     /// <summary>The text template that a run names, or null.</summary>
-    public static Template? TemplateOf(TrainingRun run) => run.Template is null ? null : Template.Parse(run.Template);
+    public static Template? TemplateOf(TrainingRun run) => run.ChatTemplate
+        ? Template.OfChat(ChatTemplate.Load(run.Model!))
+        : run.Template is null ? null : Template.Parse(run.Template);
 
     /// <summary>How a run's file of pairs is read.</summary>
     public static PairOptions PairOptionsOf(DefendRun run) => new()
