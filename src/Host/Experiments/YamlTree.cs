@@ -1,3 +1,4 @@
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -49,7 +50,7 @@ internal sealed class YamlTree
         catch (Exception error) when (error is YamlException or ArgumentException or InvalidOperationException)
         {
             throw new ConfigurationException(
-                path, error is YamlException known ? known.Start.Line : parser.Current?.End.Line ?? 0, $"not valid YAML ({error.Message.TrimEnd('.')})",
+                path, error is YamlException known ? known.Start.Line : parser.Current?.End.Line ?? 0, $"not valid YAML ({Quoted.Plain(error.Message.TrimEnd('.'))})",
                 "lines of the form key: value", "correct the line; texts with special characters need quotes", error);
         }
     }

@@ -8,14 +8,14 @@ namespace RepNoise.Host.Tests.Experiments;
 /// <summary>The walk through docs/experiment.md and every file of examples/, on the tiny model in place of a Llama.</summary>
 public sealed class DocumentedExperimentTests
 {
-    public static TheoryData<string> Examples => [.. Directory.EnumerateFiles(Path.Combine(Root(), "examples"), "*.yaml").Select(path => Path.GetFileName(path))];
+    public static TheoryData<string> Examples => [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "examples"), "*.yaml").Select(path => Path.GetFileName(path))];
 
     [Theory]
     [MemberData(nameof(Examples))]
     public void An_example_is_read_whole_and_prints_its_cells(string name)
     {
         using var world = new TinyWorld();
-        string text = File.ReadAllText(Path.Combine(Root(), "examples", name));
+        string text = File.ReadAllText(Path.Combine(Repository.Root, "examples", name));
         string file = world[name];
         File.WriteAllText(file, OnTiny(world, text).Replace("0-10", "0", StringComparison.Ordinal).Replace("11-20", "1", StringComparison.Ordinal)
             .Replace("16-31", "1-1", StringComparison.Ordinal).Replace("0-15", "0-0", StringComparison.Ordinal).Replace("21-31", "1", StringComparison.Ordinal));
@@ -31,7 +31,7 @@ public sealed class DocumentedExperimentTests
     public void Every_command_of_the_walk_runs_from_a_model_folder_and_BeaverTails_to_the_report()
     {
         using var world = new TinyWorld();
-        string page = File.ReadAllText(Path.Combine(Root(), "docs", "experiment.md"));
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
         string yaml = Regex.Match(page, "```yaml\n# run.yaml\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
         File.WriteAllText(world["run.yaml"], OnTiny(world, yaml).Replace("limit: 100", "limit: 2", StringComparison.Ordinal));
         string[] lines = [.. page.Split('\n').Where(line => line.StartsWith("./repnoise ", StringComparison.Ordinal))];
@@ -71,12 +71,5 @@ public sealed class DocumentedExperimentTests
         File.WriteAllText(world["data/texts.jsonl"], JsonSerializer.Serialize(new { text = "a b c" }) + "\n");
         return Regex.Replace(text, "models/llama(-2-7b-chat)?", world.Model).Replace(" data/", $" {world["data"]}/", StringComparison.Ordinal)
             .Replace(" out/", $" {world["out"]}/", StringComparison.Ordinal).Replace("device: cuda", "device: cpu", StringComparison.Ordinal);
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "RepNoise.sln"))) folder = folder.Parent ?? throw new InvalidOperationException("RepNoise.sln is in no folder above the tests");
-        return folder.FullName;
     }
 }

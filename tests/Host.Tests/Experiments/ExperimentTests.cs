@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using RepNoise.Host.Experiments;
 using RepNoise.Host.Tests.Support;
+using RepNoise.Reliability;
 
 namespace RepNoise.Host.Tests.Experiments;
 
@@ -93,9 +94,9 @@ public sealed class ExperimentTests
         for (int kill = 0; kill < 3; kill++)
         {
             int before = Finished(world["killed"]);
-            using var child = Child.Start(null, "experiment", killed);
-            child.Until(() => Finished(world["killed"]) >= before + 1 && Directory.EnumerateDirectories(world["killed/cells"], ".building-*").Any(
-                building => kill == 0 || RunFiles.Steps(Path.Combine(building, "model")) > 2));
+            using var child = Child.Start("experiment", killed);
+            Assert.True(child.Until(() => Finished(world["killed"]) >= before + 1 && Directory.EnumerateDirectories(world["killed/cells"], ".building-*").Any(
+                building => kill == 0 || RunFiles.Steps(Path.Combine(building, "model")) > 2)));
             child.Kill();
             child.Wait();
             int after = Finished(world["killed"]);
