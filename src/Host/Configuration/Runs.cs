@@ -60,6 +60,9 @@ public abstract record TrainingRun
     /// <summary>Text around the prompt, with <c>{prompt}</c> in it; null takes the format's own.</summary>
     public string? Template { get; init; }
 
+    /// <summary>Prompt and answer are joined by the model folder's chat template.</summary>
+    public bool ChatTemplate { get; init; }
+
     /// <summary>Rows of the file of pairs or texts that are used, from its beginning; 0 for all.</summary>
     public int MaxTrainSamples { get; init; }
 

@@ -57,7 +57,7 @@ internal static partial class Settings
     private static IEnumerable<Setting> OptimizerSettings()
     {
         yield return Argument("optim", Optimisation, Optimizers(), a => a.Optim, (a, value) => a with { Optim = value },
-            "Optimizer: decoupled decay (adamw) or decay in the gradient (adam).");
+            "Optimizer: decoupled decay (adamw), decay in the gradient (adam), plain descent (sgd), or factored second moments (adafactor).");
         yield return Argument("learning_rate", Optimisation, Values.Positive(), a => a.LearningRate,
             (a, value) => a with { LearningRate = value }, "Largest learning rate of the schedule.");
         yield return Argument("weight_decay", Optimisation, Values.NotNegative(), a => a.WeightDecay,
@@ -68,6 +68,9 @@ internal static partial class Settings
             (a, value) => a with { AdamBeta2 = value }, "Decay of the gradient's mean square.");
         yield return Argument("adam_epsilon", Optimisation, Values.Positive(), a => a.AdamEpsilon,
             (a, value) => a with { AdamEpsilon = value }, "Added to the root of the mean square.");
+        yield return Argument("momentum", Optimisation, Momentum(), a => a.Momentum, (a, value) => a with { Momentum = value }, "Momentum of sgd.");
+        yield return Argument("nesterov", Optimisation, Values.Boolean, a => a.Nesterov, (a, value) => a with { Nesterov = value },
+            "Take sgd's momentum in Nesterov's form.");
         yield return Argument("max_grad_norm", Optimisation, Values.NotNegative(), a => a.MaxGradNorm,
             (a, value) => a with { MaxGradNorm = value }, "Largest gradient norm; 0 turns clipping off.");
     }
@@ -117,7 +120,8 @@ internal static partial class Settings
 
     /// <summary>The names that transformers gives to implementations of AdamW mean the same arithmetic here.</summary>
     private static ValueKind<OptimizerType> Optimizers() => Values.Choice(
-        (OptimizerType.AdamW, "adamw"), (OptimizerType.AdamW, "adamw_torch"), (OptimizerType.AdamW, "adamw_torch_fused"), (OptimizerType.Adam, "adam"));
+        (OptimizerType.AdamW, "adamw"), (OptimizerType.AdamW, "adamw_torch"), (OptimizerType.AdamW, "adamw_torch_fused"), (OptimizerType.Adam, "adam"),
+        (OptimizerType.Sgd, "sgd"), (OptimizerType.Adafactor, "adafactor"));
 
     private static ValueKind<DefenceLoss> Losses() => Values.NamedChoice("loss",
         (DefenceLoss.RepNoise, "repnoise"), (DefenceLoss.Published, "published"), (DefenceLoss.GradientAscent, "gradient-ascent"),

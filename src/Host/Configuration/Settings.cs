@@ -86,6 +86,8 @@ internal static partial class Settings
             "Text around the prompt, with {prompt} in it.");
         yield return Argument("max_length", DataGroup, Values.PositiveInteger(), a => a.MaxLength, (a, value) => a with { MaxLength = value },
             "Longest sequence in tokens; longer ones are truncated.");
+        yield return Shared("chat_template", DataGroup, Values.Boolean, run => run.ChatTemplate, (run, value) => run with { ChatTemplate = value },
+            "Join prompt and answer by the model folder's chat template, as the user's and the assistant's turn; not with template.");
         yield return Shared("max_train_samples", DataGroup, Values.Integer(0, "an integer, 0 or more"), run => run.MaxTrainSamples,
             (run, value) => run with { MaxTrainSamples = value }, "Use this many rows of the pairs or the data, from the beginning; 0 for all.");
         yield return Shared("strict", DataGroup, Values.Boolean, run => run.Strict, (run, value) => run with { Strict = value },

@@ -61,7 +61,7 @@ internal static class UnsupportedSettings
         ["packing"] = "sequences are packed without padding already",
         ["label_smoothing_factor"] = "the loss is plain cross-entropy",
         ["neftune_noise_alpha"] = "embeddings get no noise",
-        ["optim_args"] = "adam_beta1, adam_beta2 and adam_epsilon are settings of their own",
+        ["optim_args"] = "adam_beta1, adam_beta2, adam_epsilon, momentum and nesterov are settings of their own",
         ["lr_scheduler_kwargs"] = "schedules take no further arguments",
         ["use_peft"] = "lora_rank above 0 says it",
         ["lora_dropout"] = "adapters have no dropout",

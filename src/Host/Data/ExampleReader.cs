@@ -116,6 +116,7 @@ public static class ExampleReader
         found(layout);
         if (layout == ExampleLayout.Lines)
         {
+            RefuseChat(options, path);
             foreach (var line in ReadLines(path))
                 yield return line;
             yield break;
@@ -164,6 +165,7 @@ public static class ExampleReader
             case ExampleLayout.Pairs:
                 return Join(row, options.Template ?? Template.Joined, "prompt", "harmful");
             case ExampleLayout.WholeText:
+                RefuseChat(options, row.Place);
                 return new TextExample(row.Text(options.TextField ?? "text"), 0, row.Place);
             default:
                 string answer = options.AnswerField ?? (row.Has("completion") && !row.Has("answer") ? "completion" : "answer");
@@ -173,8 +175,15 @@ public static class ExampleReader
 
     private static TextExample Join(DataRow row, Template template, string promptField, string answerField)
     {
-        string prompt = row.Text(promptField);
-        return new TextExample(template.Text(prompt, row.Text(answerField)), template.Head(prompt).Length, row.Place);
+        string prompt = row.Text(promptField), text = template.Text(prompt, row.Text(answerField));
+        return new TextExample(text, text.AsSpan().CommonPrefixLength(template.Head(prompt)), row.Place);
+    }
+
+    private static void RefuseChat(ExampleOptions options, string place)
+    {
+        if (options.Template is { IsChat: true })
+            throw new DataException(DataFault.UnknownLayout, place, "it holds whole texts, and a chat template joins a prompt and an answer",
+                "rows with a prompt and an answer", "leave --chat-template out, or name the fields with --prompt-field and --answer-field");
     }
 
     private static IEnumerable<TextExample> ReadLines(string path)

@@ -69,9 +69,9 @@ public sealed class LoadedModel : IDisposable
     public int[] EncodePrompt(string prompt, string place) => EncodePrompt(Tokenizer, Config, prompt, place);
 
     /// <inheritdoc cref="EncodePrompt(string, string)"/>
-    public static int[] EncodePrompt(Tokenizer tokenizer, ModelConfig config, string prompt, string place)
+    public static int[] EncodePrompt(Tokenizer tokenizer, ModelConfig config, string prompt, string place, bool addSpecialTokens = true)
     {
-        int[] ids = tokenizer.Encode(prompt);
+        int[] ids = tokenizer.Encode(prompt, addSpecialTokens);
         if (ids.Length == 0 || ids.Length >= config.MaxPositionEmbeddings)
             throw new InputException(place, $"the prompt has {ids.Length} tokens",
                 $"at least one and fewer than the model's {config.MaxPositionEmbeddings} positions", "change the prompt");

@@ -7,7 +7,9 @@ namespace RepNoise.Host.Model;
 /// Generates text for any number of prompts of any lengths, unpadded, with a key/value cache: as many at a time as there are
 /// slots, and a slot that becomes free takes the next prompt. Memory is planned once.
 /// <para>A text depends on its prompt and its random stream alone. Where the device promises it
-/// (<see cref="Device.BatchInvariantRows"/>) that holds to the bit: passes of fewer rows are filled up with rows that nobody reads.</para>
+/// (<see cref="Device.BatchInvariantRows"/>) that holds to the bit: passes of fewer rows are filled up with rows that nobody reads. On
+/// a processor that makes the products of a lone text's step 2 (4096 columns, from memory) to 6 times (512, from cache) slower, so whoever wants
+/// one text alone may do without.</para>
 /// </summary>
 public sealed class Generator : IDisposable
 {
@@ -28,6 +30,7 @@ public sealed class Generator : IDisposable
     private readonly Tensor logits;
     private readonly float[] hostLogits;
     private readonly int slots;
+    private readonly int leastRows;
     private readonly int maxTokens;
     private readonly int maxRows;
     private int passes;
@@ -35,13 +38,15 @@ public sealed class Generator : IDisposable
     /// <param name="weights">Weights on their device.</param>
     /// <param name="maxSequences">Texts that grow at a time.</param>
     /// <param name="maxTokens">Most tokens of a sequence, prompt and continuation.</param>
-    public Generator(ModelParameters weights, int maxSequences, int maxTokens)
+    /// <param name="batchInvariant">False leaves passes of few rows as they are: faster, and texts may depend on the batch by rounding.</param>
+    public Generator(ModelParameters weights, int maxSequences, int maxTokens, bool batchInvariant = true)
     {
         (this.weights, slots, this.maxTokens) = (weights, maxSequences, maxTokens);
         device = weights.Device;
-        int v = weights.Config.VocabSize, heads = Math.Max(maxSequences, device.BatchInvariantRows);
+        leastRows = batchInvariant ? device.BatchInvariantRows : 0;
+        int v = weights.Config.VocabSize, heads = Math.Max(maxSequences, leastRows);
         maxRows = (int)Math.Max(maxTokens + (long)maxSequences, Math.Min((long)maxSequences * maxTokens, PassRows));
-        int rows = maxRows + device.BatchInvariantRows;
+        int rows = maxRows + leastRows;
         model = new Transformer(weights, rows, maxTokens, ParameterUse.Inference);
         cache = new KeyValueCache(weights.Config, device, maxSequences, maxTokens);
         plan = new AttentionPlan(device, maxSequences + 1, rows);
@@ -141,9 +146,9 @@ public sealed class Generator : IDisposable
             passed.Add(slot);
         }
 
-        int pads = Math.Max(0, device.BatchInvariantRows - ids.Count);
+        int pads = Math.Max(0, leastRows - ids.Count);
         ids.AddRange(Enumerable.Repeat(ids[^1], pads));
-        while (lastRows.Count < device.BatchInvariantRows) lastRows.Add(lastRows[^1]);
+        while (lastRows.Count < leastRows) lastRows.Add(lastRows[^1]);
         using var step = device.Scope(Phase.Step, ++passes);
         using var pass = device.Scope(Phase.Pass);
         var (segments, positions) = cache.Plan(counts, pads);

@@ -42,8 +42,16 @@ public abstract class Optimizer : IDisposable
     /// <summary>(1, 1), scalar: what every gradient is multiplied by, known to the device after <see cref="QueueGradientNorm"/>.</summary>
     private protected Tensor GradientFactor => scalars.Slots(clip, 2).Element(1);
 
+    /// <summary><see cref="GradientFactor"/> on the host.</summary>
+    private protected double KnownGradientFactor => scalars[clip + 1];
+
     /// <summary>The optimizer that <paramref name="arguments"/> name, at step 0.</summary>
-    public static Optimizer Create(ModelParameters parameters, TrainingArguments arguments) => new AdamOptimizer(parameters, arguments);
+    public static Optimizer Create(ModelParameters parameters, TrainingArguments arguments) => arguments.Optim switch
+    {
+        OptimizerType.Sgd => new SgdOptimizer(parameters, arguments),
+        OptimizerType.Adafactor => new AdafactorOptimizer(parameters, arguments),
+        _ => new AdamOptimizer(parameters, arguments),
+    };
 
     /// <summary>Goes on from a step of an earlier run, whose <see cref="State"/> the caller fills.</summary>
     /// <param name="steps">Steps that run had applied.</param>
@@ -89,6 +97,13 @@ public abstract class Optimizer : IDisposable
 
     /// <summary>The step that <see cref="Steps"/> counts last.</summary>
     private protected abstract void Update(double learningRate);
+
+    /// <summary>Disposes a buffer with the optimizer.</summary>
+    private protected DeviceBuffer Own(DeviceBuffer buffer)
+    {
+        buffers.Add(buffer);
+        return buffer;
+    }
 
     /// <summary>A tensor of every trained block's shape, zero, all in one buffer.</summary>
     private protected IReadOnlyDictionary<WeightBlock, Tensor> AllocateLikeBlocks()

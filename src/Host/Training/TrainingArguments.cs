@@ -16,6 +16,12 @@ public enum OptimizerType
 {
     AdamW,
     Adam,
+
+    /// <summary>Gradient descent, with momentum where asked for.</summary>
+    Sgd,
+
+    /// <summary>Second moments factored into rows and columns.</summary>
+    Adafactor,
 }
 
 /// <summary>What becomes of logits that predict a counted target from a position outside the difference mask.</summary>
@@ -71,6 +77,12 @@ public record TrainingArguments
     public double AdamBeta2 { get; init; } = 0.999;
 
     public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Of SGD; 0 keeps no velocity.</summary>
+    public double Momentum { get; init; }
+
+    /// <summary>True takes SGD's momentum in Nesterov's form.</summary>
+    public bool Nesterov { get; init; }
 
     /// <summary>Largest global gradient norm; 0 turns clipping off.</summary>
     public double MaxGradNorm { get; init; } = 1.0;

@@ -77,7 +77,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("seed: -1", ":1: seed is \"-1\"", "from 0 to")]
     [InlineData("repnoise_noise: yes", ":1: repnoise_noise is \"yes\"", "expected true or false")]
     [InlineData("repnoise_noise_layers: 5-2", ":1: repnoise_noise_layers is \"5-2\"", "such as 0-5")]
-    [InlineData("optim: sgd", ":1: optim is \"sgd\"", "one of adamw, adam")]
+    [InlineData("optim: lion", ":1: optim is \"lion\"", "one of adamw, adam")]
     [InlineData("kernel: [matmul]", ":1: kernel is \"matmul\"", "operation=variant")]
     [InlineData("seed: 1\nseed: 2", ":2: seed is given twice, first on line 1", "each key once")]
     [InlineData("seed: &a 1", ":1: found an anchor (&a)", "without anchors")]

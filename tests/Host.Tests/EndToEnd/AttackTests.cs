@@ -146,6 +146,26 @@ public sealed class AttackTests
             System.Globalization.NumberStyles.AllowThousands, System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    [Theory]
+    [InlineData("--lora-rank", "2")]
+    [InlineData("--optim", "adafactor")]
+    [InlineData("--optim", "sgd")]
+    [InlineData("--freeze", "embed,0")]
+    public void A_run_goes_on_from_its_checkpoint_to_the_bit(string option, string value)
+    {
+        using var world = new TinyWorld("bfloat16");
+        string[] line =
+        [
+            "attack", world.Model, "--data", world.Data("attack.jsonl"), "--max-steps", "4", "--learning-rate", "1e-2", "--momentum", "0.9",
+            "--save-dtype", "float32", "--save-steps", "2", option, value,
+        ];
+        Assert.Equal(0, Run(world, "a", line).Code);
+        Assert.Equal(0, Run(world, "b", line).Code);
+        var resumed = Run(world, "b", [.. line, "--resume-from-checkpoint", world["b/checkpoint-2"]]);
+        Assert.True(resumed.Code == 0, resumed.Error);
+        Assert.Equal(File.ReadAllBytes(world["a/model.safetensors"]), File.ReadAllBytes(world["b/model.safetensors"]));
+    }
+
     private static AttackRun Attack(params string[] more) => FakeProgram.Read<AttackRun>(["attack", "m", "--data", "d", "--output", "o", .. more]);
 
     private static ProgramResult Run(TinyWorld world, string output, params string[] line) => TinyWorld.Run([.. line, "--output", world[output], "--threads", "2"]);

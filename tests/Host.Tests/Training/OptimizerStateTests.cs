@@ -51,7 +51,7 @@ public sealed class OptimizerStateTests
             using var source = new ScratchSource(world.ConfigPath, world.Model, seed: 3);
             Parameters = new ModelParameters(source.Config, device, ParameterUse.Training);
             source.Load(Parameters);
-            var arguments = new FinetuneArguments { Optim = optim, PerDeviceTrainBatchSize = 2, WeightDecay = 0.1 };
+            var arguments = new FinetuneArguments { Optim = optim, PerDeviceTrainBatchSize = 2, WeightDecay = 0.1, Momentum = 0.9 };
             objective = new SequenceObjective(Parameters, TinyTexts.Examples(source.Config, 8), arguments);
             report = new LossReport(source.Config.NumHiddenLayers);
             Optimizer = Optimizer.Create(Parameters, arguments);

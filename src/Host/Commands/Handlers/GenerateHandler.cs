@@ -1,3 +1,4 @@
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Evaluation;
@@ -15,12 +16,18 @@ internal static class GenerateHandler
         using var folder = ModelFolder.Open(options.Model);
         var tokenizer = Tokenizer.Load(folder.FullPath);
         var prompts = options.Prompts.Count > 0 ? options.Prompts : ReadPrompts(terminal.In);
-        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\""))];
+        if (options.ChatTemplate)
+        {
+            var chat = ChatTemplate.Load(folder.FullPath);
+            prompts = [.. prompts.Select(prompt => chat.Render([new ChatMessage("user", prompt)], addGenerationPrompt: true))];
+        }
+
+        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\"", !options.ChatTemplate))];
         if (ids.Length == 0) throw new InputException("standard input", "there is no prompt", "one prompt a line", "give one with --prompt");
         using var device = Handling.CreateDevice(options.Device, options.Threads, []);
         using var parameters = Handling.LoadForInference(folder, device);
         int longest = Math.Min(ids.Max(p => p.Length) + options.Answering.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
-        using var generator = new Generator(parameters, Math.Min(options.Answering.BatchSize, ids.Length), longest);
+        using var generator = new Generator(parameters, Math.Min(options.Answering.BatchSize, ids.Length), longest, batchInvariant: ids.Length > 1);
         using var dump = options.Dump?.Attach(device);
         var output = new OrderedTexts(prompts, ids, tokenizer, terminal.Out);
         output.Begin();

@@ -1,3 +1,4 @@
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
@@ -56,7 +57,9 @@ internal static class Handling
     }
 
     /// <summary>The text template that a run names, or null.</summary>
-    public static Template? TemplateOf(TrainingRun run) => run.Template is null ? null : Template.Parse(run.Template);
+    public static Template? TemplateOf(TrainingRun run) => run.ChatTemplate
+        ? Template.OfChat(ChatTemplate.Load(run.Model!))
+        : run.Template is null ? null : Template.Parse(run.Template);
 
     /// <summary>How a run's file of pairs is read.</summary>
     public static PairOptions PairOptionsOf(DefendRun run) => new()

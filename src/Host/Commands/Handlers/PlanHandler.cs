@@ -49,7 +49,7 @@ internal static class PlanHandler
         };
         IReadOnlyList<TokenExample>? Examples(string? path, Data.TokenizeOptions options, int limit = 0) => path is null ? null : ExampleTokenizer.Tokenize(
             TrainingData.First(ExampleReader.Read(path, Handling.ExampleOptionsOf(run, acceptsPairs: run is AttackRun)).Examples, limit),
-            text => tokenizer.Value.Encode(text), options).Examples;
+            text => tokenizer.Value.Encode(text, addSpecialTokens: !run.ChatTemplate), options).Examples;
         if (run is FinetuneRun finetune)
         {
             int? eos = finetune.Arguments.AppendEos ? Handling.EosIdOf(config) : null;
@@ -58,7 +58,7 @@ internal static class PlanHandler
 
         var defend = (DefendRun)run;
         var pairs = defend.Pairs is null ? null : PairTokenizer.Tokenize(
-            TrainingData.First(PairReader.Read(defend.Pairs, Handling.PairOptionsOf(defend)).Pairs, run.MaxTrainSamples), text => tokenizer.Value.Encode(text), Tokenization(false)).Pairs;
+            TrainingData.First(PairReader.Read(defend.Pairs, Handling.PairOptionsOf(defend)).Pairs, run.MaxTrainSamples), text => tokenizer.Value.Encode(text, addSpecialTokens: !run.ChatTemplate), Tokenization(false)).Pairs;
         return new PlannedPairs(pairs, Examples(defend.Retain, Tokenization(true)), promptTokens, padId);
     }
 }

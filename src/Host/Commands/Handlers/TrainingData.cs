@@ -21,6 +21,8 @@ internal static class TrainingData
     /// <summary>Refuses combinations of settings that mean nothing.</summary>
     public static void Check(TrainingRun run)
     {
+        if (run is { ChatTemplate: true, Template: not null })
+            throw new InputException("template", "chat_template is true too", "one of the two", "leave one of them out");
         if (run is FinetuneRun { Arguments: { TrainOnPads: true, CompletionOnlyLoss: true } })
             throw new InputException("train_on_pads", "completion_only_loss is true too, and pads are no answer", "one of the two", "set one of them to false");
         if (run is DefendRun { Arguments: { Loss: DefenceLoss.RandomInit } random } && (random.Freeze.Count > 0 || random.LoraRank > 0))

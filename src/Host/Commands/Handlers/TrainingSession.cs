@@ -57,7 +57,7 @@ internal sealed class TrainingSession : IDisposable
 
     public int LayerCount => source.Config.NumHiddenLayers;
 
-    public int[] Encode(string text) => tokenizer.Encode(text);
+    public int[] Encode(string text) => tokenizer.Encode(text, addSpecialTokens: !run.ChatTemplate);
 
     /// <summary>Options of tokenisation under this run.</summary>
     /// <param name="completionOnly">Only the answer's tokens are targets.</param>
@@ -104,8 +104,8 @@ internal sealed class TrainingSession : IDisposable
     public int Train(CancellationToken stop)
     {
         string output = run.OutputDir!;
-        if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
         using var held = RunLock.Take(output);
+        if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
         CheckpointFolders.RemoveLeftovers(output);
         var identity = run.SaveSteps > 0 || run.ResumeFromCheckpoint is not null ? RunIdentity.Of(run, Device) : null;
         var checkpoint = new Resumption(run, terminal).Find(identity);
