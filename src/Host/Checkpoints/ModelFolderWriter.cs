@@ -130,7 +130,7 @@ public static class ModelFolderWriter
             }
             else
             {
-                CopyBytes(writer, tensor);
+                writer.Write(tensor.Content.AsSpan());
             }
         }
 
@@ -152,15 +152,6 @@ public static class ModelFolderWriter
         finally
         {
             ArrayPool<float>.Shared.Return(buffer);
-        }
-    }
-
-    private static void CopyBytes(SafetensorsWriter writer, PlannedTensor tensor)
-    {
-        var entry = tensor.CopyFrom![tensor.Spec.Name];
-        for (long offset = 0; offset < entry.ByteLength; offset += Chunk)
-        {
-            writer.Write(tensor.CopyFrom.Bytes(entry.Name, offset, (int)Math.Min(Chunk, entry.ByteLength - offset)));
         }
     }
 

@@ -170,6 +170,12 @@ internal static class OutputFolder
 
             Durable.FlushFolder(staging);
         }
+        catch (ArgumentOutOfRangeException error) when (error.ParamName == "value")
+        {
+            // What .NET makes of EFBIG, when a file grows beyond a quota or what the file system can hold.
+            Directory.Delete(staging, recursive: true);
+            throw new IOException("a file grew larger than the file system or a quota allows", error);
+        }
         catch
         {
             Directory.Delete(staging, recursive: true);
@@ -203,7 +209,7 @@ internal static class OutputFolder
     private static List<string> Foreign(string folder, SaveOptions options) => !Directory.Exists(folder)
         ? []
         : [.. Directory.EnumerateFileSystemEntries(folder).Select(path => Path.GetFileName(path))
-            .Where(name => !options.RunFiles.Contains(name) && !name.StartsWith(StagingPrefix, StringComparison.Ordinal))
+            .Where(name => !options.RunFiles.Contains(name) && !name.StartsWith(StagingPrefix, StringComparison.Ordinal) && !CheckpointFolders.IsLeftover(name))
             .Order(StringComparer.Ordinal)];
 
     private static bool IsWeights(string name) => name is WeightFiles.SingleName or WeightFiles.IndexName

@@ -7,8 +7,8 @@ namespace RepNoise.Host.Checkpoints;
 /// <summary>A tensor to be saved and where its values come from.</summary>
 /// <param name="Spec">Name, dtype and shape as they will be written.</param>
 /// <param name="Parameter">The parameter whose values it takes, or null.</param>
-/// <param name="CopyFrom">The file whose bytes it takes unchanged, where it is no parameter.</param>
-internal sealed record PlannedTensor(TensorSpec Spec, ParameterSpec? Parameter, SafetensorsFile? CopyFrom = null);
+/// <param name="Content">Its bytes, taken unchanged, where it is no parameter.</param>
+internal sealed record PlannedTensor(TensorSpec Spec, ParameterSpec? Parameter, byte[]? Content = null);
 
 /// <summary>A safetensors file to be written.</summary>
 internal sealed record PlannedFile(string Name, IReadOnlyList<PlannedTensor> Tensors, IReadOnlyDictionary<string, string> Metadata);
@@ -110,7 +110,7 @@ internal sealed record SavePlan(
         string name = WeightCheck.IsTiedHead(source, tensor) ? ParameterSpecs.EmbedTokens : tensor.Name;
         return parameters.TryGetValue(name, out var parameter)
             ? new PlannedTensor(new TensorSpec(tensor.Name, saveDType ?? tensor.DType, tensor.Shape), parameter)
-            : new PlannedTensor(new TensorSpec(tensor.Name, tensor.DType, tensor.Shape), null, file);
+            : new PlannedTensor(new TensorSpec(tensor.Name, tensor.DType, tensor.Shape), null, file.Bytes(tensor.Name).ToArray());
     }
 
     private static bool IsCopied(string name, SaveOptions options) =>

@@ -42,7 +42,7 @@ internal static class CommandLine
         var root = new RootCommand("Hardens a language model's weights against harmful fine-tuning by Representation Noising.");
         root.Options.Clear();
         root.Options.Add(new HelpOption("--help", "-h", "-?") { Action = new HelpAction(terminal), Description = "Show help.", Recursive = true });
-        root.Options.Add(new Option<bool>("--version") { Action = new VersionAction(terminal), Description = "Show the version and its commit.", Arity = ArgumentArity.Zero });
+        root.Options.Add(new Option<bool>("--version") { Action = new VersionAction(terminal), Description = "Show the version, its commit and its build.", Arity = ArgumentArity.Zero });
         root.SetAction(_ =>
         {
             HelpAction.Write(root, terminal.Error, terminal.Width);

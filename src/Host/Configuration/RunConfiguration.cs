@@ -1,3 +1,4 @@
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Configuration;
@@ -122,7 +123,7 @@ internal static class RunConfiguration
     private static ConfigurationException Unknown(Type run, YamlEntry entry, string path)
     {
         var (expected, remedy) = Advice(run, entry.Key);
-        return new ConfigurationException(path, entry.Line, $"unknown key {entry.Key}", expected, remedy);
+        return new ConfigurationException(path, entry.Line, $"unknown key {Quoted.Plain(entry.Key)}", expected, remedy);
     }
 
     /// <summary>

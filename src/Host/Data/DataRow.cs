@@ -51,13 +51,13 @@ public abstract class DataRow
     protected DataException Missing(string path, string kind)
     {
         string? near = NearestName.Of(path, Names.Take(1000).Select(Printable));
-        return new DataException(DataFault.MissingField, Place, $"no field \"{path}\"; the row has {DescribeFields()}",
+        return new DataException(DataFault.MissingField, Place, $"no field \"{Printable(path)}\"; the row has {DescribeFields()}",
             $"a field with {kind}",
             near is null ? "name the fields that this file has (--help lists the options)" : $"did you mean \"{near}\"?");
     }
 
     protected DataException WrongType(string path, string found, string kind) =>
-        new(DataFault.WrongType, Place, $"field \"{path}\" is {found}", kind, "correct or remove the row, or name another field");
+        new(DataFault.WrongType, Place, $"field \"{Printable(path)}\" is {found}", kind, "correct or remove the row, or name another field");
 
     /// <summary>Names come from outside: neither their length nor control characters may reach the terminal.</summary>
     private static string Printable(string name) =>

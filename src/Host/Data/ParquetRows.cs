@@ -1,6 +1,7 @@
 using System.Globalization;
 using Parquet;
 using Parquet.Schema;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Data;
 
@@ -14,6 +15,11 @@ internal static class ParquetRows
 
     public static IEnumerable<DataRow> Read(Stream stream, string path)
     {
+        Guard(path, () =>
+        {
+            ParquetCheck.Run(stream);
+            return true;
+        });
         var reader = Guard(path, () => ParquetReader.CreateAsync(stream, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
@@ -46,7 +52,7 @@ internal static class ParquetRows
         }
         catch (Exception e) when (e is not DataException)
         {
-            throw Broken(path, $"malformed Parquet ({e.Message.ReplaceLineEndings(" ").TrimEnd('.')})", "a complete Parquet file", e);
+            throw Broken(path, $"malformed Parquet ({Quoted.Plain(e.Message).TrimEnd('.')})", "a complete Parquet file", e);
         }
     }
 

@@ -46,9 +46,15 @@ internal static class CheckpointFiles
     public static T Read<T>(string folder, string name)
     {
         string path = new FolderFiles(folder).Resolve(name);
+        return Parse<T>(JsonFile.ReadBytes(path), path);
+    }
+
+    /// <inheritdoc cref="Read"/>
+    internal static T Parse<T>(ReadOnlyMemory<byte> json, string path)
+    {
         try
         {
-            return JsonFile.Parse(JsonFile.ReadBytes(path), path).Deserialize<T>(Options)!;
+            return JsonFile.Parse(json, path).Deserialize<T>(Options)!;
         }
         catch (JsonException error)
         {

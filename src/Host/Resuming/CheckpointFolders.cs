@@ -17,6 +17,11 @@ internal static class CheckpointFolders
     /// <summary>True for the names that this class gives: of checkpoints, and of what an interrupted run left of one.</summary>
     public static bool IsOwn(string name) => StepOf(name) is not null || IsLeftover(name);
 
+    /// <summary>True for the name of what an interrupted run left of a checkpoint.</summary>
+    public static bool IsLeftover(string name) =>
+        name.StartsWith("." + Prefix, StringComparison.Ordinal)
+        && (name.EndsWith(SavingSuffix, StringComparison.Ordinal) || name.EndsWith(RemovingSuffix, StringComparison.Ordinal));
+
     /// <summary>The checkpoints in a run's output by their names, latest step first; whether they are whole is not looked at.</summary>
     public static IReadOnlyList<(int Step, string Path)> List(string output) => !Directory.Exists(output)
         ? []
@@ -63,10 +68,6 @@ internal static class CheckpointFolders
         foreach (string path in Directory.EnumerateDirectories(output).Where(path => IsLeftover(Path.GetFileName(path))).ToArray())
             Directory.Delete(path, recursive: true);
     }
-
-    private static bool IsLeftover(string name) =>
-        name.StartsWith("." + Prefix, StringComparison.Ordinal)
-        && (name.EndsWith(SavingSuffix, StringComparison.Ordinal) || name.EndsWith(RemovingSuffix, StringComparison.Ordinal));
 
     private static void Remove(string path)
     {

@@ -16,7 +16,7 @@ internal static class CheckpointManifest
     private const int Format = 1;
     private static readonly JsonWriterOptions Indented = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private sealed record Entry(string Name, long Bytes, string Sha256);
+    internal sealed record Entry(string Name, long Bytes, string Sha256);
 
     /// <summary>Lists every file of a folder; the manifest itself is flushed to disk.</summary>
     public static void Write(string folder, int step)
@@ -48,7 +48,11 @@ internal static class CheckpointManifest
         {
             return $"it cannot be read ({Quoted.Plain(error.Message)})";
         }
-        catch (Diagnostics.InputException error)
+        catch (ConfigException)
+        {
+            return $"{FileName} is not as it was written";
+        }
+        catch (ModelFolderException error)
         {
             return error.Problem;
         }
@@ -73,7 +77,8 @@ internal static class CheckpointManifest
 
     private static string Hash(string path) => FileHash.Of(path);
 
-    private static (int Step, Entry[] Entries)? Parse(byte[] bytes, string path)
+    /// <summary>Reads a manifest; null where it has not the form of one.</summary>
+    internal static (int Step, Entry[] Entries)? Parse(byte[] bytes, string path)
     {
         var root = JsonFile.Parse(bytes, path);
         if (!root.TryGetProperty("format", out var format) || !IsInteger(format, Format)

@@ -40,6 +40,10 @@ internal sealed record RunIdentity(
             if (setting.Get(run) is not [var path]) continue;
             if (File.Exists(path)) inputs[setting.Name] = Input(path);
             foreach (string name in ModelFiles.Where(name => File.Exists(Path.Combine(path, name)))) inputs[name] = Input(Path.Combine(path, name));
+            if (run.Training.Trained.Lora is null || !Directory.Exists(path)) continue;
+
+            // A checkpoint of adapters does not hold the weights that they stand beside.
+            foreach (string file in Directory.EnumerateFiles(path, "model*.safetensors")) inputs[Path.GetFileName(file)] = Input(file);
         }
 
         return new RunIdentity(

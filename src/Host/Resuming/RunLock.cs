@@ -38,6 +38,13 @@ internal sealed partial class RunLock : IDisposable
         }
     }
 
+    /// <summary>Refuses an output folder that another run writes to; touches nothing where there is none.</summary>
+    /// <exception cref="InputException">Another run holds the lock.</exception>
+    public static void CheckFree(string output)
+    {
+        if (File.Exists(Path.Combine(output, FileName))) Take(output).Dispose();
+    }
+
     /// <summary>Frees the lock and removes its file, and the folder too where the run made it and put nothing there.</summary>
     public void Dispose()
     {

@@ -24,7 +24,16 @@ internal static class TokenizerReader
         string file = Directory.Exists(modelFolderOrFile) ? Path.Combine(modelFolderOrFile, FileName) : modelFolderOrFile;
         if (!File.Exists(file))
             throw Missing(file);
-        using var document = Parse(file);
+        return Read(ReadBytes(file), file);
+    }
+
+    /// <summary>Reads a tokenizer.json from memory.</summary>
+    /// <param name="json">Its bytes.</param>
+    /// <param name="file">Its name, for messages.</param>
+    /// <exception cref="InputException">It is malformed, or uses something that is not supported.</exception>
+    public static TokenizerParts Read(ReadOnlyMemory<byte> json, string file)
+    {
+        using var document = Parse(json, file);
         return Read(new JsonView(file, "$", document.RootElement));
     }
 
@@ -40,7 +49,7 @@ internal static class TokenizerReader
                 + $"AutoTokenizer.from_pretrained('{folder}', use_fast=True).save_pretrained('{folder}')\"");
     }
 
-    private static JsonDocument Parse(string file)
+    private static byte[] ReadBytes(string file)
     {
         try
         {
@@ -50,17 +59,28 @@ internal static class TokenizerReader
                 throw new InputException(
                     file, $"it has {stream.Length} bytes", $"at most {MaxBytes}", "check that it is a tokenizer.json");
             }
-            return JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 });
-        }
-        catch (JsonException problem)
-        {
-            string place = $"{file}, line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}";
-            throw new InputException(place, "it is not JSON", "a tokenizer.json", "download or save the file again", problem);
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            return bytes;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             throw new InputException(
                 file, $"it cannot be read ({problem.Message})", "a readable file", "check the path and its permissions", problem);
+        }
+    }
+
+    private static JsonDocument Parse(ReadOnlyMemory<byte> json, string file)
+    {
+        if (json.Span.StartsWith("\uFEFF"u8)) json = json[3..];
+        try
+        {
+            return JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 64 });
+        }
+        catch (JsonException problem)
+        {
+            string place = $"{file}, line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}";
+            throw new InputException(place, "it is not JSON", "a tokenizer.json", "download or save the file again", problem);
         }
     }
 

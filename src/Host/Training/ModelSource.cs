@@ -1,5 +1,6 @@
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Model;
+using RepNoise.Kernels;
 
 namespace RepNoise.Host.Training;
 
@@ -47,12 +48,14 @@ public abstract class ModelSource : IDisposable
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
-    /// <summary>Gives what was not trained as it was read, to the bit, whatever the device's number format; null where nothing was read.</summary>
+    /// <summary>Gives what was not trained as it was read, to the bit, for a device that rounds it; null where nothing was read.</summary>
     private protected virtual TensorReader? Original => null;
 
     private ParameterReader Reader(ModelParameters parameters) => (parameter, offset, target) =>
     {
-        if (Original is { } read && !parameters.Changes(parameter.Name)) read(parameter.Name, offset, target);
+        // Only where the device has rounded it: the source's files may have changed since they were read.
+        bool rounded = parameters.Device.FormatOf(parameters.Device.ParameterKind) == NumberFormat.BFloat16;
+        if (rounded && Original is { } read && !parameters.Changes(parameter.Name)) read(parameter.Name, offset, target);
         else parameters.ReadMerged(parameter.Name, offset, target);
     };
 }
@@ -69,10 +72,22 @@ public sealed class FolderSource(ModelFolder folder, ulong? randomSeed = null) :
     public override void Load(ModelParameters parameters)
     {
         if (randomSeed is { } seed) RandomInitialization.Fill(parameters, seed);
-        else parameters.Load(folder.Read);
+        else Read(parameters);
     }
 
-    private protected override TensorReader? Original => randomSeed is null ? folder.Read : null;
+    private void Read(ModelParameters parameters)
+    {
+        parameters.Load(folder.Read);
+        folder.CheckUnchanged();
+    }
+
+    private protected override TensorReader? Original => randomSeed is null ? ReadUnchanged : null;
+
+    private void ReadUnchanged(string name, long offset, Span<float> target)
+    {
+        folder.Read(name, offset, target);
+        folder.CheckUnchanged();
+    }
 
     private protected override SavePlan MakePlan(SaveOptions options) => SavePlan.For(folder, options);
 

@@ -177,6 +177,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void Version_names_commit_build_and_machine()
+    {
+        var program = new FakeProgram();
+        Assert.Equal(0, program.Run("--version"));
+        Assert.Matches(@"^repnoise \d+\.\d+\.\d+( \(commit [0-9a-f]{10}\))?, (Debug|Release) build, \.NET \d+\.\d+\.\S+, \w+-\w+\n$", program.Out);
+    }
+
+    [Fact]
     public void Version_names_the_commit() =>
         Assert.Equal("1.2.3 (commit 0123456789)", VersionAction.Text("1.2.3+0123456789abcdef"));
 }

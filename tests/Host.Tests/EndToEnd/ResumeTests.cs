@@ -1,5 +1,6 @@
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Tests.Support;
+using RepNoise.Reliability;
 
 namespace RepNoise.Host.Tests.EndToEnd;
 
@@ -25,7 +26,7 @@ public sealed class ResumeTests
         ];
         Good([.. run, "--output", world["whole"], "--save-steps", "0", "--threads", $"{before}"]);
         Good([.. run, "--output", world["saved"], "--save-steps", "2", "--save-total-limit", "all", "--threads", $"{before}"]);
-        RunFiles.AssertSame(world["whole"], world["saved"]);
+        AssertSame(world["whole"], world["saved"]);
         Assert.Equal(["checkpoint-2", "checkpoint-4", "checkpoint-6"], Checkpoints(world["saved"]));
         Assert.Equal(CheckpointFiles, Directory.EnumerateFiles(world["saved/checkpoint-4"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         var state = NaiveSafetensors.Read(world["saved/checkpoint-4/optimizer.safetensors"]);
@@ -36,7 +37,7 @@ public sealed class ResumeTests
         Interrupt(world["saved"], world["cut"], 4);
         var resumed = Good([.. run, "--output", world["cut"], "--save-steps", "3", "--resume-from-checkpoint", "true", "--threads", $"{after}"]);
         Assert.Contains($"Going on after step 4, from {world["cut/checkpoint-4"]}.", resumed.Error, StringComparison.Ordinal);
-        RunFiles.AssertSame(world["whole"], world["cut"]);
+        AssertSame(world["whole"], world["cut"]);
         Assert.Equal(["checkpoint-4", "checkpoint-6"], Checkpoints(world["cut"]));
     }
 
@@ -54,7 +55,7 @@ public sealed class ResumeTests
         Good([.. run, "--output", world["whole"]]);
         Assert.Equal(["checkpoint-3", "checkpoint-6"], Checkpoints(world["whole"]));
         Good([.. run, "--output", world["other"], "--resume-from-checkpoint", world["whole/checkpoint-3"]]);
-        RunFiles.AssertSame(world["whole"], world["other"]);
+        AssertSame(world["whole"], world["other"]);
     }
 
     [Theory]
@@ -69,7 +70,7 @@ public sealed class ResumeTests
         Good([.. run, "--output", world["whole"]]);
         Interrupt(world["whole"], world["cut"], 1);
         Good([.. run, "--output", world["cut"], "--resume-from-checkpoint", "true"]);
-        RunFiles.AssertSame(world["whole"], world["cut"]);
+        AssertSame(world["whole"], world["cut"]);
     }
 
     [Fact]
@@ -105,7 +106,7 @@ public sealed class ResumeTests
         Assert.Contains("has no checkpoint yet: beginning at step 1", Good(run).Error, StringComparison.Ordinal);
         RunFiles.Copy(world["out"], world["before"]);
         Assert.Contains("Going on after step 3", Good(run).Error, StringComparison.Ordinal);
-        RunFiles.AssertSame(world["before"], world["out"]);
+        AssertSame(world["before"], world["out"]);
         string[] fresh = run[..^2];
         Assert.Contains("Give --resume-from-checkpoint true to go on with that run", TinyWorld.Run(fresh).Error, StringComparison.Ordinal);
 
@@ -146,6 +147,8 @@ public sealed class ResumeTests
         Assert.True(result.Code == 0, result.Error + result.Out);
         return result;
     }
+
+    private static void AssertSame(string expected, string found) => Assert.Null(RunFiles.Difference(expected, found));
 
     private static IEnumerable<string> Checkpoints(string output) =>
         Directory.EnumerateDirectories(output).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);

@@ -143,6 +143,7 @@ internal sealed class TrainingSession : IDisposable
     /// <summary>A run that goes on may find its own files there, and the model that its interruption saved.</summary>
     private void CheckOutput(string output)
     {
+        RunLock.CheckFree(output);
         bool goesOn = run.ResumeFromCheckpoint is not null && CheckpointFolders.List(output).Count > 0;
         source.CheckOutput(output, saving, goesOn);
     }

@@ -1,18 +1,19 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace RepNoise.Host.Tests.Support;
+namespace RepNoise.Reliability;
 
 /// <summary>What runs leave in their output folders.</summary>
 internal static class RunFiles
 {
     private static readonly string[] TimeFields = ["tokens_per_second", "seconds", "peak_memory_bytes"];
+    private static readonly string[] OfOneRun = ["metrics.jsonl", "run.yaml"];
 
     /// <summary>The records of metrics.jsonl without times and memory, which no two runs share.</summary>
-    public static string[] Metrics(string folder) => [.. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(line =>
+    public static IReadOnlyList<string> Metrics(string folder) => [.. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(line =>
     {
         var step = JsonNode.Parse(line)!.AsObject();
-        foreach (string field in TimeFields) Assert.True(step.Remove(field));
+        foreach (string field in TimeFields) step.Remove(field);
         return JsonSerializer.Serialize(step);
     })];
 
@@ -21,7 +22,8 @@ internal static class RunFiles
     {
         try
         {
-            using var stream = new FileStream(Path.Combine(folder, "metrics.jsonl"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var stream = new FileStream(
+                Path.Combine(folder, "metrics.jsonl"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var reader = new StreamReader(stream);
             return reader.ReadToEnd().Count(letter => letter == '\n');
         }
@@ -31,12 +33,20 @@ internal static class RunFiles
         }
     }
 
-    /// <summary>Asserts equal weights, equal metrics of every step, and equal other files of the model.</summary>
-    public static void AssertSame(string expected, string found)
+    /// <summary>Compares weights, metrics of every step and the model's other files, to the bit.</summary>
+    /// <returns>The first difference as a sentence, or null.</returns>
+    public static string? Difference(string expected, string found)
     {
-        Assert.Equal(Metrics(expected), Metrics(found));
-        foreach (string path in Directory.EnumerateFiles(expected).Where(path => Path.GetFileName(path) is not ("metrics.jsonl" or "run.yaml")))
-            Assert.True(File.ReadAllBytes(path).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(found, Path.GetFileName(path)))), path);
+        var (a, b) = (Metrics(expected), Metrics(found));
+        if (a.Count != b.Count) return $"metrics.jsonl has {b.Count} steps, not {a.Count}.";
+        for (int i = 0; i < a.Count; i++)
+        {
+            if (a[i] != b[i]) return $"Step {i + 1} is\n{b[i]}, not\n{a[i]}.";
+        }
+
+        return Directory.EnumerateFiles(expected).Select(path => Path.GetFileName(path)).Except(OfOneRun)
+            .Where(name => !File.ReadAllBytes(Path.Combine(expected, name)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(found, name))))
+            .Select(name => $"{name} has other bytes.").FirstOrDefault();
     }
 
     /// <summary>Copies a folder with all that is below it.</summary>
