@@ -180,6 +180,8 @@ struct Tf32Matmul {
       copy_async_wait<Stages - 2>();
       block_sync();
       copy(x, m0, n0, k + (Stages - 1) * BlockK, end, shared + (stage + Stages - 1) % Stages * StageBytes);
+      // Where rows start anywhere, lanes at an edge take other ways through the copy; the products need all of them.
+      warp_sync();
       uint32_t tileA = shared + stage * StageBytes, tileB = tileA + TileBytes<TileA>;
       UNROLL for (int step = 0; step < BlockK / 8; ++step) multiply(tileA, tileB, warpRow, warpColumn, step);
       stage = stage + 1 == Stages ? 0 : stage + 1;

@@ -65,6 +65,12 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>The operation under way, for errors.</summary>
     public string Operation { get; set; } = "";
 
+    /// <summary>Told of every launch; for tests that repeat them with other kernels.</summary>
+    public Action<CudaLaunch>? Launched { get; set; }
+
+    /// <summary>Address and bytes of the scratch memory, 0 where there is none.</summary>
+    public (nint Address, long Bytes) ScratchMemory => scratch is null ? (0, 0) : (scratch.NativePtr, scratch.Length);
+
     /// <summary>What was queued last, for errors that show only later.</summary>
     public string LastLaunch { get; private set; } = "nothing";
 
@@ -115,6 +121,7 @@ internal sealed unsafe class CudaContext : IDisposable
     {
         accelerator.Bind();
         LastLaunch = symbol;
+        Launched?.Invoke(new CudaLaunch(symbol, grid, threads, sharedBytes, new ReadOnlySpan<byte>(arguments, (int)argumentBytes).ToArray()));
         int status = Modules.Driver.Launch(function, grid, threads, sharedBytes, streamHandle, arguments, argumentBytes);
         if (status != 0) ThrowFailed(symbol, grid, threads, status);
     }
@@ -129,3 +136,11 @@ internal sealed unsafe class CudaContext : IDisposable
         $"{Operation}: kernel {symbol}, {grid.X} x {grid.Y} x {grid.Z} blocks of {threads} threads, failed: {Modules.Driver.Describe(status)}",
         "Run again on device cpu to tell a fault of the device from one of the data");
 }
+
+/// <summary>A kernel as it was queued.</summary>
+/// <param name="Symbol">Its name.</param>
+/// <param name="Grid">Blocks.</param>
+/// <param name="Threads">Threads of a block.</param>
+/// <param name="SharedBytes">Dynamic shared memory of a block.</param>
+/// <param name="Arguments">Its parameter block.</param>
+internal sealed record CudaLaunch(string Symbol, Grid Grid, int Threads, int SharedBytes, byte[] Arguments);

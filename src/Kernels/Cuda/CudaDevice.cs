@@ -60,6 +60,9 @@ public sealed partial class CudaDevice : AcceleratorDevice
 
     public override string Name { get; }
 
+    /// <summary>What its kernels share.</summary>
+    internal CudaContext Context => context;
+
     public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.Float32 ? "float32" : isNarrow ? "bfloat16, weights and moments too" : "bfloat16")}";
 
     /// <inheritdoc/>

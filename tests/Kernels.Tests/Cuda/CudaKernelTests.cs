@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using RepNoise.Kernels.Cuda;
 using RepNoise.Kernels.Tests.Support;
 
@@ -118,7 +117,7 @@ public sealed class CudaKernelTests
     public void Parameters_that_differ_from_the_source_are_refused()
     {
         using var device = (CudaDevice)CudaTestDevices.Float32();
-        var context = (CudaContext)typeof(CudaDevice).GetField("context", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(device)!;
+        var context = device.Context;
         var error = Assert.Throws<DeviceException>(() => new CudaKernel<TwoNumbers>(context, "elementwise", "fill_f32", 256));
         Assert.Contains("fill_f32", error.Message, StringComparison.Ordinal);
         Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{0}+{24}, {24}+{8}"), error.Message, StringComparison.Ordinal);

@@ -34,6 +34,8 @@ public sealed class CudaMatmulTests
         foreach (int n in new[] { tile.BlockN, tile.BlockN + 8 }) Check(device, form, tile.BlockM - 8, n, tile.BlockK);
         // A ring of stages that is not filled, just filled, and used again.
         foreach (int stages in new[] { 1, 3, 4, 9 }) Check(device, form, 16, 24, stages * tile.BlockK);
+        // Rows that start anywhere, for those that take them: lanes of a warp then go different ways through the copies.
+        if (!MatmulTile.BFloat16.Contains(tile)) Check(device, form, 33, 35, 4 * tile.BlockK + 3);
     }
 
     [Theory]

@@ -1,0 +1,65 @@
+using RepNoise.Kernels.Cuda;
+using RepNoise.Kernels.Ilgpu;
+
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>
+/// Every kernel with a mistake is found out: its result has other bits, or the stand-in reports it. What is broken is the PTX that ships, one
+/// instruction at a time; see <see cref="PtxMutants"/>. Shapes are the smallest that reach every barrier and wait.
+/// </summary>
+public sealed class CudaMutantTests
+{
+    /// <summary>Mutants that are no mistakes, with the reason; a symbol's begin stands for all that begin so.</summary>
+    private static readonly (string Symbol, string Mistake, string Reason)[] Harmless =
+    [
+        .. ((string[])["matmul_nn_small", "matmul_nt_small", "matmul_tn_small", "matmul_nn_any"]).SelectMany(symbol => ((string, string, string)[])
+        [
+            (symbol, "bar.sync number 3", "the barrier in the loop's last step already comes after the last read of the ring"),
+            (symbol, "bar.warp.sync number 1 ", "before a warp's first rows go to scratch; the block's barrier comes before it"),
+            (symbol, "bar.warp.sync number 3 ", "the same where C is of the other format"),
+        ]),
+        ("matmul_nn_tf32x3", "bar.warp.sync number 2 ", "the same as number 1 of the others"),
+        ("matmul_nn_any", "cp.async.wait_group", "rows that start anywhere are copied value by value, so there is nothing to wait for"),
+        ("attention_", "bar.warp.sync number 1 ", "before a warp's rows go to scratch; the loop's last barrier comes before it"),
+        ("attention_forward_rows128", "bar.warp.sync number 3 ", "the same for its second run of rows"),
+        ("sum_", "bar.sync number 2", "after the only use of the scratch that it frees"),
+        ("sum_", "ld.global.v4.b32: words swapped", "a sum in double of a few thousand floats has the same bits in another order"),
+        ("matmul_nn_tf32x3", "cp.async.wait_group number 2", "the groups that it waits for are empty, as they lie past the end of K"),
+        ("gather_rows_bf16_to_bf16", "cvt.rn.bf16.f32: rounded", "what was bfloat16 before is rounded to itself"),
+        ("mmd_gaussian_finish", "bar.sync number 4", "after the last use of the scratch that it frees"),
+    ];
+
+    public static TheoryData<string> Cases => new(CudaMutantCases.All.Keys);
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Every_mutant_is_caught(string name)
+    {
+        string standIn = DriverLibraries.FindStandIn(out string reason) ?? "";
+        if (standIn.Length == 0) Assert.Skip(reason);
+        var recorded = CudaMutantCases.Record(name);
+        using var replay = new LaunchReplay(standIn);
+        var survivors = new List<string>();
+        int count = 0;
+        string begin = CudaMutantCases.All[name].Symbols;
+        foreach (string symbol in recorded.Launches.Select(launch => launch.Symbol).Distinct().Where(symbol => symbol.StartsWith(begin, StringComparison.Ordinal)))
+        {
+            string ptx = replay.PtxOf(symbol);
+            var expected = replay.Run(recorded, symbol, ptx, out string fault);
+            Assert.True(expected is not null, $"{symbol} as it ships: {fault}");
+            foreach (var mutant in PtxMutants.Of(ptx))
+            {
+                count++;
+                var found = replay.Run(recorded, symbol, mutant.Ptx, out _);
+                bool isCaught = found is null || !found.Zip(expected, (a, b) => a.AsSpan().SequenceEqual(b)).All(same => same);
+                if (!isCaught && !IsHarmless(symbol, mutant)) survivors.Add($"{symbol}: {mutant.Mistake}");
+            }
+        }
+
+        Assert.True(survivors.Count == 0, $"{survivors.Count} of {count} mutants give the same bits without a report:\n{string.Join('\n', survivors)}");
+        Assert.True(count > 0, "there is nothing to break");
+    }
+
+    private static bool IsHarmless(string symbol, PtxMutant mutant) => Harmless.Any(known =>
+        symbol.StartsWith(known.Symbol, StringComparison.Ordinal) && mutant.Mistake.StartsWith(known.Mistake, StringComparison.Ordinal));
+}
