@@ -94,7 +94,7 @@ struct LaunchShape {
   uint32_t grid[3] = {1, 1, 1}, block[3] = {1, 1, 1};
   uint32_t dynamicShared = 0;
   const uint8_t* parameters = nullptr;
-  uint64_t id = 0;  // counts launches, for the shadow of global memory
+  uint64_t id = 0;  // counts launches: %gridid
 };
 
 // One of a block's sixteen barriers: warps that have arrived without waiting (bar.arrive). Those that wait know it themselves.
@@ -122,6 +122,7 @@ struct ThreadBlock {
   SharedMemory* shared = nullptr;
   uint8_t* local = nullptr;         // localBytes of each thread
   uint64_t number = 0;              // in the grid
+  Visitor visitor{};                // who it is for the shadow of global memory
   uint32_t index[3] = {0, 0, 0};
   uint32_t threads = 0;
   std::vector<Warp> warps;
@@ -137,11 +138,13 @@ struct ThreadBlock {
   // Global memory, checked; `order` false for atomics and volatile accesses, which blocks may share.
   uint8_t* globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
   uint8_t* globalWrite(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
-  // The cached or found allocation, or null: no fault.
-  Allocation* lookUp(uint64_t address, uint32_t bytes);
-  // Whether the bytes, which lie in the allocation, may be read (written) with nothing to report; marks them as read (written).
-  bool mayRead(Allocation& a, uint64_t address, uint64_t bytes, bool ordered);
-  bool mayWrite(Allocation& a, uint64_t address, uint64_t bytes, bool ordered);
+  // The allocation, or null: no fault.
+  Allocation* lookUp(uint64_t address, uint64_t bytes) {
+    for (Allocation* known : cached)
+      if (known && address >= known->begin && address < known->end() && bytes <= known->end() - address) return known;
+    return find(address, bytes);
+  }
+  Allocation* find(uint64_t address, uint64_t bytes);
 };
 
 // One lane after the other, or all at once where none is masked: compilers turn the second loop into vector code.

@@ -29,24 +29,43 @@ uint8_t* local(const Warp& w, uint64_t address, uint32_t bytes, const char* what
 void Traffic::global(uint64_t address) {
   globalCount_++;
   for (uint64_t sector = address / 32; sector <= (address + bytes_ - 1) / 32; sector++) {
-    if (sectorCount_ > 0 && sectors_[sectorCount_ - 1] == sector) continue;
-    if (std::find(sectors_, sectors_ + sectorCount_, sector) == sectors_ + sectorCount_ && sectorCount_ < 2 * Lanes) sectors_[sectorCount_++] = sector;
+    // Most warps go upwards through memory.
+    bool isNew = sectorCount_ == 0 || sector > highestSector_;
+    if (!isNew && (sector == sectors_[sectorCount_ - 1] || std::find(sectors_, sectors_ + sectorCount_, sector) != sectors_ + sectorCount_)) continue;
+    if (sectorCount_ < 2 * Lanes) sectors_[sectorCount_++] = sector;
+    if (isNew) highestSector_ = sector;
   }
 }
 
-// Passes that lanes [begin, end) need: the largest number of different words in one bank.
+// Passes that lanes [begin, end) need: the largest number of different places in one bank. An access of 8 or 16 bytes takes 2 or 4 banks
+// side by side, and being aligned never half of another's.
 uint32_t Traffic::wavefronts(uint32_t begin, uint32_t end) const {
-  uint32_t words[32][32];
-  uint8_t count[32] = {};
-  uint32_t most = 0;
-  for (uint32_t lane = begin; lane < end; lane++)
-    for (uint32_t word = shared_[lane] / 4; word <= (shared_[lane] + bytes_ - 1) / 4; word++) {
-      uint32_t bank = word % 32;
-      if (std::find(words[bank], words[bank] + count[bank], word) != words[bank] + count[bank] || count[bank] == 32) continue;
-      words[bank][count[bank]++] = word;
-      most = std::max<uint32_t>(most, count[bank]);
+  uint32_t unit = std::max(bytes_, 4u), banks = 128 / unit, taken = 0, most = begin < end ? 1 : 0;
+  uint32_t places[32], next[32], count[32];  // of each bank its first place, then a list through the lanes
+  uint8_t first[32];
+  for (uint32_t lane = begin; lane < end; lane++) {
+    uint32_t place = shared_[lane] / unit, bank = place % banks;
+    places[lane] = place;
+    next[lane] = Lanes;
+    if (!(taken >> bank & 1)) {
+      taken |= 1u << bank;
+      first[bank] = static_cast<uint8_t>(lane);
+      count[bank] = 1;
+      continue;
     }
+
+    uint32_t known = first[bank];
+    while (places[known] != place && next[known] != Lanes) known = next[known];
+    if (places[known] == place) continue;
+    next[known] = lane;
+    most = std::max(most, ++count[bank]);
+  }
+
   return most;
+}
+
+void Traffic::sharedScattered(const uint64_t (&addresses)[Lanes], uint32_t lanes) {
+  for (uint32_t left = lanes; left != 0; left &= left - 1) shared(addresses[std::countr_zero(left)]);
 }
 
 void Traffic::sharedInOrder(uint32_t lanes) {

@@ -37,6 +37,8 @@ class Traffic {
   // `lanes` lanes at consecutive addresses: 32 words side by side lie in 32 banks.
   void sharedInOrder(uint32_t lanes);
   void globalInOrder(uint64_t begin, uint32_t lanes);
+  // Any addresses, aligned, of the lanes that the mask names.
+  void sharedScattered(const uint64_t (&addresses)[Lanes], uint32_t lanes);
   // All of `lanes` lanes at one address, which is read once.
   void sharedAtOnce(uint32_t lanes) { sharedInOrder(lanes); }
   void globalAtOnce(uint64_t address, uint32_t lanes);
@@ -50,7 +52,7 @@ class Traffic {
   bool isStore_;
   uint32_t sharedCount_ = 0, localCount_ = 0, globalCount_ = 0, sectorCount_ = 0;
   uint32_t shared_[Lanes];
-  uint64_t sectors_[2 * Lanes];
+  uint64_t sectors_[2 * Lanes], highestSector_ = 0;
 };
 
 }  // namespace ptxsim

@@ -13,11 +13,9 @@ constexpr const char* CopyName = "cp.async";
 
 void complete(Warp& w, const PendingCopy& copy) {
   auto access = w.access(copy.lane, CopyName);
-  uint8_t zeros[16] = {};
-  w.block->shared->endCopy(copy.shared, copy.bytes, access);
-  uint8_t* place = w.block->shared->write(copy.shared, copy.bytes, copy.bytes, access);
-  std::memcpy(place, zeros, copy.bytes);
-  if (copy.sourceBytes > 0) std::memcpy(place, reinterpret_cast<const void*>(copy.source), copy.sourceBytes);
+  uint8_t values[16] = {};
+  if (copy.sourceBytes > 0) std::memcpy(values, reinterpret_cast<const void*>(copy.source), copy.sourceBytes);
+  std::memcpy(w.block->shared->endCopy(copy.shared, copy.bytes, access), values, copy.bytes);
 }
 
 // cp.async [shared], [global], bytes, sourceBytes: what the source lacks is zero.
@@ -30,8 +28,7 @@ void copy(Warp& w, const Instruction& i) {
     uint64_t from = placeOf(w, i, 1, 1, lane).address;
     uint32_t sourceBytes = i.at[3] == NoSlot ? bytes : w.slot<uint32_t>(i.at[3])[lane];
     if (sourceBytes > bytes) throw Fault{FaultKind::IllegalInstruction, "cp.async of " + std::to_string(bytes) + " bytes with a source of " + std::to_string(sourceBytes), lane};
-    uint8_t* place = w.block->shared->beginCopy(to.address, bytes, w.access(lane, CopyName));
-    std::memset(place, 0xFF, bytes);
+    w.block->shared->beginCopy(to.address, bytes, w.access(lane, CopyName));
     store.shared(to.address);
     aligned(from, bytes, CopyName, lane);
     if (sourceBytes > 0) {

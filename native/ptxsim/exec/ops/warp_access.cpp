@@ -32,22 +32,26 @@ bool gather(const Warp& w, const Instruction& i, int operand, uint32_t bytes, Ad
   else
     for (int l = 0; l < Lanes; l++) a.at[l] = w.slot<uint32_t>(base)[l] + displacement;
 
-  a.first = std::countr_zero(w.active);
+  a.first = std::countr_zero(w.active) % Lanes;
   a.count = static_cast<uint32_t>(std::popcount(w.active));
-  uint64_t bits = 0, origin = a.at[a.first];
-  bool isInOrder = true;
+  uint64_t origin = a.at[a.first], bits = 0, others = 0, strays = 0;
+  uint32_t run = w.active >> a.first;
+  // Lanes that are not active stand where the first one does, and in their order where only that is asked.
+  if (w.active != AllLanes)
+    for (int l = 0; l < Lanes; l++) a.at[l] = w.active >> l & 1 ? a.at[l] : origin;
   for (int l = 0; l < Lanes; l++) {
-    bool isActive = w.active >> l & 1;
-    bits |= isActive ? a.at[l] : 0;
-    a.lowest = std::min(a.lowest, isActive ? a.at[l] : ~uint64_t{0});
-    a.highest = std::max(a.highest, isActive ? a.at[l] : 0);
-    isInOrder &= !isActive || a.at[l] == origin + static_cast<uint64_t>(l - a.first) * bytes;
+    bits |= a.at[l];
+    others |= a.at[l] ^ origin;
+    strays |= w.active >> l & 1 ? a.at[l] ^ (origin + static_cast<uint64_t>(l - a.first) * bytes) : 0;
   }
 
   if ((bits & (bytes - 1)) != 0) return false;
-  uint32_t run = w.active >> a.first;
-  a.isInOrder = isInOrder && (run & (run + 1)) == 0;
-  a.isOne = a.lowest == a.highest;
+  a.isOne = others == 0;
+  a.isInOrder = strays == 0 && (run & (run + 1)) == 0;
+  a.lowest = a.highest = origin;
+  if (a.isInOrder) a.highest = origin + uint64_t{a.count - 1} * bytes;
+  else if (!a.isOne)
+    for (uint64_t at : a.at) a.lowest = std::min(a.lowest, at), a.highest = std::max(a.highest, at);
   a.space = i.space;
   if (i.space != Space::Generic) return true;
   if (a.highest < SharedWindow) {
@@ -92,14 +96,27 @@ M peek(uint64_t address) {
 template <typename M, typename S>
 void fetch(const Warp& w, const Instruction& i, int e, uint64_t base, const Addresses& a) {
   using Extended = std::conditional_t<std::is_signed_v<M>, int64_t, uint64_t>;
+  auto extend = [](M value) { return static_cast<S>(static_cast<Extended>(value)); };
   auto* to = w.slot<S>(i.at[e]);
   base += static_cast<uint64_t>(e) * sizeof(M);
   if (a.isOne) {
-    auto value = static_cast<S>(static_cast<Extended>(peek<M>(base + a.lowest)));
+    S value = extend(peek<M>(base + a.lowest));
     forLanes(w, [&](int l) { to[l] = value; });
-  } else {
-    forLanes(w, [&](int l) { to[l] = static_cast<S>(static_cast<Extended>(peek<M>(base + a.at[l]))); });
+    return;
   }
+
+  if (!a.isInOrder || w.active != AllLanes) {
+    forLanes(w, [&](int l) { to[l] = extend(peek<M>(base + a.at[l])); });
+    return;
+  }
+
+  // A stride that the compiler knows.
+  auto row = [&](auto stride) {
+    for (int l = 0; l < Lanes; l++) to[l] = extend(peek<M>(base + a.lowest + static_cast<uint64_t>(l) * stride() * sizeof(M)));
+  };
+  if (i.vector == 1) row(std::integral_constant<uint64_t, 1>());
+  else if (i.vector == 2) row(std::integral_constant<uint64_t, 2>());
+  else row(std::integral_constant<uint64_t, 4>());
 }
 
 template <typename M>
@@ -113,7 +130,7 @@ void deposit(const Warp& w, const Instruction& i, int lane, uint8_t* to) {
 
 void countShared(Traffic& traffic, const Warp& w, const Addresses& a) {
   if (a.isInOrder || a.isOne) traffic.sharedInOrder(a.count);
-  else forLanes(w, [&](int l) { traffic.shared(a.at[l]); });
+  else traffic.sharedScattered(a.at, w.active);
 }
 
 void countGlobal(Traffic& traffic, const Warp& w, const Addresses& a) {
@@ -126,27 +143,80 @@ void countGlobal(Traffic& traffic, const Warp& w, const Addresses& a) {
 template <bool IsStore>
 bool passGlobal(Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes) {
   auto& block = *w.block;
-  uint64_t extent = a.highest - a.lowest + bytes;
-  if (extent > ~uint32_t{0}) return false;
-  Allocation* allocation = block.lookUp(a.lowest, static_cast<uint32_t>(extent));
+  Allocation* allocation = block.lookUp(a.lowest, a.highest - a.lowest + bytes);
   if (!allocation || (IsStore && allocation->isConstant)) return false;
-  if (!block.checks) return true;
-  // Single bytes are not looked at: see Toucher.
+  if (!block.checks || !allocation->shadow) return true;
+  // Single bytes are not looked at: see GlobalShadow.
   bool isOrdered = !i.isVolatile && bytes >= 2;
   auto pass = [&](uint64_t address, uint64_t length) {
-    return IsStore ? block.mayWrite(*allocation, address, length, isOrdered) : block.mayRead(*allocation, address, length, isOrdered);
+    uint64_t offset = address - allocation->begin;
+    return !(IsStore ? allocation->shadow->write(offset, length, isOrdered, block.visitor) : allocation->shadow->read(offset, length, isOrdered, block.visitor));
   };
-  if (a.isInOrder || a.isOne) return pass(a.lowest, extent);
-  bool passes = true;
-  for (uint32_t left = w.active; left != 0 && passes; left &= left - 1) passes = pass(a.at[std::countr_zero(left)], bytes);
-  return passes;
+  if (a.isInOrder || a.isOne) return pass(a.lowest, a.highest - a.lowest + bytes);
+  // Lanes side by side, and lanes at one place, as one.
+  uint64_t begin = a.at[a.first], end = begin + bytes;
+  for (uint32_t left = w.active & (w.active - 1); left != 0; left &= left - 1) {
+    uint64_t at = a.at[std::countr_zero(left)];
+    if (at == end) {
+      end += bytes;
+    } else if (at < begin || at + bytes > end) {
+      if (!pass(begin, end - begin)) return false;
+      begin = at;
+      end = at + bytes;
+    }
+  }
+
+  return pass(begin, end - begin);
 }
 
-// Reads by many lanes of one word leave the same mark as reads by two, and two find every race that many do: one of them is not the writer.
-uint32_t readers(const Warp& w, const Addresses& a) {
-  if (!a.isOne || a.count < 3) return w.active;
-  uint32_t rest = w.active & (w.active - 1);
-  return (w.active ^ rest) | (rest & ~(rest - 1));
+// The same for loads from shared memory, which throw.
+void passShared(const Warp& w, SharedMemory& shared, const Addresses& a, uint32_t bytes, SharedMemory::Access access) {
+  uint32_t words = bytes / 4;
+  if (words == 0) {
+    forLanes(w, [&](int lane) {
+      access.lane = lane;
+      shared.read(a.at[lane], bytes, bytes, access);
+    });
+  } else if (a.isInOrder) {
+    shared.readRow(a.lowest, a.count * words, words, access);
+  } else if (a.isOne) {
+    shared.readTogether(a.lowest, w.active, words, access);
+  } else {
+    shared.readScattered(a.at, w.active, words, access);
+  }
+}
+
+// The values of a store as they lie in memory, lane after lane from the first active one on. `room` is where they go if they do not
+// lie so in the registers.
+const uint8_t* row(const Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes, uint8_t* room) {
+  if (i.vector == 1 && sizeOf(i.type) == 4 && (i.wide >> 1 & 1) == 0) return reinterpret_cast<const uint8_t*>(w.slot<uint32_t>(i.at[1]) + a.first);
+  if (i.vector == 1 && sizeOf(i.type) == 8) return reinterpret_cast<const uint8_t*>(w.slot<uint64_t>(i.at[1]) + a.first);
+  withStored(i.type, [&](auto stored) {
+    for (uint32_t n = 0; n < a.count; n++) deposit<decltype(stored)>(w, i, a.first + static_cast<int>(n), room + n * bytes);
+  });
+  return room;
+}
+
+void storeShared(const Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes) {
+  auto& shared = *w.block->shared;
+  auto access = w.access(a.first, nameOfAccess(true, a.space), i.isVolatile);
+  uint32_t words = bytes / 4;
+  if (words != 0 && a.isInOrder) {
+    uint8_t room[Lanes * MaxVector * sizeof(uint64_t)];
+    shared.writeRow(a.lowest, a.count * words, words, access, row(w, i, a, bytes, room));
+    return;
+  }
+
+  // Lane by lane: whether two of them agree on one place shows only once the first has stored.
+  withStored(i.type, [&](auto stored) {
+    forLanes(w, [&](int lane) {
+      uint8_t values[MaxVector * sizeof(uint64_t)];
+      deposit<decltype(stored)>(w, i, lane, values);
+      access.lane = lane;
+      if (words != 0) shared.writeRow(a.at[lane], words, words, access, values);
+      else std::memcpy(shared.write(a.at[lane], bytes, bytes, access, values), values, bytes);
+    });
+  });
 }
 
 }  // namespace
@@ -170,12 +240,7 @@ bool loadTogether(Warp& w, const Instruction& i) {
   if (a.space == Space::Shared) {
     auto& shared = *w.block->shared;
     if (!shared.isInside(a.highest, bytes)) return false;
-    auto access = w.access(a.first, nameOfAccess(false, a.space), i.isVolatile);
-    for (uint32_t left = readers(w, a); left != 0; left &= left - 1) {
-      access.lane = std::countr_zero(left);
-      shared.read(a.at[access.lane], bytes, bytes, access);
-    }
-
+    passShared(w, shared, a, bytes, w.access(a.first, nameOfAccess(false, a.space), i.isVolatile));
     Traffic traffic(w, bytes, false);
     countShared(traffic, w, a);
     base = reinterpret_cast<uint64_t>(shared.data());
@@ -205,27 +270,23 @@ bool storeTogether(Warp& w, const Instruction& i) {
   if (!gather(w, i, 0, bytes, a)) return false;
   Traffic traffic(w, bytes, true);
   if (a.space == Space::Shared) {
-    auto& shared = *w.block->shared;
-    if (!shared.isInside(a.highest, bytes)) return false;
-    auto access = w.access(a.first, nameOfAccess(true, a.space), i.isVolatile);
-    // Lane by lane: whether two of them agree on one place shows only once the first has stored.
-    withStored(i.type, [&](auto stored) {
-      forLanes(w, [&](int lane) {
-        uint8_t values[MaxVector * sizeof(uint64_t)];
-        deposit<decltype(stored)>(w, i, lane, values);
-        access.lane = lane;
-        std::memcpy(shared.write(a.at[lane], bytes, bytes, access, values), values, bytes);
-      });
-    });
+    if (!w.block->shared->isInside(a.highest, bytes)) return false;
+    storeShared(w, i, a, bytes);
     countShared(traffic, w, a);
     return true;
   }
 
   if (a.space != Space::Global || !passGlobal<true>(w, i, a, bytes)) return false;
   countGlobal(traffic, w, a);
-  withStored(i.type, [&](auto stored) {
-    forLanes(w, [&](int lane) { deposit<decltype(stored)>(w, i, lane, reinterpret_cast<uint8_t*>(a.at[lane])); });
-  });
+  if (a.isInOrder) {
+    uint8_t room[Lanes * MaxVector * sizeof(uint64_t)];
+    std::memcpy(reinterpret_cast<void*>(a.lowest), row(w, i, a, bytes, room), uint64_t{a.count} * bytes);
+  } else {
+    withStored(i.type, [&](auto stored) {
+      forLanes(w, [&](int lane) { deposit<decltype(stored)>(w, i, lane, reinterpret_cast<uint8_t*>(a.at[lane])); });
+    });
+  }
+
   return true;
 }
 
