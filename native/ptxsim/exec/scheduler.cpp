@@ -191,7 +191,10 @@ void Scheduler::regroup(Warp& warp) {
 
 void Scheduler::runWarp(Warp& warp) {
   const Instruction* code = kernel_.code.data();
-  for (uint64_t left = Slice; left > 0; left--) {
+  auto& counters = block_.counters;
+  uint64_t issued = 0, threads = 0;
+  bool yields = false;
+  while (issued < Slice) {
     const Instruction& instruction = code[warp.pc];
     warp.next = warp.pc + 1;
     warp.active = warp.running;
@@ -200,26 +203,23 @@ void Scheduler::runWarp(Warp& warp) {
       warp.active &= instruction.isPredicateNegated ? ~guard : guard;
     }
 
-    count(warp, instruction);
+    issued++;
+    threads += static_cast<uint64_t>(std::popcount(warp.active));
+    counters.add(instruction.kind);
     if (warp.active != 0) instruction.run(warp, instruction);
     warp.pc = warp.next;
     if (warp.running != 0 && warp.pc < warp.nearest && !warp.yields) continue;
-    bool yields = std::exchange(warp.yields, false);
+    yields = std::exchange(warp.yields, false);
     regroup(warp);
-    if (warp.running == 0) break;
-    if (yields) break;
+    if (warp.running == 0 || yields) break;
   }
 
-  steps_ += Slice;
+  counters.add(Count::WarpInstructions, issued);
+  counters.add(Count::ThreadInstructions, threads);
+  // Whoever polls in vain is stuck sooner than whoever computes.
+  steps_ += yields ? Slice : issued;
   if (steps_ > options_.maxSteps) reportStuck();
   if (warp.running == 0 && warp.live != 0) warp.wait = Wait::Barrier;
-}
-
-void Scheduler::count(const Warp& warp, const Instruction& instruction) {
-  auto& values = block_.counters;
-  values.add(Count::WarpInstructions);
-  values.add(Count::ThreadInstructions, static_cast<uint64_t>(std::popcount(warp.active)));
-  values.add(instruction.kind);
 }
 
 void Scheduler::orderAll() {

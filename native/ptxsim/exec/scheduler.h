@@ -21,7 +21,6 @@ class Scheduler {
   void runWarp(Warp& warp);
   // Picks the lanes at the lowest program counter.
   static void regroup(Warp& warp);
-  void count(const Warp& warp, const Instruction& instruction);
   bool releaseBarriers();
   bool releaseBarrier(int id);
   void release(Barrier& barrier, int id, bool isWhole);

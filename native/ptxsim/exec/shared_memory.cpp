@@ -138,17 +138,19 @@ void SharedMemory::race(const char* kind, Touch before, size_t word, const Acces
 }
 
 void SharedMemory::beginCopy(uint64_t address, uint32_t bytes, const Access& access) {
-  if (!isInside(address, bytes) || (address & (bytes - 1)) != 0) refuse(address, bytes, bytes, access);
+  check(address, bytes, access);
   // What was there is gone the moment the copy is issued, so a value that agrees is no excuse.
   if (checks_) {
-    for (uint64_t at = address; at < address + bytes; at += 4) writeWord(at / 4, WholeWord, access, {});
-    std::memset(&marks_[address / 4], InFlight | 0xF, bytes / 4);
+    size_t word = address / 4;
+    if (bytes != 16 || !writeFour(word, access))
+      for (size_t i = word; i < word + bytes / 4; i++) writeWord(i, WholeWord, access, {});
+    std::memset(&marks_[word], InFlight | 0xF, bytes / 4);
   }
 
   std::memset(bytes_.data() + address, 0xFF, bytes);
 }
 
-uint8_t* SharedMemory::endCopy(uint64_t address, uint32_t bytes, const Access& access) {
+void SharedMemory::endCopy(uint64_t address, uint32_t bytes, const Access& access, const void* values) {
   if (checks_) {
     Touch now = pack(access, WholeWord);
     for (size_t word = address / 4; word < (address + bytes) / 4; word++) {
@@ -158,7 +160,7 @@ uint8_t* SharedMemory::endCopy(uint64_t address, uint32_t bytes, const Access& a
     }
   }
 
-  return bytes_.data() + address;
+  std::memcpy(bytes_.data() + address, values, bytes);
 }
 
 }  // namespace ptxsim

@@ -54,6 +54,10 @@ class SharedMemory {
   // Call before storing. With `value`, storing what is there already is no race: lanes may agree.
   uint8_t* write(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access, const void* value = nullptr);
 
+  // Throws where the bytes are misaligned (for their size) or out of bounds.
+  void check(uint64_t address, uint32_t bytes, const Access& access) const {
+    if (!isInside(address, bytes) || (address & (bytes - 1)) != 0) refuse(address, bytes, bytes, access);
+  }
   // True where no address up to `highest` can be out of bounds.
   bool isInside(uint64_t highest, uint32_t bytes) const { return highest <= bytes_.size() && highest + bytes <= bytes_.size(); }
 
@@ -61,8 +65,9 @@ class SharedMemory {
   void readRow(uint64_t address, uint32_t words, uint32_t wordsPerLane, Access access);
   // Stores the row too.
   void writeRow(uint64_t address, uint32_t words, uint32_t wordsPerLane, Access access, const void* values);
-  // `words` at each lane's address, for lanes that the mask names.
-  void readScattered(const uint64_t (&addresses)[32], uint32_t lanes, uint32_t words, Access access);
+  // `words` at each lane's address, for lanes that the mask names. Lanes whose numbers differ in bits of `repeats` alone, if there are
+  // any, have one address.
+  void readScattered(const uint64_t (&addresses)[32], uint32_t lanes, uint32_t repeats, uint32_t words, Access access);
   // All those lanes, of which there are at least two, read one place.
   void readTogether(uint64_t address, uint32_t lanes, uint32_t words, Access access);
 
@@ -70,7 +75,7 @@ class SharedMemory {
 
   // cp.async: from issue until its wait nothing may touch the bytes (4, 8 or 16, aligned). The waiting thread's write counts from the wait.
   void beginCopy(uint64_t address, uint32_t bytes, const Access& access);
-  uint8_t* endCopy(uint64_t address, uint32_t bytes, const Access& access);
+  void endCopy(uint64_t address, uint32_t bytes, const Access& access, const void* values);
 
  private:
   // One access, packed: clock of its warp 24 bits, step 20, warp 5, lane 6 (63: several), atomic 1, bytes of the word 4. 0 for none.
@@ -112,7 +117,9 @@ class SharedMemory {
   bool readOne(size_t word, Touch now);
   bool writeOne(size_t word, Touch now);
   bool readFour(size_t word, const Four& now);
+  bool readFourAgain(size_t word, const Four& now);  // where not all marks are below the floor
   bool writeFour(size_t word, const Four& now);
+  bool writeFour(size_t word, const Access& access);  // all by one lane
 
   [[noreturn]] void refuse(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access) const;
   [[noreturn]] void refuseRead(size_t word, Touch mask, const Access& access) const;

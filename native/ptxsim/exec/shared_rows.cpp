@@ -15,7 +15,14 @@ struct SharedMemory::Four {
   // Not returned: how vectors are, depends on what a file is compiled for.
   static void load(Vector& to, const Touch* from) { std::memcpy(&to, from, sizeof to); }
   static void store(Touch* to, const Vector& v) { std::memcpy(to, &v, sizeof v); }
-  static bool any(const Vector& v) { return (v[0] | v[1] | v[2] | v[3]) != 0; }
+  static bool any(const Vector& v) {
+#ifdef __AVX__
+    typedef double Doubles __attribute__((vector_size(32)));
+    return __builtin_ia32_movmskpd256(reinterpret_cast<Doubles>(v)) != 0;
+#else
+    return (v[0] | v[1] | v[2] | v[3]) != 0;
+#endif
+  }
 };
 
 namespace {
@@ -56,7 +63,17 @@ bool SharedMemory::writeOne(size_t word, Touch now) {
   return true;
 }
 
-bool SharedMemory::readFour(size_t word, const Four& now) {
+// Nothing of the four words has been touched since the whole block met.
+[[gnu::always_inline]] inline bool SharedMemory::readFour(size_t word, const Four& now) {
+  Four::Vector write, read;
+  Four::load(write, &firstWrite_[word]);
+  Four::load(read, &firstRead_[word]);
+  if (fourMarks(&marks_[word]) != AllWritten || Four::any((write >= floor_) | (read >= floor_))) return readFourAgain(word, now);
+  Four::store(&firstRead_[word], now.v);
+  return true;
+}
+
+bool SharedMemory::readFourAgain(size_t word, const Four& now) {
   using Vector = Four::Vector;
   if (fourMarks(&marks_[word]) != AllWritten) return false;
   Vector write, read, second;
@@ -64,19 +81,15 @@ bool SharedMemory::readFour(size_t word, const Four& now) {
   Four::load(read, &firstRead_[word]);
   Vector isRecent = write >= floor_;
   if (Four::any(isRecent)) {
-    // Writes by the lane itself, or before a barrier of its warp, are ordered too.
-    Vector difference = write ^ now.v;
-    Vector isOwn = ((difference & WarpBits) == 0) & (((write & MomentBits) < (now.v & MomentBits)) | ((difference & LaneBits) == 0));
+    // Writes by the lane itself, or before a barrier of its warp, are ordered too. Several lanes are not one and the same.
+    Vector difference = write ^ now.v, isOwnLane = (difference & LaneBits) == 0;
+    if ((now.v[0] & LaneBits) == LaneBits) isOwnLane = Vector{};
+    Vector isOwn = ((difference & WarpBits) == 0) & (((write & MomentBits) < (now.v & MomentBits)) | isOwnLane);
     Four::load(second, &secondWrite_[word]);
     if (Four::any((isRecent & ~isOwn) | (second >= floor_))) return false;
   }
 
   isRecent = read >= floor_;
-  if (!Four::any(isRecent)) {
-    Four::store(&firstRead_[word], now.v);
-    return true;
-  }
-
   Vector difference = read ^ now.v, isSame = (difference & ~LaneBits) == 0, isOwn = (difference & WarpBits) == 0;
   if (Four::any(isRecent & ~isSame & ((difference & MomentBits) == 0))) return false;
   constexpr Touch Several = Touch{SeveralLanes} << LaneShift;
@@ -118,6 +131,11 @@ bool SharedMemory::writeFour(size_t word, const Four& now) {
   return true;
 }
 
+bool SharedMemory::writeFour(size_t word, const Access& access) {
+  Touch now = pack(access, WholeWord);
+  return writeFour(word, Four{{now, now, now, now}});
+}
+
 void SharedMemory::readRow(uint64_t address, uint32_t words, uint32_t wordsPerLane, Access access) {
   if (!checks_) return;
   size_t word = address / 4;
@@ -138,43 +156,42 @@ void SharedMemory::readRow(uint64_t address, uint32_t words, uint32_t wordsPerLa
   general(done, words);
 }
 
-void SharedMemory::readScattered(const uint64_t (&addresses)[32], uint32_t lanes, uint32_t words, Access access) {
+void SharedMemory::readScattered(const uint64_t (&addresses)[32], uint32_t lanes, uint32_t repeats, uint32_t words, Access access) {
   if (!checks_) return;
-  // What two lanes have read is marked as read by several: a third changes nothing. Lanes with one place in common are found by what
-  // they leave in a small table.
-  uint64_t seen[32];
-  uint32_t isTwice = 0;
-  std::memset(seen, 0xFF, sizeof seen);
-  for (uint32_t left = lanes; left != 0; left &= left - 1) {
-    access.lane = std::countr_zero(left);
-    uint64_t address = addresses[access.lane];
-    auto slot = static_cast<uint32_t>(address / (4 * words) % 32);
-    if (seen[slot] == address) {
-      if (isTwice >> slot & 1) continue;
-      isTwice |= 1u << slot;
-    } else {
-      seen[slot] = address;
-      isTwice &= ~(1u << slot);
+  if (repeats == 0) {
+    Touch now = pack(access, WholeWord) & ~LaneBits;
+    for (uint32_t left = lanes; left != 0; left &= left - 1) {
+      int lane = std::countr_zero(left);
+      size_t word = addresses[lane] / 4;
+      Touch touch = now | Touch{lane} << LaneShift;
+      if (words == 4 && readFour(word, Four{{touch, touch, touch, touch}})) continue;
+      access.lane = lane;
+      for (size_t i = word; i < word + words; i++)
+        if (!readOne(i, touch)) readWord(i, WholeWord, access);
     }
 
-    Touch now = pack(access, WholeWord);
-    size_t word = address / 4;
-    if (words == 4 && readFour(word, {Four::Vector{now, now, now, now}})) continue;
-    for (size_t i = word; i < word + words; i++)
-      if (!readOne(i, now)) readWord(i, WholeWord, access);
+    return;
   }
+
+  // One of the lanes that share a place stands for them.
+  uint32_t partner = 1u << std::countr_zero(repeats);
+  for (uint32_t lane = 0; lane < 32; lane++)
+    if ((lane & repeats) == 0) readTogether(addresses[lane], 1u << lane | 1u << (lane | partner), words, access);
 }
 
 void SharedMemory::readTogether(uint64_t address, uint32_t lanes, uint32_t words, Access access) {
   if (!checks_) return;
   int first = std::countr_zero(lanes), second = std::countr_zero(lanes & (lanes - 1));
-  for (size_t word = address / 4; word < address / 4 + words; word++) {
-    access.lane = SeveralLanes;
-    if (readOne(word, pack(access, WholeWord))) continue;
+  access.lane = SeveralLanes;
+  Touch now = pack(access, WholeWord);
+  size_t word = address / 4;
+  if (words == 4 && readFour(word, Four{{now, now, now, now}})) return;
+  for (size_t i = word; i < word + words; i++) {
+    if (readOne(i, now)) continue;
     // Two of them find every race that all do: one is not the writer.
     for (int lane : {first, second}) {
       access.lane = lane;
-      readWord(word, WholeWord, access);
+      readWord(i, WholeWord, access);
     }
   }
 }

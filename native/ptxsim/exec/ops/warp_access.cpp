@@ -11,62 +11,6 @@ namespace {
 
 constexpr int MaxVector = 4;  // elements of ld.v4 and st.v4
 
-// Where the active lanes access, in one space.
-struct Addresses {
-  uint64_t at[Lanes];
-  uint64_t lowest = ~uint64_t{0}, highest = 0;
-  uint32_t count = 0;
-  int first = 0;
-  Space space = Space::Generic;
-  bool isInOrder = false;  // side by side, in the order of the lanes
-  bool isOne = false;      // all the same
-};
-
-// False where a lane is misaligned or the spaces differ.
-bool gather(const Warp& w, const Instruction& i, int operand, uint32_t bytes, Addresses& a) {
-  auto displacement = static_cast<uint64_t>(i.displacement[0]);
-  Slot base = i.at[operand];
-  if (base == NoSlot) std::fill_n(a.at, Lanes, displacement);
-  else if (i.isWideAddress[0])
-    for (int l = 0; l < Lanes; l++) a.at[l] = w.slot<uint64_t>(base)[l] + displacement;
-  else
-    for (int l = 0; l < Lanes; l++) a.at[l] = w.slot<uint32_t>(base)[l] + displacement;
-
-  a.first = std::countr_zero(w.active) % Lanes;
-  a.count = static_cast<uint32_t>(std::popcount(w.active));
-  uint64_t origin = a.at[a.first], bits = 0, others = 0, strays = 0;
-  uint32_t run = w.active >> a.first;
-  // Lanes that are not active stand where the first one does, and in their order where only that is asked.
-  if (w.active != AllLanes)
-    for (int l = 0; l < Lanes; l++) a.at[l] = w.active >> l & 1 ? a.at[l] : origin;
-  for (int l = 0; l < Lanes; l++) {
-    bits |= a.at[l];
-    others |= a.at[l] ^ origin;
-    strays |= w.active >> l & 1 ? a.at[l] ^ (origin + static_cast<uint64_t>(l - a.first) * bytes) : 0;
-  }
-
-  if ((bits & (bytes - 1)) != 0) return false;
-  a.isOne = others == 0;
-  a.isInOrder = strays == 0 && (run & (run + 1)) == 0;
-  a.lowest = a.highest = origin;
-  if (a.isInOrder) a.highest = origin + uint64_t{a.count - 1} * bytes;
-  else if (!a.isOne)
-    for (uint64_t at : a.at) a.lowest = std::min(a.lowest, at), a.highest = std::max(a.highest, at);
-  a.space = i.space;
-  if (i.space != Space::Generic) return true;
-  if (a.highest < SharedWindow) {
-    a.space = Space::Global;
-    return true;
-  }
-
-  if (a.lowest < SharedWindow || a.highest >= SharedWindow + WindowSize) return false;
-  for (auto& at : a.at) at -= SharedWindow;
-  a.lowest -= SharedWindow;
-  a.highest -= SharedWindow;
-  a.space = Space::Shared;
-  return true;
-}
-
 // The type as it lies in memory, passed as a value to `use`.
 template <typename Use>
 void withStored(Type type, Use use) {
@@ -101,12 +45,12 @@ void fetch(const Warp& w, const Instruction& i, int e, uint64_t base, const Addr
   base += static_cast<uint64_t>(e) * sizeof(M);
   if (a.isOne) {
     S value = extend(peek<M>(base + a.lowest));
-    forLanes(w, [&](int l) { to[l] = value; });
+    assignLanes(w, to, [&](int) { return value; });
     return;
   }
 
   if (!a.isInOrder || w.active != AllLanes) {
-    forLanes(w, [&](int l) { to[l] = extend(peek<M>(base + a.at[l])); });
+    assignLanes(w, to, [&](int l) { return extend(peek<M>(base + a.at[l])); });
     return;
   }
 
@@ -128,49 +72,8 @@ void deposit(const Warp& w, const Instruction& i, int lane, uint8_t* to) {
   }
 }
 
-void countShared(Traffic& traffic, const Warp& w, const Addresses& a) {
-  if (a.isInOrder || a.isOne) traffic.sharedInOrder(a.count);
-  else traffic.sharedScattered(a.at, w.active);
-}
-
-void countGlobal(Traffic& traffic, const Warp& w, const Addresses& a) {
-  if (a.isInOrder) traffic.globalInOrder(a.lowest, a.count);
-  else if (a.isOne) traffic.globalAtOnce(a.lowest, a.count);
-  else forLanes(w, [&](int l) { traffic.global(a.at[l]); });
-}
-
-// Whether every lane may read (or write) global memory; marks it done.
-template <bool IsStore>
-bool passGlobal(Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes) {
-  auto& block = *w.block;
-  Allocation* allocation = block.lookUp(a.lowest, a.highest - a.lowest + bytes);
-  if (!allocation || (IsStore && allocation->isConstant)) return false;
-  if (!block.checks || !allocation->shadow) return true;
-  // Single bytes are not looked at: see GlobalShadow.
-  bool isOrdered = !i.isVolatile && bytes >= 2;
-  auto pass = [&](uint64_t address, uint64_t length) {
-    uint64_t offset = address - allocation->begin;
-    return !(IsStore ? allocation->shadow->write(offset, length, isOrdered, block.visitor) : allocation->shadow->read(offset, length, isOrdered, block.visitor));
-  };
-  if (a.isInOrder || a.isOne) return pass(a.lowest, a.highest - a.lowest + bytes);
-  // Lanes side by side, and lanes at one place, as one.
-  uint64_t begin = a.at[a.first], end = begin + bytes;
-  for (uint32_t left = w.active & (w.active - 1); left != 0; left &= left - 1) {
-    uint64_t at = a.at[std::countr_zero(left)];
-    if (at == end) {
-      end += bytes;
-    } else if (at < begin || at + bytes > end) {
-      if (!pass(begin, end - begin)) return false;
-      begin = at;
-      end = at + bytes;
-    }
-  }
-
-  return pass(begin, end - begin);
-}
-
-// The same for loads from shared memory, which throw.
-void passShared(const Warp& w, SharedMemory& shared, const Addresses& a, uint32_t bytes, SharedMemory::Access access) {
+// The checks of loads from shared memory, which throw.
+void passShared(const Warp& w, SharedMemory& shared, const Addresses& a, uint32_t repeats, uint32_t bytes, SharedMemory::Access access) {
   uint32_t words = bytes / 4;
   if (words == 0) {
     forLanes(w, [&](int lane) {
@@ -182,7 +85,7 @@ void passShared(const Warp& w, SharedMemory& shared, const Addresses& a, uint32_
   } else if (a.isOne) {
     shared.readTogether(a.lowest, w.active, words, access);
   } else {
-    shared.readScattered(a.at, w.active, words, access);
+    shared.readScattered(a.at, w.active, repeats, words, access);
   }
 }
 
@@ -235,22 +138,22 @@ const char* nameOfAccess(bool isStore, Space space) {
 bool loadTogether(Warp& w, const Instruction& i) {
   auto bytes = static_cast<uint32_t>(sizeOf(i.type)) * i.vector;
   Addresses a;
-  if (!gather(w, i, i.vector, bytes, a)) return false;
+  if (!a.gather(w, i, i.vector, 0, bytes, w.active)) return false;
   uint64_t base = 0;
   if (a.space == Space::Shared) {
     auto& shared = *w.block->shared;
     if (!shared.isInside(a.highest, bytes)) return false;
-    passShared(w, shared, a, bytes, w.access(a.first, nameOfAccess(false, a.space), i.isVolatile));
-    Traffic traffic(w, bytes, false);
-    countShared(traffic, w, a);
+    uint32_t repeats = a.isInOrder || a.isOne ? 0 : a.repeats();
+    passShared(w, shared, a, repeats, bytes, w.access(a.first, nameOfAccess(false, a.space), i.isVolatile));
+    Traffic(w, bytes, false).shared(a, repeats);
     base = reinterpret_cast<uint64_t>(shared.data());
   } else if (a.space == Space::Param) {
     if (!a.isOne || a.lowest > w.block->kernel->parameterBytes || a.lowest + bytes > w.block->kernel->parameterBytes) return false;
     base = reinterpret_cast<uint64_t>(w.block->launch->parameters);
   } else if (a.space == Space::Global || a.space == Space::Const) {
-    if (!passGlobal<false>(w, i, a, bytes)) return false;
+    if (!passGlobal(w, a, bytes, false, i.isVolatile)) return false;
     Traffic traffic(w, bytes, false);
-    countGlobal(traffic, w, a);
+    traffic.global(a);
   } else {
     return false;
   }
@@ -267,17 +170,17 @@ bool loadTogether(Warp& w, const Instruction& i) {
 bool storeTogether(Warp& w, const Instruction& i) {
   auto bytes = static_cast<uint32_t>(sizeOf(i.type)) * i.vector;
   Addresses a;
-  if (!gather(w, i, 0, bytes, a)) return false;
+  if (!a.gather(w, i, 0, 0, bytes, w.active)) return false;
   Traffic traffic(w, bytes, true);
   if (a.space == Space::Shared) {
     if (!w.block->shared->isInside(a.highest, bytes)) return false;
     storeShared(w, i, a, bytes);
-    countShared(traffic, w, a);
+    traffic.shared(a, 0);
     return true;
   }
 
-  if (a.space != Space::Global || !passGlobal<true>(w, i, a, bytes)) return false;
-  countGlobal(traffic, w, a);
+  if (a.space != Space::Global || !passGlobal(w, a, bytes, true, i.isVolatile)) return false;
+  traffic.global(a);
   if (a.isInOrder) {
     uint8_t room[Lanes * MaxVector * sizeof(uint64_t)];
     std::memcpy(reinterpret_cast<void*>(a.lowest), row(w, i, a, bytes, room), uint64_t{a.count} * bytes);
