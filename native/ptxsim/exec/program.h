@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace ptxsim {
 
 struct Warp;
 struct Instruction;
+struct Statement;
 
 // Executes one instruction for the warp's active lanes.
 using Handler = void (*)(Warp& warp, const Instruction& instruction);
@@ -64,7 +66,7 @@ struct alignas(64) Instruction {
   int line = 0;                  // in the PTX
   int file = 0, sourceLine = 0;  // from .loc; 0 without
   const Form* form = nullptr;
-  uint32_t text = 0;             // index into Kernel::texts
+  const Statement* statement = nullptr;  // what it was made from, for reports
 };
 static_assert(sizeof(Instruction) <= 192);
 
@@ -83,7 +85,7 @@ struct Parameter {
   uint32_t offset, size, alignment;
 };
 
-// Static figures of a kernel.
+// Static figures of a kernel, by backward data flow over its control-flow graph.
 struct Footprint {
   int liveRegisters = 0;    // largest number of 32-bit registers live at one instruction; predicates apart
   int livePredicates = 0;
@@ -103,14 +105,19 @@ struct Kernel {
   std::vector<std::pair<Slot, Special>> specials;
   std::vector<Slot> dynamicBases;  // slots that hold the offset of dynamic shared memory
   std::vector<Instruction> code;
-  std::vector<std::string> texts;  // statements as written, for reports
   std::vector<std::vector<uint32_t>> tables;
   std::vector<std::string> files;
   int maxThreads[3] = {0, 0, 0}, requiredThreads[3] = {0, 0, 0};
   int maxRegisters = 0, minBlocks = 0;
-  Footprint footprint;
+
+  // Worked out when first asked for.
+  const Footprint& footprint() const;
 
   uint32_t dynamicOffset() const { return (sharedBytes + dynamicAlignment - 1) / dynamicAlignment * dynamicAlignment; }
+
+ private:
+  mutable std::once_flag isMeasured_;
+  mutable Footprint footprint_;
 };
 
 // Windows of the generic address space; global addresses are the host's own.

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "syntax/spell.h"
+
 namespace ptxsim {
 namespace {
 
@@ -335,7 +337,7 @@ void Scheduler::reportStuck() {
       if (together != warp.live) kind = FaultKind::Barrier, culprit = &warp;
       const auto& instruction = kernel_.code[std::min<size_t>(warp.lanePc[first], kernel_.code.size() - 1)];
       text += "\n    warp " + std::to_string(warp.index) + (together == warp.live ? "" : ", lanes " + lanesOf(together)) + " waits at line " +
-              std::to_string(instruction.line) + ": " + kernel_.texts[instruction.text];
+              std::to_string(instruction.line) + ": " + spell(*instruction.statement);
       left &= ~together;
     }
   }
@@ -350,7 +352,7 @@ void Scheduler::report(const Warp& warp, const Fault& fault) const {
   uint32_t thread = static_cast<uint32_t>(warp.index) * Lanes + static_cast<uint32_t>(lane);
   uint32_t threadIndex[3] = {thread % shape_.block[0], thread / shape_.block[0] % shape_.block[1], thread / shape_.block[0] / shape_.block[1]};
   std::string text = "kernel '" + kernel_.name + "': " + fault.message + "\n  at PTX line " + std::to_string(instruction.line) + ": " +
-                     kernel_.texts[instruction.text];
+                     spell(*instruction.statement);
   if (instruction.sourceLine != 0) {
     auto file = static_cast<size_t>(instruction.file);
     text += "\n  from " + (file < kernel_.files.size() ? kernel_.files[file] : "file " + std::to_string(file)) + ":" + std::to_string(instruction.sourceLine);

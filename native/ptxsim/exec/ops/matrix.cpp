@@ -111,7 +111,7 @@ struct BrainPair {
     Words8 words;
     std::memcpy(&words, from, sizeof words);
     Bits8 bits = __builtin_convertvector(words, Bits8) << 16;
-    auto result = __builtin_convertvector(std::bit_cast<Floats8>(bits), Doubles8);
+    auto result = __builtin_convertvector(reinterpret_cast<Floats8>(bits), Doubles8);
     std::memcpy(to, &result, sizeof result);
   }
 };
@@ -122,10 +122,10 @@ struct HalfPair {
     Words8 words;
     std::memcpy(&words, from, sizeof words);
     Bits8 bits = __builtin_convertvector(words, Bits8);
-    Floats8 magnitude = std::bit_cast<Floats8>((bits & 0x7FFF) << 13) * 0x1p112f;
-    Bits8 special = std::bit_cast<Bits8>(magnitude >= 0x1p16f) & 0x7F800000;
-    Bits8 value = std::bit_cast<Bits8>(magnitude) | special | (bits & 0x8000) << 16;
-    auto result = __builtin_convertvector(std::bit_cast<Floats8>(value), Doubles8);
+    Floats8 magnitude = reinterpret_cast<Floats8>((bits & 0x7FFF) << 13) * 0x1p112f;
+    Bits8 special = reinterpret_cast<Bits8>(magnitude >= 0x1p16f) & 0x7F800000;
+    Bits8 value = reinterpret_cast<Bits8>(magnitude) | special | (bits & 0x8000) << 16;
+    auto result = __builtin_convertvector(reinterpret_cast<Floats8>(value), Doubles8);
     std::memcpy(to, &result, sizeof result);
   }
 };
