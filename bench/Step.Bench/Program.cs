@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using RepNoise.Bench;
 using RepNoise.Bench.Step;
+using RepNoise.Kernels.Cpu;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["--child", var jobFile])
@@ -24,9 +25,13 @@ command.SetAction(parsed =>
     try
     {
         parsed.GetValue(json)!.Directory!.Create(); // before anything is measured
-        var peer = new Peer(root);
         List<(Row, Row)> pairs = [];
-        var jobs = parsed.GetValue(shapes)!.Split(',').SelectMany(name => Shape.Jobs(name, parsed.GetValue(threads), folder));
+        string[] names = parsed.GetValue(shapes)!.Split(',');
+        var scaling = names.Contains(Shape.Scaling) ? Scale(folder, parsed.GetValue(threads), parsed.GetValue(quick)) : null;
+        Results.Write(parsed.GetValue(json)!.FullName, root, pairs, scaling);
+        names = [.. names.Except([Shape.Scaling])];
+        var peer = names.Length > 0 ? new Peer(root) : null;
+        var jobs = names.SelectMany(name => Shape.Jobs(name, parsed.GetValue(threads), folder));
         foreach (var (shape, job) in jobs)
         {
             string file = Path.Combine(folder, shape + ".json");
@@ -36,9 +41,9 @@ command.SetAction(parsed =>
             foreach (string setting in parsed.GetValue(settings)!.Split(',').Where(setting => job.Product is null || setting != "lean"))
             {
                 using var ours = new Child(Environment.ProcessPath!, ["--child", file], new Dictionary<string, string>());
-                using var theirs = peer.Start(file, setting);
+                using var theirs = peer!.Start(file, setting);
                 pairs.Add(Duel.Run(shape, setting, Peer.Side(setting), job.Threads, ours, theirs, parsed.GetValue(quick)));
-                Results.Write(parsed.GetValue(json)!.FullName, root, pairs); // after every pair: a run that is cut short keeps what it has
+                Results.Write(parsed.GetValue(json)!.FullName, root, pairs, scaling); // after every pair: a run that is cut short keeps what it has
             }
 
             File.Delete(job.Tensors);
@@ -58,6 +63,20 @@ command.SetAction(parsed =>
     }
 });
 return command.Parse(args).Invoke();
+
+static Scaling Scale(string folder, int threads, bool quick)
+{
+    var (shape, job) = Shape.Jobs(Shape.Scaling, threads, folder).Single();
+    OurSide.WriteTensors(job);
+    string one = Path.Combine(folder, "one.json"), all = Path.Combine(folder, "all.json");
+    (job with { Threads = 1 }).Write(one);
+    job.Write(all);
+    using var alone = new Child(Environment.ProcessPath!, ["--child", one], new Dictionary<string, string>());
+    using var together = new Child(Environment.ProcessPath!, ["--child", all], new Dictionary<string, string>());
+    var scaling = Scaling.Run(shape, threads, alone, together, MachineLimits.MeasureMultiplyAdds, quick);
+    File.Delete(job.Tensors);
+    return scaling;
+}
 
 static string Root()
 {

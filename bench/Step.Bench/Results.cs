@@ -12,7 +12,7 @@ internal static class Results
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    public static void Write(string path, string root, IReadOnlyList<(Row Ours, Row Theirs)> pairs)
+    public static void Write(string path, string root, IReadOnlyList<(Row Ours, Row Theirs)> pairs, Scaling? scaling)
     {
         string machine = Cpu(), commit = Commit(root), load = File.ReadAllText("/proc/loadavg").Split(' ')[0];
         string versions = $".NET {Environment.Version}, TorchSharp {Version(root, "TorchSharp")}, libtorch {Version(root, "libtorch-cpu-linux-x64")}, {RuntimeInformation.OSDescription}";
@@ -23,17 +23,28 @@ internal static class Results
         var ratios = new SortedDictionary<string, object>(StringComparer.Ordinal);
         foreach (var (ours, theirs) in pairs)
         {
-            foreach (var r in (Row[])[ours, theirs])
-                json.WriteLine(JsonSerializer.Serialize(new Line(r.Shape, r.Side, r.Setting, r.Threads, r.Seconds, r.PeakBytes, r.Loss,
-                    machine, versions, commit), Json));
+            WriteRow(ours);
+            WriteRow(theirs);
             double faster = theirs.Seconds.Median / ours.Seconds.Median, smaller = (double)theirs.PeakBytes / ours.PeakBytes;
             ratios[$"{ours.Shape}/{ours.Setting}"] = new { Seconds = faster, PeakBytes = smaller };
             md.Append(CultureInfo.InvariantCulture, $"| {ours.Shape} | {ours.Setting} | {ours.Threads} | {Text(ours)} | {Text(theirs)} | {faster:F2}x ")
                 .Append(CultureInfo.InvariantCulture, $"| {ours.PeakBytes / 1e6:F0} | {theirs.PeakBytes / 1e6:F0} | {smaller:F2}x |\n");
         }
 
+        if (scaling is not null)
+        {
+            WriteRow(scaling.One);
+            WriteRow(scaling.All);
+            ratios[scaling.All.Shape] = new { Seconds = scaling.Faster, scaling.MultiplyAdds, scaling.Share };
+            md.Append(CultureInfo.InvariantCulture, $"\nShape a alone: {Text(scaling.One)} s with one thread, {Text(scaling.All)} s with {scaling.All.Threads}: {scaling.Faster:F2}x; ")
+                .Append(CultureInfo.InvariantCulture, $"multiply-adds in the same turns {scaling.MultiplyAdds:F2}x, so the step keeps {scaling.Share:P0} of it.\n");
+        }
+
         json.WriteLine(JsonSerializer.Serialize(new { Ratios = ratios, Machine = machine, Commit = commit, LoadAverage = load }, Json));
         File.WriteAllText(Path.ChangeExtension(path, ".md"), md.ToString());
+
+        void WriteRow(Row row) => json.WriteLine(JsonSerializer.Serialize(
+            new Line(row.Shape, row.Side, row.Setting, row.Threads, row.Seconds, row.PeakBytes, row.Loss, machine, versions, commit), Json));
     }
 
     private sealed record Line(

@@ -20,8 +20,11 @@ internal static class Shape
     /// <summary>Training steps.</summary>
     public static readonly string[] Steps = ["a", "b", "c", "sft-a", "sft-b"];
 
-    /// <summary>Every name; <c>matmul</c> stands for all products.</summary>
-    public static readonly string[] Names = [.. Steps, "matmul"];
+    /// <summary>Every name; <c>matmul</c> stands for all products, <c>scaling</c> for shape a with one thread and with all.</summary>
+    public static readonly string[] Names = [.. Steps, "matmul", Scaling];
+
+    /// <summary>Shape a against itself, without a peer.</summary>
+    public const string Scaling = "scaling";
 
     /// <summary>The jobs of a name, each under the name of its rows.</summary>
     public static IEnumerable<(string Name, Job Job)> Jobs(string name, int threads, string folder)
@@ -48,7 +51,7 @@ internal static class Shape
         var a = new Job(name.StartsWith("sft", StringComparison.Ordinal), 32000, 256, 688, 4, 8, 256, [], [], threads, tensors);
         return name switch
         {
-            "a" or "sft-a" => Fill(a, Same(128, 4), Same(128, 4), Same(128, 4)),
+            "a" or "sft-a" or Scaling => Fill(a, Same(128, 4), Same(128, 4), Same(128, 4)),
             "b" or "sft-b" => Fill(a with { Vocab = 4096, Hidden = 512, Intermediate = 1376, Layers = 8, Length = 128 },
                 Same(64, 4), Same(64, 4), Same(64, 4)),
             "c" => Fill(a, Prompts, Harmful, Harmless),

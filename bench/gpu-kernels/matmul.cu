@@ -3,19 +3,30 @@
 
 namespace {
 
-// C = op(A) op(B) + bias (+ before), in double.
+// C = op(A) op(B) + bias, in double; `size` gets the sum of the products' sizes, `path` that of the sizes of all partial sums in the
+// order of K, which begins anew with every part.
 template <typename T>
-__global__ void plain_matmul(double* c, double* size, const T* a, const T* b, const T* bias, int form, int M, int N, int K, int64_t lda, int64_t ldb) {
+__global__ void plain_matmul(double* c, double* size, double* path, const T* a, const T* b, const T* bias, int form, int M, int N, int K, int kPerPart,
+                             int64_t lda, int64_t ldb) {
   int n = blockIdx.x * 16 + threadIdx.x, m = blockIdx.y * 16 + threadIdx.y;
   if (m >= M || n >= N) return;
-  double sum = 0, absolute = 0;
+  double sum = 0, part = 0, absolute = 0, partial = 0;
   for (int k = 0; k < K; ++k) {
+    if (k % kPerPart == 0) {
+      sum += part;
+      partial += fabs(sum);
+      part = 0;
+    }
     double x = to_float(form == 2 ? a[k * lda + m] : a[m * lda + k]), y = to_float(form == 1 ? b[n * ldb + k] : b[k * ldb + n]);
-    sum += x * y;
+    part += x * y;
     absolute += fabs(x * y);
+    partial += fabs(part);
   }
-  c[static_cast<int64_t>(m) * N + n] = sum + (bias ? static_cast<double>(to_float(bias[n])) : 0.0);
-  size[static_cast<int64_t>(m) * N + n] = absolute;
+  sum += part;
+  int64_t at = static_cast<int64_t>(m) * N + n;
+  c[at] = sum + (bias ? static_cast<double>(to_float(bias[n])) : 0.0);
+  size[at] = absolute;
+  path[at] = partial + fabs(sum) + fabs(c[at]);
 }
 
 const char* const FormNames[] = {"nn", "nt", "tn"};
@@ -40,8 +51,26 @@ struct Variant {
   int blockM, blockN, blockK, threads, sharedBytes;
   bool warpgroup = false;
   int cluster = 1;                 // blocks that share columns of B
-  const Module* module = nullptr;  // where it is not the shipped one
+  const Module* module = nullptr;  // where it is not with the kernel that adds parts
 };
+
+// What rounding may do to a value of C, in units of 2^-24.
+//
+// Each sum by a fused multiply-add is rounded once, by at most half a unit in the last place of what it gives: together they are off by at
+// most 2^-24 times the sizes of all partial sums, the running error bound (Higham, Accuracy and Stability of Numerical Algorithms, 3.3). That
+// grows with K: for operands of random sign as K^1.5, where the sum of the products' sizes grows as K. Tensor cores add 8 or 16 products at a
+// time in an order of their own and truncate; their error is bounded by the products' sizes instead, with a measured factor.
+struct Tolerance {
+  double ofPath;  // of the partial sums' sizes
+  double ofSize;  // of the products' sizes, plus one
+
+  double budget(double path, double size) const { return (ofPath * path + ofSize * (size + 1)) * 0x1p-24; }
+};
+
+constexpr Tolerance Fused{1, 0};         // float32 in the order of K: a bound that holds for every input
+constexpr Tolerance Split{2, 16};        // three tf32 products: truncated sums, and low times low, which is left out
+constexpr Tolerance Tensor{0, 17};       // bf16 by mma
+constexpr Tolerance WarpGroup{0, 34};    // bf16 by wgmma, which adds more products at a time
 
 template <typename T>
 struct Operands {
@@ -74,11 +103,16 @@ CUtensorMap tensor_map(const Bf16* data, int rows, int columns, int64_t stride, 
   return map;
 }
 
-// One product in one variant, K in `parts`.
+// K of each of some parts but the last: whole stages.
+int depth_of_part(const Variant& v, const Product& p, int parts) {
+  return parts == 1 ? p.K : ((p.K + parts - 1) / parts + v.blockK - 1) / v.blockK * v.blockK;
+}
+
+// One product in one variant, K in `parts`. `module` has the kernel that adds the parts.
 template <typename T>
 std::function<void()> matmul_call(const Module& module, const Variant& v, const Product& p, Operands<T>& x, int parts) {
   const char* type = sizeof(T) == 2 ? "bf16" : "f32";
-  int perPart = parts == 1 ? p.K : ((p.K + parts - 1) / parts + v.blockK - 1) / v.blockK * v.blockK;
+  int perPart = depth_of_part(v, p, parts);
   parts = (p.K + perPart - 1) / perPart;
   int tiles_m = (p.M + v.blockM - 1) / v.blockM, tiles_n = (p.N + v.blockN - 1) / v.blockN, tiles = tiles_m * tiles_n;
   int flags = (p.accumulate ? 1 : 0) | (p.floatOut || sizeof(T) == 4 ? 2 : 0);
@@ -117,14 +151,14 @@ std::function<void()> matmul_call(const Module& module, const Variant& v, const 
   };
 }
 
-// Largest error relative to what rounding allows: fp32 sums of the products' sizes, and bf16's last bit of the result. Repeats
-// must agree to the bit.
+// Largest error relative to what rounding allows: that of the sums, and bf16's last bit of the result. Repeats must agree to the bit.
 template <typename T>
-bool check_matmul(const Module& module, const Variant& v, const Product& p, int parts, double eps) {
+bool check_matmul(const Module& module, const Variant& v, const Product& p, int parts, Tolerance tolerance) {
   Operands<T> x(p);
-  DeviceArray<double> expected(static_cast<size_t>(p.M) * p.N), size(expected.count);
-  plain_matmul<<<dim3((p.N + 15) / 16, (p.M + 15) / 16), dim3(16, 16)>>>(expected.data, size.data, x.a.data, x.b.data, p.bias ? x.bias.data : nullptr,
-                                                                        p.form, p.M, p.N, p.K, p.lda(), p.ldb());
+  DeviceArray<double> expected(static_cast<size_t>(p.M) * p.N), size(expected.count), path(expected.count);
+  plain_matmul<<<dim3((p.N + 15) / 16, (p.M + 15) / 16), dim3(16, 16)>>>(expected.data, size.data, path.data, x.a.data, x.b.data,
+                                                                        p.bias ? x.bias.data : nullptr, p.form, p.M, p.N, p.K, depth_of_part(v, p, parts),
+                                                                        p.lda(), p.ldb());
   bool floats = p.floatOut || sizeof(T) == 4;
   size_t bytes = p.M * p.ldc() * (floats ? 4 : 2);
   auto call = matmul_call(module, v, p, x, parts);
@@ -137,10 +171,11 @@ bool check_matmul(const Module& module, const Variant& v, const Product& p, int 
     CHECK(cudaMemcpy(results.back().data(), x.c.data, bytes, cudaMemcpyDeviceToHost));
   }
   std::vector<unsigned char> before(bytes);
-  std::vector<double> want(expected.count), sizes(expected.count);
+  std::vector<double> want(expected.count), sizes(expected.count), paths(expected.count);
   CHECK(cudaMemcpy(before.data(), x.before.data, bytes, cudaMemcpyDeviceToHost));
   CHECK(cudaMemcpy(want.data(), expected.data, want.size() * 8, cudaMemcpyDeviceToHost));
   CHECK(cudaMemcpy(sizes.data(), size.data, want.size() * 8, cudaMemcpyDeviceToHost));
+  CHECK(cudaMemcpy(paths.data(), path.data, want.size() * 8, cudaMemcpyDeviceToHost));
   auto at = [&](const std::vector<unsigned char>& from, int64_t i) {
     float f;
     if (floats) {
@@ -161,7 +196,9 @@ bool check_matmul(const Module& module, const Variant& v, const Product& p, int 
         if (got != old) worst = 1e9;
         continue;
       }
-      double exact = want[static_cast<size_t>(m) * p.N + n] + (p.accumulate ? old : 0), budget = eps * (sizes[static_cast<size_t>(m) * p.N + n] + 1);
+      size_t entry = static_cast<size_t>(m) * p.N + n;
+      // The addition to C and the store are roundings too.
+      double exact = want[entry] + (p.accumulate ? old : 0), budget = tolerance.budget(paths[entry], sizes[entry]) + std::fabs(exact) * 0x1p-24;
       if (!floats) budget += std::fabs(exact) * (1.0 / 250);
       double error = std::fabs(got - exact) / budget;
       if (!(error <= worst)) worst = error < 1e9 ? error : 1e9;
@@ -231,14 +268,14 @@ void time_matmul(const Module& module, const std::vector<Variant>& variants, con
 }
 
 template <typename T>
-bool check_variants(const Module& module, const std::vector<Variant>& variants, double eps, bool odd) {
+bool check_variants(const Module& module, const std::vector<Variant>& variants, Tolerance tolerance, bool odd) {
   bool ok = true;
   for (const Variant& v : variants) {
     for (int form = 0; form < 3; ++form) {
-      ok &= check_matmul<T>(module, v, {form, 512, 768, 1024, true, true, true}, 1, eps);
-      ok &= check_matmul<T>(module, v, {form, 264, 328, 456, false, false, true, 8}, 1, eps);
-      ok &= check_matmul<T>(module, v, {form, 72, 136, 2056, false, true, false}, 4, eps);
-      if (odd) ok &= check_matmul<T>(module, v, {form, 131, 77, 203, true, true, true, 1}, 1, eps);
+      ok &= check_matmul<T>(module, v, {form, 512, 768, 1024, true, true, true}, 1, tolerance);
+      ok &= check_matmul<T>(module, v, {form, 264, 328, 456, false, false, true, 8}, 1, tolerance);
+      ok &= check_matmul<T>(module, v, {form, 72, 136, 2056, false, true, false}, 4, tolerance);
+      if (odd) ok &= check_matmul<T>(module, v, {form, 131, 77, 203, true, true, true, 1}, 1, tolerance);
     }
   }
   return ok;
@@ -252,26 +289,27 @@ const Product TimedBf16[] = {
     {1, 512, 512, 4096, false, false, false},     {1, 16, 4096, 4096, false, false, false},
 };
 
+const std::vector<Variant> Shipped = {{"tall", 256, 128, 64, 256, 147456}, {"square", 128, 128, 64, 128, 98304}, {"small", 64, 64, 64, 128, 49152}};
+
 }  // namespace
 
 bool run_matmul(const std::string& folder) {
   Module module(folder + "/matmul.cubin");
-  std::vector<Variant> shipped = {{"wide", 128, 256, 32, 256, 98304}, {"square", 128, 128, 32, 128, 65536}, {"small", 64, 64, 64, 128, 49152}};
   Variant any = {"any", 64, 64, 64, 128, 49152};
-  bool ok = check_variants<Bf16>(module, shipped, 1e-6, false) && check_variants<Bf16>(module, {any}, 1e-6, true);
+  bool ok = check_variants<Bf16>(module, Shipped, Tensor, false) && check_variants<Bf16>(module, {any}, Tensor, true);
   if (!ok) return false;
-  std::vector<Variant> all = shipped;
+  std::vector<Variant> all = Shipped;
   struct Shape {
     int M, N, K, warpsM, warpsN, stages;
   };
-  for (Shape s : std::initializer_list<Shape>{{128, 256, 64, 2, 4, 3}, {256, 128, 32, 4, 2, 4}, {256, 128, 64, 4, 2, 3}, {128, 128, 32, 2, 4, 4}, {128, 128, 64, 2, 2, 3},
-                                              {128, 128, 64, 2, 4, 3}, {128, 128, 32, 2, 2, 5}, {64, 128, 64, 1, 4, 3}, {64, 128, 32, 2, 2, 4}, {64, 64, 64, 2, 2, 4}}) {
+  for (Shape s : std::initializer_list<Shape>{{128, 256, 64, 2, 4, 3}, {128, 256, 32, 2, 4, 4}, {128, 128, 32, 2, 2, 4}, {256, 128, 32, 4, 2, 4}, {64, 128, 64, 1, 4, 3},
+                                              {64, 128, 32, 2, 2, 4}}) {
     char name[64];
     std::snprintf(name, sizeof name, "m%dn%dk%dw%dx%ds%d", s.M, s.N, s.K, s.warpsM, s.warpsN, s.stages);
     std::string file = folder + "/" + name + ".cubin";
     if (!std::ifstream(file)) continue;
     Variant v{name, s.M, s.N, s.K, s.warpsM * s.warpsN * 32, s.stages * (s.M + s.N) * s.K * 2, false, 1, new Module(file)};
-    if (check_matmul<Bf16>(module, v, {1, 264, 328, 456, false, false, true, 8}, 1, 1e-6)) all.push_back(v);
+    if (check_matmul<Bf16>(module, v, {1, 264, 328, 456, false, false, true, 8}, 1, Tensor)) all.push_back(v);
   }
   for (const Product& p : TimedBf16) time_matmul<Bf16>(module, all, p);
   return true;
@@ -280,9 +318,8 @@ bool run_matmul(const std::string& folder) {
 // The PTX that ships, compiled by the driver: same products, to compare with nvcc's machine code.
 bool run_ptx(const std::string& folder) {
   Module module(folder + "/matmul.ptx");
-  std::vector<Variant> shipped = {{"wide", 128, 256, 32, 256, 98304}, {"square", 128, 128, 32, 128, 65536}, {"small", 64, 64, 64, 128, 49152}};
-  if (!check_variants<Bf16>(module, shipped, 1e-6, false)) return false;
-  for (int i : {0, 3, 5}) time_matmul<Bf16>(module, shipped, TimedBf16[i]);
+  if (!check_variants<Bf16>(module, Shipped, Tensor, false)) return false;
+  for (int i : {0, 3, 5}) time_matmul<Bf16>(module, Shipped, TimedBf16[i]);
   return true;
 }
 
@@ -291,30 +328,34 @@ bool run_float32(const std::string& folder) {
   std::vector<Variant> fma = {{"fma", 128, 128, 16, 256, 33792}, {"fma_small", 64, 64, 16, 256, 17408}};
   // The ring of tf32x3 is largest where K is contiguous.
   std::vector<Variant> tf32 = {{"tf32x3", 128, 128, 16, 256, 81920}};
-  if (!check_variants<float>(module, fma, 2e-7, true) || !check_variants<float>(module, tf32, 1e-6, true)) return false;
-  std::vector<Variant> all = fma;
-  all.push_back(tf32[0]);
+  bool right = check_variants<float>(module, fma, Fused, true), tensor = check_variants<float>(module, tf32, Split, true);
+  std::vector<Variant> all;
+  if (right) all = fma;
+  if (tensor) all.push_back(tf32[0]);
   for (const Product& p : {Product{1, 4096, 4096, 4096, true, false, false}, Product{0, 2048, 2048, 5632, true, false, false},
                            Product{2, 2048, 5632, 2048, true, true, false}, Product{1, 2048, 2048, 2048, true, false, false}, Product{1, 512, 512, 4096, true, false, false}})
     time_matmul<float>(module, all, p);
-  return true;
+  return right && tensor;
 }
 
-// The variants of sm90/matmul.cu: those of one block alone, or those in clusters.
+// The variants of sm90/matmul.cu and those beside it that do not ship: of one block alone, or in clusters. Parts of K are added by the
+// kernel of the other module, as in the engine.
 bool run_warpgroup(const std::string& folder, bool clusters) {
-  Module module(folder + "/matmul_sm90.cubin");
+  Module combine(folder + "/matmul.cubin"), shipped(folder + "/matmul_sm90.cubin"), candidates(folder + "/matmul_warpgroup_candidates.cubin");
   constexpr int Square = 6 * 32768 + 8 * 2560 + 96, Wide = 4 * 49152 + 8 * 2560 + 64;
-  std::vector<Variant> variants = {{"warpgroup_square", 128, 128, 64, 384, Square, true}, {"warpgroup_wide", 128, 256, 64, 384, Wide, true},
-                                   {"warpgroup_turns", 128, 128, 64, 384, Square, true}};
-  if (clusters) variants = {{"warpgroup_pair", 128, 256, 64, 384, Wide, true, 2}, {"warpgroup_turns_pair", 128, 128, 64, 384, Square, true, 2}};
+  std::vector<Variant> variants = {{"warpgroup_square", 128, 128, 64, 384, Square, true, 1, &shipped},
+                                   {"warpgroup_wide", 128, 256, 64, 384, Wide, true, 1, &shipped},
+                                   {"warpgroup_turns", 128, 128, 64, 384, Square, true, 1, &candidates}};
+  if (clusters)
+    variants = {{"warpgroup_pair", 128, 256, 64, 384, Wide, true, 2, &candidates}, {"warpgroup_turns_pair", 128, 128, 64, 384, Square, true, 2, &candidates}};
   bool all = true;
   std::vector<Variant> right;
   for (const Variant& v : variants) {
-    bool ok = check_variants<Bf16>(module, {v}, 2e-6, false);
-    for (int form = 0; form < 3; ++form) ok &= check_matmul<Bf16>(module, v, {form, 2048, 2304, 4096, true, false, false}, 1, 2e-6);
+    bool ok = check_variants<Bf16>(combine, {v}, WarpGroup, false);
+    for (int form = 0; form < 3; ++form) ok &= check_matmul<Bf16>(combine, v, {form, 2048, 2304, 4096, true, false, false}, 1, WarpGroup);
     if (ok) right.push_back(v);
     all &= ok;
   }
-  for (const Product& p : TimedBf16) time_matmul<Bf16>(module, right, p);
+  for (const Product& p : TimedBf16) time_matmul<Bf16>(combine, right, p);
   return all;
 }

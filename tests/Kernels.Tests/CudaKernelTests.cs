@@ -58,10 +58,47 @@ public sealed class CudaKernelTests
     [InlineData("norm", "quick", "no variant 'quick'")]
     [InlineData("rotary", "warp", "'rotary'")]
     [InlineData("nonsense", "warp", "'nonsense'")]
+    [InlineData("attention", "flash_short", "Use one of flash, flash_tall, simt, naive")]
     public void Variants_that_do_not_exist_are_refused(string family, string variant, string message)
     {
         var error = Assert.Throws<DeviceException>(() => CudaTestDevices.BFloat16(Forced(family, variant)));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What is listed is what can be forced, and what is refused says why.</summary>
+    [Theory]
+    [InlineData("cuda:sim")]
+    [InlineData("cuda:sim:float32")]
+    public void Every_listed_variant_can_be_forced_or_says_why_not(string name)
+    {
+        var info = Devices.List().First(device => device.Name == name);
+        if (info.Refusal is { } refusal) Assert.Skip(refusal);
+        Assert.Equal(["matmul", "attention", "norm"], info.Kernels.Select(family => family.Name));
+        foreach (var family in info.Kernels)
+        {
+            foreach (var variant in family.Variants)
+            {
+                if (variant.Refusal is null)
+                {
+                    using var device = Devices.Create(name, Forced(family.Name, variant.Name));
+                    Assert.Equal(variant.Name, device.Kernels[family.Name]);
+                    continue;
+                }
+
+                var error = Assert.Throws<DeviceException>(() => Devices.Create(name, Forced(family.Name, variant.Name)));
+                Assert.Contains(variant.Refusal, error.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    /// <summary>A GPU with 99 KiB for a block and no warpgroups.</summary>
+    [Fact]
+    public void A_smaller_gpu_refuses_tiles_by_what_they_need()
+    {
+        var matmul = CudaFamilies.List(NumberFormat.BFloat16, new CudaLimits(8, 6, 99 << 10)).First(family => family.Name == "matmul");
+        Assert.Equal("square", matmul.Automatic);
+        Assert.Contains("needs 144 KiB of shared memory", matmul.Variants.First(v => v.Name == "tall").Refusal, StringComparison.Ordinal);
+        Assert.Contains("compute capability 9.0", matmul.Variants.First(v => v.Name == "warpgroup_wide").Refusal, StringComparison.Ordinal);
     }
 
     [Fact]

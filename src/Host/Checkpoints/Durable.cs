@@ -15,9 +15,19 @@ internal static partial class Durable
         stream.Flush(flushToDisk: true);
     }
 
+    /// <summary>Puts a file in the place of another, or of none, at once: a crash leaves the old one or the new one.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> bytes)
+    {
+        string beside = path + ".new";
+        File.Delete(beside);
+        Write(beside, bytes);
+        File.Move(beside, path, overwrite: true);
+        FlushFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
     public static void Copy(string from, string to)
     {
-        using var source = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+        using var source = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         using var target = new FileStream(to, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
         source.CopyTo(target, 1 << 20);
         target.Flush(flushToDisk: true);

@@ -53,6 +53,13 @@ public sealed class ModelFolder : IDisposable
     {
         if (!Directory.Exists(path))
         {
+            if (File.Exists(path) && OtherFormats.IsNamedSo(path))
+            {
+                throw new ModelFolderException(
+                    ModelFolderError.OtherWeightFormat, path, "is a file of weights in a format that is not read here", "a Hugging Face model folder with safetensors",
+                    OtherFormats.Conversion);
+            }
+
             throw new ModelFolderException(
                 ModelFolderError.NoFolder, path, File.Exists(path) ? "is a file" : "there is no such folder", "a Hugging Face model folder",
                 "give the path of a folder that holds config.json; a name on the hub has to be downloaded first");
@@ -112,6 +119,16 @@ public sealed class ModelFolder : IDisposable
         throw new ModelFolderException(
             ModelFolderError.NonFinite, file.Path, $"{name}, element {offset + bad}, is {destination[bad]}", "finite weights",
             "use another checkpoint of the model: this one is damaged or has diverged", name);
+    }
+
+    /// <summary>Tells whether the weights that were read so far are of one piece.</summary>
+    /// <exception cref="SafetensorsException">Another process has written to a weight file since it was opened.</exception>
+    public void CheckUnchanged()
+    {
+        foreach (var (_, file) in Weights.Files)
+        {
+            file.CheckUnchanged();
+        }
     }
 
     public void Dispose() => Weights.Dispose();

@@ -50,9 +50,7 @@ public static class ModelFolderWriter
     public static void SaveInto(ModelFolder source, string output, ParameterReader read, SaveOptions? options = null)
     {
         options ??= new SaveOptions();
-        Guard(output, () => OutputFolder.CheckPlace(output, source.FullPath));
-        var plan = SavePlan.For(source, options);
-        Guard(output, () => OutputFolder.Merge(output, folder => Write(plan, folder, read)));
+        SaveInto(SavePlan.For(source, options), source.FullPath, output, read);
     }
 
     /// <summary>
@@ -83,23 +81,34 @@ public static class ModelFolderWriter
         ModelConfig config, byte[] configJson, string output, ParameterReader read, string? tokenizerFolder = null,
         SaveOptions? options = null)
     {
-        Guard(output, () => OutputFolder.CheckPlace(output, tokenizerFolder));
         var plan = SavePlan.ForNew(config, configJson, ModelFolder.ConfigName, tokenizerFolder, options ?? new SaveOptions());
+        SaveInto(plan, tokenizerFolder, output, read);
+    }
+
+    /// <summary>Saves a planned model into the folder of its run, as <see cref="SaveInto(ModelFolder, string, ParameterReader, SaveOptions?)"/> does.</summary>
+    /// <param name="plan">What is saved.</param>
+    /// <param name="source">The folder that the model, or its tokenizer, comes from; null for none.</param>
+    /// <param name="output">The run's folder.</param>
+    /// <param name="read">Gives the values.</param>
+    internal static void SaveInto(SavePlan plan, string? source, string output, ParameterReader read)
+    {
+        Guard(output, () => OutputFolder.CheckPlace(output, source));
         Guard(output, () => OutputFolder.Merge(output, folder => Write(plan, folder, read)));
     }
 
-    private static void Write(SavePlan plan, string folder, ParameterReader read)
+    /// <summary>Writes a model's files, each flushed, into a folder that has none of them.</summary>
+    internal static void Write(SavePlan plan, string folder, ParameterReader read)
     {
         foreach (var file in plan.Weights)
         {
             WriteWeights(file, Path.Combine(folder, file.Name), read);
         }
 
-        foreach (var (name, from) in plan.Copies)
+        foreach (var copy in plan.Copies)
         {
-            string to = Path.Combine(folder, name);
+            string to = Path.Combine(folder, copy.Name);
             Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-            Durable.Copy(from, to);
+            copy.WriteTo(to);
         }
 
         if (plan.IndexJson is not null)
@@ -121,7 +130,7 @@ public static class ModelFolderWriter
             }
             else
             {
-                CopyBytes(writer, tensor);
+                writer.Write(tensor.Content.AsSpan());
             }
         }
 
@@ -143,15 +152,6 @@ public static class ModelFolderWriter
         finally
         {
             ArrayPool<float>.Shared.Return(buffer);
-        }
-    }
-
-    private static void CopyBytes(SafetensorsWriter writer, PlannedTensor tensor)
-    {
-        var entry = tensor.CopyFrom![tensor.Spec.Name];
-        for (long offset = 0; offset < entry.ByteLength; offset += Chunk)
-        {
-            writer.Write(tensor.CopyFrom.Bytes(entry.Name, offset, (int)Math.Min(Chunk, entry.ByteLength - offset)));
         }
     }
 

@@ -1,3 +1,5 @@
+using RepNoise.Host.Resuming;
+
 namespace RepNoise.Host.Checkpoints;
 
 /// <summary>
@@ -49,7 +51,15 @@ internal static class OutputFolder
         {
             throw NotEmpty(
                 output, $"already holds {Quoted.Name(entries[0])}",
-                entries.Contains(ModelFolder.ConfigName) ? "choose another folder, or give --overwrite-output-dir" : "choose another folder");
+                CheckpointFolders.List(output).Count > 0
+                    ? "give --resume-from-checkpoint true to go on with that run, --overwrite-output-dir to begin again, or choose another folder"
+                    : entries.Contains(ModelFolder.ConfigName) ? "choose another folder, or give --overwrite-output-dir" : "choose another folder");
+        }
+
+        entries.RemoveAll(CheckpointFolders.IsOwn);
+        if (entries.Count == 0)
+        {
+            return;
         }
 
         string? strange = entries.FirstOrDefault(name => Directory.Exists(Path.Combine(output, name)) && name != SavePlan.ChatTemplates);
@@ -141,7 +151,8 @@ internal static class OutputFolder
             : $"move the files in {whole.Name} one folder up: saving was interrupted while they were put in place, and they are complete";
     }
 
-    private static void Stage(string staging, Action<string> write)
+    /// <summary>Has a new folder written and flushed; nothing is left of it where that fails.</summary>
+    public static void Stage(string staging, Action<string> write)
     {
         if (Directory.Exists(staging))
         {
@@ -152,12 +163,18 @@ internal static class OutputFolder
         try
         {
             write(staging);
-            foreach (string folder in Directory.EnumerateDirectories(staging))
+            foreach (string folder in Directory.EnumerateDirectories(staging, "*", SearchOption.AllDirectories))
             {
                 Durable.FlushFolder(folder);
             }
 
             Durable.FlushFolder(staging);
+        }
+        catch (ArgumentOutOfRangeException error) when (error.ParamName == "value")
+        {
+            // What .NET makes of EFBIG, when a file grows beyond a quota or what the file system can hold.
+            Directory.Delete(staging, recursive: true);
+            throw new IOException("a file grew larger than the file system or a quota allows", error);
         }
         catch
         {
@@ -192,7 +209,7 @@ internal static class OutputFolder
     private static List<string> Foreign(string folder, SaveOptions options) => !Directory.Exists(folder)
         ? []
         : [.. Directory.EnumerateFileSystemEntries(folder).Select(path => Path.GetFileName(path))
-            .Where(name => !options.RunFiles.Contains(name) && !name.StartsWith(StagingPrefix, StringComparison.Ordinal))
+            .Where(name => !options.RunFiles.Contains(name) && !name.StartsWith(StagingPrefix, StringComparison.Ordinal) && !CheckpointFolders.IsLeftover(name))
             .Order(StringComparer.Ordinal)];
 
     private static bool IsWeights(string name) => name is WeightFiles.SingleName or WeightFiles.IndexName

@@ -65,6 +65,9 @@ public enum SafetensorsError
     /// <summary>The file is sound but lacks a tensor that was asked for.</summary>
     MissingTensor,
 
+    /// <summary>The file was written to while it was open.</summary>
+    Changed,
+
     /// <summary>The tensor's elements cannot be read as the numbers that were asked for.</summary>
     WrongDType,
 }

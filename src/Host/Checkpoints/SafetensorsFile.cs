@@ -1,32 +1,39 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 
 namespace RepNoise.Host.Checkpoints;
 
 /// <summary>
 /// A safetensors file, memory-mapped and read-only: 8 bytes of header length (little-endian), a JSON header, then the
 /// tensors' bytes. Opening checks the whole header, so reading tensors afterwards cannot fail on the file's content.
-/// A file that another process shortens while it is mapped ends this process when the lost pages are read; that is the
-/// price of mapping, and renaming a new file over the old one (as this program does) is safe.
+/// Numbers are read through the file, not the mapping: one that another process shortens meanwhile is an exception there. Views
+/// of bytes are of the mapping, and reading pages that a shortened file has lost ends this process. Renaming a new file over
+/// the old one (as this program does) changes nothing here.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
     /// <summary>The reference implementation's limit for headers.</summary>
     internal const long MaxHeaderLength = 100_000_000;
 
-    /// <summary>Elements converted at a time: small enough that 8-byte elements fit a span, large enough to cost nothing.</summary>
-    private const int ConversionChunk = 1 << 24;
+    /// <summary>Elements converted at a time: large enough to cost nothing, small enough to stay in the cache.</summary>
+    private const int ConversionChunk = 1 << 17;
 
+    private readonly SafeFileHandle handle;
+    private readonly DateTime written;
     private readonly MemoryMappedFile map;
     private readonly MemoryMappedViewAccessor view;
     private readonly Dictionary<string, TensorEntry> byName;
+    private readonly byte* start;
     private readonly byte* data;
     private bool disposed;
 
     private SafetensorsFile(string path, FileStream stream)
     {
         Path = path;
-        Length = stream.Length;
+        handle = stream.SafeFileHandle;
+        (Length, written) = (stream.Length, File.GetLastWriteTimeUtc(handle));
         if (Length < 8)
         {
             throw new SafetensorsException(
@@ -36,8 +43,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
         map = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         view = map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
-        byte* start = null;
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+        byte* mapped = null;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref mapped);
+        start = mapped;
         try
         {
             int headerLength = CheckHeaderLength(new ReadOnlySpan<byte>(start, 8));
@@ -132,6 +140,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public void ReadInto(string name, long elementOffset, Span<long> destination) =>
         Read(name, elementOffset, destination, TensorConversion.TryConvert, "integers");
 
+    /// <summary>Tells whether what was read so far is of one piece.</summary>
+    /// <exception cref="SafetensorsException">Another process has written to the file since it was opened.</exception>
+    public void CheckUnchanged()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (RandomAccess.GetLength(handle) != Length || File.GetLastWriteTimeUtc(handle) != written) throw Changed();
+    }
+
     public void Dispose()
     {
         if (disposed)
@@ -152,26 +168,47 @@ public sealed unsafe class SafetensorsFile : IDisposable
         var entry = this[name];
         ArgumentOutOfRangeException.ThrowIfNegative(elementOffset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(elementOffset, entry.Count - destination.Length);
+        ObjectDisposedException.ThrowIf(disposed, this);
         int size = entry.DType.Size();
-        while (true)
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(destination.Length, ConversionChunk) * size);
+        try
         {
-            var part = destination[..Math.Min(destination.Length, ConversionChunk)];
-            if (!convert(entry.DType, Bytes(entry, elementOffset * size, part.Length * size), part))
+            while (true)
             {
-                throw new SafetensorsException(
-                    SafetensorsError.WrongDType, Path, $"tensor {Quoted.Name(name)} is {entry.DType.Name()}",
-                    $"a dtype that holds {wanted}",
-                    "check that the file belongs to this model", name);
-            }
-
-            destination = destination[part.Length..];
-            elementOffset += part.Length;
-            if (destination.IsEmpty)
-            {
-                return;
+                var part = destination[..Math.Min(destination.Length, ConversionChunk)];
+                var bytes = buffer.AsSpan(0, part.Length * size);
+                ReadBytes(entry.Begin + elementOffset * size, bytes);
+                if (!convert(entry.DType, bytes, part)) throw WrongDType(name, entry.DType, wanted);
+                destination = destination[part.Length..];
+                elementOffset += part.Length;
+                if (destination.IsEmpty) return;
             }
         }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
+
+    private void ReadBytes(long offset, Span<byte> bytes)
+    {
+        long dataStart = data - start;
+        while (bytes.Length > 0)
+        {
+            int count = RandomAccess.Read(handle, bytes, dataStart + offset);
+            if (count == 0) throw Changed();
+            offset += count;
+            bytes = bytes[count..];
+        }
+    }
+
+    private SafetensorsException Changed() => new(
+        SafetensorsError.Changed, Path, "another program has changed it while it was read", "a file that stays as it is",
+        "wait until that program is done, then run the command again");
+
+    private SafetensorsException WrongDType(string name, DType type, string wanted) => new(
+        SafetensorsError.WrongDType, Path, $"tensor {Quoted.Name(name)} is {type.Name()}", $"a dtype that holds {wanted}",
+        "check that the file belongs to this model", name);
 
     private ReadOnlySpan<byte> Bytes(TensorEntry entry, long offset, int count)
     {
@@ -182,14 +219,21 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return new ReadOnlySpan<byte>(data + entry.Begin + offset, count);
     }
 
-    private int CheckHeaderLength(ReadOnlySpan<byte> start)
+    private int CheckHeaderLength(ReadOnlySpan<byte> head)
     {
-        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(start);
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(head);
         if (length > MaxHeaderLength)
         {
+            if (OtherFormats.IsPickle(head))
+            {
+                throw new SafetensorsException(
+                    SafetensorsError.HeaderTooLong, Path, "is PyTorch's pickle, which can run programs when it is read and is never read here",
+                    "a safetensors file", OtherFormats.Conversion);
+            }
+
             throw new SafetensorsException(
                 SafetensorsError.HeaderTooLong, Path, $"claims a header of {length} bytes", $"at most {MaxHeaderLength}",
-                start.SequenceEqual("version "u8) && Length < 1024
+                head.SequenceEqual("version "u8) && Length < 1024
                     ? "run git lfs pull: the file is only a pointer to the weights"
                     : "check that this is a safetensors file and download it again");
         }

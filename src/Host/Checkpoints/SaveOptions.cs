@@ -1,3 +1,5 @@
+using RepNoise.Host.Resuming;
+
 namespace RepNoise.Host.Checkpoints;
 
 /// <summary>Gives part of a parameter's values to a writer.</summary>
@@ -19,5 +21,5 @@ public sealed record SaveOptions
     /// Files that a training run keeps in its output folder. They may be there before the model is, saving never touches them,
     /// and those of the source folder, which tell of another run, are not copied.
     /// </summary>
-    public IReadOnlyCollection<string> RunFiles { get; init; } = ["metrics.jsonl", "run.yaml"];
+    public IReadOnlyCollection<string> RunFiles { get; init; } = ["metrics.jsonl", "run.yaml", RunLock.FileName];
 }

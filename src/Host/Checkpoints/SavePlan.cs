@@ -1,24 +1,54 @@
 using System.Globalization;
 using RepNoise.Host.Model;
+using RepNoise.Host.Resuming;
 
 namespace RepNoise.Host.Checkpoints;
 
 /// <summary>A tensor to be saved and where its values come from.</summary>
 /// <param name="Spec">Name, dtype and shape as they will be written.</param>
 /// <param name="Parameter">The parameter whose values it takes, or null.</param>
-/// <param name="CopyFrom">The file whose bytes it takes unchanged, where it is no parameter.</param>
-internal sealed record PlannedTensor(TensorSpec Spec, ParameterSpec? Parameter, SafetensorsFile? CopyFrom = null);
+/// <param name="Content">Its bytes, taken unchanged, where it is no parameter.</param>
+internal sealed record PlannedTensor(TensorSpec Spec, ParameterSpec? Parameter, byte[]? Content = null);
 
 /// <summary>A safetensors file to be written.</summary>
 internal sealed record PlannedFile(string Name, IReadOnlyList<PlannedTensor> Tensors, IReadOnlyDictionary<string, string> Metadata);
+
+/// <summary>
+/// A file of the source folder that is saved as it is. What it holds is read when the plan is made, so that a save at the end of a
+/// run writes what stood there when the run began, whatever has happened to the file since. Only files too large for that are read
+/// when they are written.
+/// </summary>
+/// <param name="Name">Its name, relative to either folder.</param>
+/// <param name="From">Its path.</param>
+/// <param name="Content">Its bytes, or null for a large file.</param>
+internal sealed record PlannedCopy(string Name, string From, byte[]? Content)
+{
+    /// <summary>Tokenizers have some 35 MB at most.</summary>
+    private const long LargestKept = 64 << 20;
+
+    public static PlannedCopy Of(string name, string from)
+    {
+        using var stream = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (stream.Length > LargestKept) return new PlannedCopy(name, from, null);
+        byte[] content = new byte[stream.Length];
+        stream.ReadExactly(content);
+        return new PlannedCopy(name, from, content);
+    }
+
+    public void WriteTo(string path)
+    {
+        if (Content is null) Durable.Copy(From, path);
+        else Durable.Write(path, Content);
+    }
+}
 
 /// <summary>Everything that a saved model folder will hold.</summary>
 /// <param name="Weights">Its safetensors files.</param>
 /// <param name="ConfigJson">Its config.json.</param>
 /// <param name="IndexJson">Its index, or null where the weights are one file.</param>
-/// <param name="Copies">Files copied as they are: name, relative to either folder, and source path.</param>
+/// <param name="Copies">Files copied as they are.</param>
 internal sealed record SavePlan(
-    IReadOnlyList<PlannedFile> Weights, byte[] ConfigJson, byte[]? IndexJson, IReadOnlyList<(string Name, string From)> Copies)
+    IReadOnlyList<PlannedFile> Weights, byte[] ConfigJson, byte[]? IndexJson, IReadOnlyList<PlannedCopy> Copies)
 {
     /// <summary>Names of files that are weights, or describe weights, in one format or another; never copied through.</summary>
     private static readonly string[] WeightSuffixes =
@@ -80,20 +110,20 @@ internal sealed record SavePlan(
         string name = WeightCheck.IsTiedHead(source, tensor) ? ParameterSpecs.EmbedTokens : tensor.Name;
         return parameters.TryGetValue(name, out var parameter)
             ? new PlannedTensor(new TensorSpec(tensor.Name, saveDType ?? tensor.DType, tensor.Shape), parameter)
-            : new PlannedTensor(new TensorSpec(tensor.Name, tensor.DType, tensor.Shape), null, file);
+            : new PlannedTensor(new TensorSpec(tensor.Name, tensor.DType, tensor.Shape), null, file.Bytes(tensor.Name).ToArray());
     }
 
     private static bool IsCopied(string name, SaveOptions options) =>
-        !options.RunFiles.Contains(name) && !WeightSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
+        !options.RunFiles.Contains(name) && !CheckpointFiles.All.Contains(name) && !WeightSuffixes.Any(suffix => name.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
 
-    private static List<(string, string)> CollectCopies(FolderFiles folder, IEnumerable<string> names)
+    private static List<PlannedCopy> CollectCopies(FolderFiles folder, IEnumerable<string> names)
     {
-        var copies = names.Select(name => (name, folder.Resolve(name))).ToList();
+        var copies = names.Select(name => PlannedCopy.Of(name, folder.Resolve(name))).ToList();
         string templates = Path.Combine(folder.Folder, ChatTemplates);
         if (Directory.Exists(templates))
         {
             var inside = Directory.EnumerateFiles(templates).Select(path => Path.Combine(ChatTemplates, Path.GetFileName(path)));
-            copies.AddRange(inside.Order(StringComparer.Ordinal).Select(name => (name, folder.Resolve(name))));
+            copies.AddRange(inside.Order(StringComparer.Ordinal).Select(name => PlannedCopy.Of(name, folder.Resolve(name))));
         }
 
         return copies;

@@ -11,8 +11,6 @@ internal sealed class WeightFiles : IDisposable
     public const string SingleName = "model.safetensors";
     public const string IndexName = "model.safetensors.index.json";
 
-    private static readonly string[] OtherFormats = [".bin", ".pt", ".pth", ".ckpt", ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".npz"];
-
     private readonly Dictionary<string, SafetensorsFile> byTensor = [];
 
     private WeightFiles(IReadOnlyList<(string, SafetensorsFile)> files, byte[]? index)
@@ -122,7 +120,10 @@ internal sealed class WeightFiles : IDisposable
         ModelFolderError.ShardConflict, path, problem, "shards that agree with the index",
         "download the model again: its files belong to different versions", tensor);
 
-    private static Dictionary<string, string> ReadWeightMap(byte[] index, string path)
+    /// <summary>The index's map from tensors to files.</summary>
+    /// <exception cref="ModelFolderException">It has none, or one that is malformed.</exception>
+    /// <exception cref="ConfigException">It is not JSON.</exception>
+    internal static Dictionary<string, string> ReadWeightMap(byte[] index, string path)
     {
         var root = JsonFile.Parse(index, path);
         if (!root.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object || !map.EnumerateObject().Any())
@@ -157,14 +158,12 @@ internal sealed class WeightFiles : IDisposable
     private static ModelFolderException NoWeights(FolderFiles folder)
     {
         const string Expected = $"{SingleName}, or {IndexName} and its shards";
-        string? other = folder.Names.FirstOrDefault(name => OtherFormats.Contains(Path.GetExtension(name)) && name != "training_args.bin");
+        string? other = folder.Names.FirstOrDefault(name => OtherFormats.IsNamedSo(name) && name != "training_args.bin");
         if (other is not null)
         {
             return new ModelFolderException(
                 ModelFolderError.OtherWeightFormat, folder.Folder,
-                $"the weights are in {Quoted.Name(other)}, a format that is not read here", Expected,
-                "convert them once with transformers: "
-                + "AutoModelForCausalLM.from_pretrained(folder, dtype=\"auto\").save_pretrained(new_folder)");
+                $"the weights are in {Quoted.Name(other)}, a format that is not read here", Expected, OtherFormats.Conversion);
         }
 
         string? stray = folder.Names.FirstOrDefault(name => name.EndsWith(".safetensors", StringComparison.Ordinal));

@@ -12,7 +12,15 @@ internal sealed record CommandHandlers
 
     public Func<FinetuneRun, Terminal, CancellationToken, int>? Finetune { get; init; }
 
+    public Func<AttackRun, Terminal, CancellationToken, int>? Attack { get; init; }
+
     public Func<GenerateOptions, Terminal, CancellationToken, int>? Generate { get; init; }
+
+    public Func<EvaluateOptions, Terminal, CancellationToken, int>? Evaluate { get; init; }
+
+    public Func<OverlapOptions, Terminal, CancellationToken, int>? Overlap { get; init; }
+
+    public Func<ProbeOptions, Terminal, CancellationToken, int>? Probe { get; init; }
 
     public Func<InspectOptions, Terminal, CancellationToken, int>? Inspect { get; init; }
 

@@ -42,7 +42,7 @@ internal static class CommandLine
         var root = new RootCommand("Hardens a language model's weights against harmful fine-tuning by Representation Noising.");
         root.Options.Clear();
         root.Options.Add(new HelpOption("--help", "-h", "-?") { Action = new HelpAction(terminal), Description = "Show help.", Recursive = true });
-        root.Options.Add(new Option<bool>("--version") { Action = new VersionAction(terminal), Description = "Show the version and its commit.", Arity = ArgumentArity.Zero });
+        root.Options.Add(new Option<bool>("--version") { Action = new VersionAction(terminal), Description = "Show the version, its commit and its build.", Arity = ArgumentArity.Zero });
         root.SetAction(_ =>
         {
             HelpAction.Write(root, terminal.Error, terminal.Width);
@@ -52,7 +52,10 @@ internal static class CommandLine
         [
             handlers.Defend is { } defend ? DefendCommand.Build(defend, terminal, stop) : null,
             handlers.Finetune is { } finetune ? FinetuneCommand.Build(finetune, terminal, stop) : null,
+            handlers.Attack is { } attack ? AttackCommand.Build(attack, terminal, stop) : null,
             handlers.Generate is { } generate ? GenerateCommand.Build(generate, terminal, stop) : null,
+            handlers is { Evaluate: { } evaluate, Overlap: { } overlap } ? EvaluateCommand.Build(evaluate, overlap, terminal, stop) : null,
+            handlers.Probe is { } probe ? ProbeCommand.Build(probe, terminal, stop) : null,
             handlers.Inspect is { } inspect ? InspectCommand.Build(inspect, terminal, stop) : null,
             handlers.Tokenize is { } tokenize ? TokenizeCommand.Build(tokenize, terminal, stop) : null,
             handlers.Verify is { } verify ? VerifyCommand.Build(verify, terminal, stop) : null,

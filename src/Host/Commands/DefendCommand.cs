@@ -14,6 +14,7 @@ internal static class DefendCommand
                 "./repnoise defend models/llama --pairs pairs.jsonl --output models/llama-defended",
                 "./repnoise defend models/llama --pairs pairs.jsonl --retain harmless.jsonl --first-token kept --output out",
                 "./repnoise defend --config run.yaml --learning-rate 1e-4 --beta 0.01",
+                "./repnoise defend --config run.yaml --resume-from-checkpoint true",
                 "./repnoise defend --config run.yaml --check")
             {
                 Run = typeof(DefendRun),

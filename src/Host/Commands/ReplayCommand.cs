@@ -17,6 +17,9 @@ internal sealed record ReplayOptions
     /// <summary>Another device than the run's, or null.</summary>
     public string? Device { get; init; }
 
+    /// <summary>Begin at step 1, not at the last checkpoint before the step.</summary>
+    public bool FromStart { get; init; }
+
     /// <summary>Other threads than the run's, or null.</summary>
     public int? Threads { get; init; }
 
@@ -38,7 +41,7 @@ internal static class ReplayCommand
         var command = new DocumentedCommand(
             "replay",
             "Run a step of a finished run again, with its batch, noise and weights, and compare every number with the run's record: to the bit on the same device. "
-            + "The steps before it run again too, since a run keeps no weights between. Writes nothing into the run's folder.",
+            + "Goes on from the last checkpoint before it, or from step 1 where there is none. Writes nothing into the run's folder.",
             "./repnoise replay models/llama-defended --step 40",
             "./repnoise replay out --step 3 --device reference --rtol 1e-3",
             "./repnoise replay out --step 3 --kernel matmul=avx2 --dump-tensors dump-avx2");
@@ -47,6 +50,7 @@ internal static class ReplayCommand
         ValueOption<double?> rtol = new(
             "--rtol", Values.Optional(Values.NotNegative()), null,
             "Fail where a number is further from its record than this share. Without it: any other bit fails on the run's device, nothing on another.");
+        ValueOption<bool> fromStart = new("--from-start", Values.Boolean, false, "Begin at step 1, not at the last checkpoint before the step.");
         const string Group = "Machine";
         ValueOption<string?> device = new("--device", Values.Text, null, "Another device than the run's; see repnoise devices.", Group);
         ValueOption<int?> threads = new(
@@ -54,13 +58,14 @@ internal static class ReplayCommand
         ValueOption<KernelChoice?> kernels = new("--kernel", Values.Optional(Values.Kernel), null, "Force an operation's variant, in place of the run's choices; may be repeated.", Group);
         var dump = new DumpCommandOptions(null);
         command.Arguments.Add(run);
-        command.AddOptions(step.Symbol, rtol.Symbol, device.Symbol, threads.Symbol, kernels.Symbol);
+        command.AddOptions(step.Symbol, rtol.Symbol, fromStart.Symbol, device.Symbol, threads.Symbol, kernels.Symbol);
         command.AddOptions(dump.Symbols);
         command.SetAction(line => handler(
             new ReplayOptions
             {
                 Run = DocumentedCommand.ReadPath(line, run),
                 Step = step.Read(line) ?? throw new UsageException("--step", "not given", "the step to run again", "give --step N"),
+                FromStart = fromStart.Read(line),
                 Device = device.Read(line),
                 Threads = threads.Read(line),
                 Kernels = [.. kernels.ReadAll(line).OfType<KernelChoice>()],

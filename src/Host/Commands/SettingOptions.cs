@@ -11,11 +11,12 @@ internal sealed class SettingOptions
 
     /// <param name="settings">Settings of the command's runs.</param>
     /// <param name="marksRequired">True where help says which settings a run needs.</param>
-    public SettingOptions(IEnumerable<Setting> settings, bool marksRequired)
+    /// <param name="defaults">The run whose values help shows as defaults; null takes each setting's own.</param>
+    public SettingOptions(IEnumerable<Setting> settings, bool marksRequired, TrainingRun? defaults = null)
     {
         foreach (var setting in settings.Where(setting => setting.Name != "model"))
         {
-            options.Add((setting, OptionFor(setting, marksRequired)));
+            options.Add((setting, OptionFor(setting, marksRequired, defaults)));
         }
     }
 
@@ -48,12 +49,13 @@ internal sealed class SettingOptions
         return given;
     }
 
-    private static Option OptionFor(Setting setting, bool marksRequired)
+    private static Option OptionFor(Setting setting, bool marksRequired, TrainingRun? defaults)
     {
+        var standard = defaults is null || setting.IsList ? setting.Default : setting.Get(defaults) is [var value, ..] ? value : null;
         string[] shown = [setting.OptionName, .. setting.Aliases.Select(alias => "--" + alias)];
         Option option = setting.IsFlag
-            ? new FlagOption(setting.OptionName, setting.Group) { Default = setting.Default, ShownNames = shown }
-            : new TextOption(setting.OptionName, setting.Group, setting.Placeholder) { Default = setting.Default, ShownNames = shown };
+            ? new FlagOption(setting.OptionName, setting.Group) { Default = standard, ShownNames = shown }
+            : new TextOption(setting.OptionName, setting.Group, setting.Placeholder) { Default = standard, ShownNames = shown };
         option.Description = setting.Help + (marksRequired && setting.Required ? " Required." : "");
         foreach (var name in shown.SelectMany(name => new[] { name, ValueOption<bool>.SnakeCase(name) }).Distinct().Skip(1))
         {

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Resuming;
 
 namespace RepNoise.Host.Commands;
 
 /// <summary>
-/// What <c>defend</c> and <c>finetune</c> share: an option for every setting, <c>--config</c> with a YAML file of the same settings,
+/// What <c>defend</c>, <c>finetune</c> and <c>attack</c> share: an option for every setting, <c>--config</c> with a YAML file of the same settings,
 /// and <c>--check</c>, which reads and reports without running.
 /// </summary>
 internal sealed class TrainingCommand<TRun>
@@ -15,7 +16,7 @@ internal sealed class TrainingCommand<TRun>
 
     private readonly DocumentedCommand command;
     private readonly TRun defaults;
-    private readonly SettingOptions options = new(Settings.Of(typeof(TRun)), marksRequired: true);
+    private readonly SettingOptions options;
     private readonly ValueOption<string?> config = new(
         "--config", Values.Path, null, "YAML file of settings under their snake_case names; options win over it.", Configuration);
 
@@ -26,6 +27,7 @@ internal sealed class TrainingCommand<TRun>
     {
         this.command = command;
         this.defaults = defaults;
+        options = new SettingOptions(Settings.Of(typeof(TRun)), marksRequired: true, defaults);
         check.Symbol.Aliases.Add("--dry-run");
         command.AddOptions(config.Symbol, check.Symbol);
         options.AddTo(command);
@@ -67,7 +69,8 @@ internal sealed class TrainingCommand<TRun>
             }
         }
 
-        if (!run.OverwriteOutputDir && Directory.Exists(run.OutputDir) && Directory.EnumerateFileSystemEntries(run.OutputDir).Any())
+        bool goesOn = run.ResumeFromCheckpoint is not null && CheckpointFolders.List(run.OutputDir!).Count > 0;
+        if (!run.OverwriteOutputDir && !goesOn && Directory.Exists(run.OutputDir) && Directory.EnumerateFileSystemEntries(run.OutputDir).Any())
         {
             throw new InputException(
                 "output_dir", $"{run.OutputDir} is not empty", "a new or empty folder", "name another folder, or give --overwrite-output-dir");

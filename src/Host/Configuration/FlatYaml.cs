@@ -1,4 +1,5 @@
 using System.Text;
+using RepNoise.Host.Checkpoints;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -22,11 +23,20 @@ internal static class FlatYaml
     /// <summary>No configuration comes near it; what does is the wrong file.</summary>
     private const long LargestFile = 1 << 20;
 
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+
     /// <summary>The entries of the file at <paramref name="path"/>, in its order; none for an empty file.</summary>
     /// <exception cref="ConfigurationException">The file is absent, too large, not YAML or more than a flat mapping.</exception>
     public static IReadOnlyList<YamlEntry> Read(string path)
     {
-        var text = ReadText(path);
+        return Parse(ReadBytes(path), path);
+    }
+
+    /// <summary>The entries of a file that is in memory.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static IReadOnlyList<YamlEntry> Parse(ReadOnlySpan<byte> bytes, string path)
+    {
+        var text = Decode(bytes, path);
         var parser = new Parser(new StringReader(text));
         try
         {
@@ -41,29 +51,17 @@ internal static class FlatYaml
         }
     }
 
-    private static string ReadText(string path)
+    private static byte[] ReadBytes(string path)
     {
         try
         {
             using var stream = File.OpenRead(path);
-            if (stream.CanSeek && stream.Length > LargestFile)
-            {
-                throw new ConfigurationException(
-                    path, 0, $"the file holds {stream.Length} bytes", $"a configuration of at most {LargestFile} bytes",
-                    "check that this is the file you mean");
-            }
+            if (stream.CanSeek && stream.Length > LargestFile) throw TooLong(path, $"the file holds {stream.Length} bytes");
 
-            using var reader = new StreamReader(stream, new UTF8Encoding(true, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
-            var buffer = new char[(int)LargestFile + 1];
-            var length = reader.ReadBlock(buffer);
-            return length <= LargestFile
-                ? new string(buffer, 0, length)
-                : throw new ConfigurationException(
-                    path, 0, "the file does not end", $"a configuration of at most {LargestFile} bytes", "check that this is the file you mean");
-        }
-        catch (DecoderFallbackException error)
-        {
-            throw new ConfigurationException(path, 0, "the file is not UTF-8 text", "a YAML file in UTF-8", "save it as UTF-8", error);
+            // A pipe does not tell its length: so much of it is read that its end, or its being too long, shows.
+            var bytes = new byte[stream.CanSeek ? stream.Length + 1 : LargestFile + 1];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return length <= LargestFile ? bytes[..length] : throw TooLong(path, "the file does not end");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -72,7 +70,22 @@ internal static class FlatYaml
         }
     }
 
-    private static string Clause(string message) => message.TrimEnd('.');
+    private static string Decode(ReadOnlySpan<byte> bytes, string path)
+    {
+        try
+        {
+            return Strict.GetString(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new ConfigurationException(path, 0, "the file is not UTF-8 text", "a YAML file in UTF-8", "save it as UTF-8", error);
+        }
+    }
+
+    private static ConfigurationException TooLong(string path, string found) => new(
+        path, 0, found, $"a configuration of at most {LargestFile} bytes", "check that this is the file you mean");
+
+    private static string Clause(string message) => Quoted.Plain(message.TrimEnd('.'));
 
     private sealed class Reader(string path, IParser parser)
     {
@@ -113,7 +126,7 @@ internal static class FlatYaml
                 if (!lines.TryAdd(entry.Key, entry.Line))
                 {
                     throw new ConfigurationException(
-                        path, entry.Line, $"{entry.Key} is given twice, first on line {lines[entry.Key]}", "each key once", "remove one of the two");
+                        path, entry.Line, $"{Quoted.Plain(entry.Key)} is given twice, first on line {lines[entry.Key]}", "each key once", "remove one of the two");
                 }
 
                 entries.Add(entry);
@@ -125,7 +138,7 @@ internal static class FlatYaml
             var key = TakeScalar("a key", "a plain word as key");
             if (!parser.TryConsume<SequenceStart>(out var sequence))
             {
-                var value = TakeScalar($"{key.Value} with nested keys", "one value, or a list of values");
+                var value = TakeScalar($"{Quoted.Plain(key.Value)} with nested keys", "one value, or a list of values");
                 return new YamlEntry(key.Value, IsNull(value) ? [] : [value.Value], false, key.Start.Line);
             }
 
@@ -133,7 +146,7 @@ internal static class FlatYaml
             var texts = new List<string>();
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                texts.Add(TakeScalar($"a nested value in {key.Value}", "a flat list of values").Value);
+                texts.Add(TakeScalar($"a nested value in {Quoted.Plain(key.Value)}", "a flat list of values").Value);
             }
 
             return new YamlEntry(key.Value, texts, true, key.Start.Line);
@@ -160,13 +173,13 @@ internal static class FlatYaml
         {
             if (!node.Anchor.IsEmpty)
             {
-                throw Refuse($"an anchor (&{node.Anchor.Value})", "values without anchors", "write the value itself");
+                throw Refuse($"an anchor (&{Quoted.Plain(node.Anchor.Value)})", "values without anchors", "write the value itself");
             }
 
             // An explicitly quoted scalar carries the non-specific tag "!", which asks for nothing.
             if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
             {
-                throw Refuse($"a tag ({node.Tag.Value})", "values without tags", "write the value alone");
+                throw Refuse($"a tag ({Quoted.Plain(node.Tag.Value)})", "values without tags", "write the value alone");
             }
         }
 

@@ -1,3 +1,4 @@
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Configuration;
@@ -27,13 +28,13 @@ internal static class RunConfiguration
         TrainingRun run = defaults;
         if (configPath is not null)
         {
-            foreach (var entry in FlatYaml.Read(configPath))
+            foreach (var entry in FlatYaml.Read(configPath).OrderBy(entry => entry.Key != Settings.PresetName))
             {
                 run = Apply(run, entry, configPath);
             }
         }
 
-        foreach (var option in options)
+        foreach (var option in options.OrderBy(option => option.Setting.Name != Settings.PresetName))
         {
             run = Apply(run, option);
         }
@@ -42,11 +43,17 @@ internal static class RunConfiguration
         return (TRun)run;
     }
 
-    /// <summary>True where the file or an option sets what only <c>finetune</c> has: which command an unnamed run belongs to.</summary>
-    public static bool IsFinetune(string? configPath, IReadOnlyList<GivenOption> options)
+    /// <summary>
+    /// The run that the file and the options describe, at its defaults: an attack where they name a preset, a fine-tuning where they set
+    /// what only that has, else a defence.
+    /// </summary>
+    public static TrainingRun Unnamed(string? configPath, IReadOnlyList<GivenOption> options)
     {
-        var names = options.Select(option => option.Setting.Name).Concat(configPath is null ? [] : FlatYaml.Read(configPath).Select(entry => entry.Key));
-        return names.Any(name => Settings.Of(typeof(FinetuneRun)).Any(setting => setting.Name == name && !setting.AppliesTo(typeof(DefendRun))));
+        var names = options.Select(option => option.Setting.Name).Concat(configPath is null ? [] : FlatYaml.Read(configPath).Select(entry => entry.Key)).ToHashSet();
+        if (names.Contains(Settings.PresetName)) return new AttackRun();
+        return Settings.Of(typeof(FinetuneRun)).Any(setting => names.Contains(setting.Name) && !setting.AppliesTo(typeof(DefendRun)))
+            ? new FinetuneRun()
+            : new DefendRun();
     }
 
     private static TrainingRun Apply(TrainingRun run, YamlEntry entry, string path)
@@ -92,7 +99,7 @@ internal static class RunConfiguration
 
     private static void CheckComplete(TrainingRun run, bool needsOnlyModel)
     {
-        foreach (var setting in Settings.Of(run.GetType()).Where(setting => setting.Required && setting.Get(run).Count == 0))
+        foreach (var setting in Settings.Of(run.GetType()).Where(setting => setting.Required && setting.Get(run).Count == 0 && setting.Unless?.Invoke(run) != true))
         {
             if (needsOnlyModel && setting.Name != "model")
             {
@@ -116,7 +123,7 @@ internal static class RunConfiguration
     private static ConfigurationException Unknown(Type run, YamlEntry entry, string path)
     {
         var (expected, remedy) = Advice(run, entry.Key);
-        return new ConfigurationException(path, entry.Line, $"unknown key {entry.Key}", expected, remedy);
+        return new ConfigurationException(path, entry.Line, $"unknown key {Quoted.Plain(entry.Key)}", expected, remedy);
     }
 
     /// <summary>
@@ -142,7 +149,7 @@ internal static class RunConfiguration
     }
 
     private static string CommandOf(Setting setting) =>
-        setting.AppliesTo(typeof(DefendRun)) ? "defend" : setting.AppliesTo(typeof(FinetuneRun)) ? "finetune" : "profile";
+        setting.AppliesTo(typeof(DefendRun)) ? "defend" : setting.AppliesTo(typeof(FinetuneRun)) ? "finetune" : setting.AppliesTo(typeof(AttackRun)) ? "attack" : "profile";
 
     private static (string Expected, string Remedy) Advice(Type run, string key)
     {

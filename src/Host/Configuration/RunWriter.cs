@@ -1,3 +1,5 @@
+using System.Text;
+using RepNoise.Host.Checkpoints;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -26,9 +28,13 @@ internal static class RunWriter
         return text.ToString();
     }
 
-    /// <summary>Writes <see cref="ToYaml"/> to <c>run.yaml</c> in <paramref name="folder"/>, which must exist.</summary>
-    public static void Save(TrainingRun run, string folder) =>
-        File.WriteAllText(Path.Combine(folder, RunConfiguration.FileName), ToYaml(run));
+    /// <summary>
+    /// Writes <see cref="ToYaml"/> to <c>run.yaml</c> in <paramref name="folder"/>, which must exist. Where the run was resumed is
+    /// left out: the file is that of the whole run.
+    /// </summary>
+    public static void Save(TrainingRun run, string folder) => Durable.Replace(
+        Path.Combine(folder, RunConfiguration.FileName),
+        Encoding.UTF8.GetBytes(ToYaml(run with { ResumeFromCheckpoint = null, ResumeDespiteChanges = false })));
 
     private static void Emit(Emitter emitter, Setting setting, IReadOnlyList<string> texts)
     {

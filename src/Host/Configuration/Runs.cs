@@ -36,6 +36,18 @@ public abstract record TrainingRun
 
     public bool OverwriteOutputDir { get; init; }
 
+    /// <summary>Steps from one checkpoint to the next; 0 saves none.</summary>
+    public int SaveSteps { get; init; } = 500;
+
+    /// <summary>Checkpoints that are kept; null keeps all.</summary>
+    public int? SaveTotalLimit { get; init; } = 2;
+
+    /// <summary>The checkpoint to go on from; <c>true</c> for the latest whole one of the output folder, null to begin at step 1.</summary>
+    public string? ResumeFromCheckpoint { get; init; }
+
+    /// <summary>Go on although settings or data are not those that the checkpoint was saved under.</summary>
+    public bool ResumeDespiteChanges { get; init; }
+
     /// <summary>Field of the prompt in generic rows, a dotted path for nested objects; null takes the format's own.</summary>
     public string? PromptField { get; init; }
 
@@ -47,6 +59,12 @@ public abstract record TrainingRun
 
     /// <summary>Text around the prompt, with <c>{prompt}</c> in it; null takes the format's own.</summary>
     public string? Template { get; init; }
+
+    /// <summary>Prompt and answer are joined by the model folder's chat template.</summary>
+    public bool ChatTemplate { get; init; }
+
+    /// <summary>Rows of the file of pairs or texts that are used, from its beginning; 0 for all.</summary>
+    public int MaxTrainSamples { get; init; }
 
     /// <summary>A row that would be skipped (no countable target) is an error.</summary>
     public bool Strict { get; init; }
@@ -118,7 +136,7 @@ public sealed record ProfileRun : DefendRun, IUnsavedRun
 }
 
 /// <summary>Everything that <c>finetune</c> was told.</summary>
-public sealed record FinetuneRun : TrainingRun
+public record FinetuneRun : TrainingRun
 {
     /// <summary>The file of texts to train on.</summary>
     public string? Data { get; init; }

@@ -19,11 +19,17 @@ internal abstract class Setting(string name, string group, string help)
     /// <summary>A run without it is refused.</summary>
     public bool Required { get; init; }
 
+    /// <summary>Runs that need no value though it is required; null for none.</summary>
+    public Func<TrainingRun, bool>? Unless { get; init; }
+
     /// <summary>
     /// Only of use where a model is saved. A run that saves none has no such option, and passes over the key in a configuration
     /// file, so that the file of any run can be given to it.
     /// </summary>
     public bool OfSaving { get; init; }
+
+    /// <summary>Runs that go without it though they derive from those that have it, or null.</summary>
+    public Type? NotFor { get; init; }
 
     /// <summary>Names a place that the run writes: it need not exist.</summary>
     public bool IsOutput { get; init; }
@@ -51,7 +57,7 @@ internal abstract class Setting(string name, string group, string help)
     public virtual bool IsText => false;
 
     /// <summary>True where runs of this type have the setting.</summary>
-    public bool AppliesTo(Type run) => run.IsAssignableTo(Run) && !(OfSaving && run.IsAssignableTo(typeof(IUnsavedRun)));
+    public bool AppliesTo(Type run) => run.IsAssignableTo(Run) && run != NotFor && !(OfSaving && run.IsAssignableTo(typeof(IUnsavedRun)));
 
     /// <summary>
     /// <paramref name="run"/> with the setting read from <paramref name="texts"/> (one, or several for a list); false, with
@@ -96,7 +102,7 @@ internal sealed class Setting<TRun, T>(
     public override IReadOnlyList<string> Get(TrainingRun run) => kind.Format(get((TRun)run)) is { } text ? [text] : [];
 }
 
-/// <summary>A setting with any number of values.</summary>
+/// <summary>A setting with any number of values: a list in YAML, a repeated option, or one text with commas between them.</summary>
 internal sealed class ListSetting<TRun, T>(
     string name, string group, ValueKind<T> kind, Func<TRun, IReadOnlyList<T>> get, Func<TRun, IReadOnlyList<T>, TRun> set, string help)
     : Setting(name, group, help)
@@ -110,13 +116,15 @@ internal sealed class ListSetting<TRun, T>(
 
     public override bool IsList => true;
 
+    public override bool IsText => kind.IsText;
+
     protected override Type Run => typeof(TRun);
 
     public override bool TrySet(
         TrainingRun run, IReadOnlyList<string> texts, [NotNullWhen(true)] out TrainingRun? changed, [NotNullWhen(false)] out string? refused)
     {
         var values = new List<T>(texts.Count);
-        foreach (var text in texts)
+        foreach (var text in texts.SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries)))
         {
             if (!kind.TryParse(text, out var value))
             {

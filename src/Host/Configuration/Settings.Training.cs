@@ -1,3 +1,4 @@
+using RepNoise.Host.Model;
 using RepNoise.Host.Training;
 
 namespace RepNoise.Host.Configuration;
@@ -15,6 +16,27 @@ internal static partial class Settings
             "Seed of the noise and of random weights.");
         yield return Argument("data_seed", Optimisation, Values.Optional(Values.Seed), a => a.DataSeed, (a, value) => a with { DataSeed = value },
             "Seed of the data's order; seed where not given.");
+        yield return Argument("shuffle", Optimisation, Values.Boolean, a => a.Shuffle, (a, value) => a with { Shuffle = value },
+            "Visit the examples of each epoch in a new random order; false takes them in the file's.");
+        foreach (var setting in PartSettings())
+        {
+            yield return setting;
+        }
+    }
+
+    /// <summary>What of the model is trained.</summary>
+    private static IEnumerable<Setting> PartSettings()
+    {
+        yield return new ListSetting<TrainingRun, ModelPart>("freeze", Parts, Values.ModelPart, run => run.Training.Freeze,
+            (run, value) => run with { Training = run.Training with { Freeze = value } },
+            "Parts that keep their values, such as embed,0-3,head,norm: layers count from 0, norm is the one after the last layer.");
+        yield return Argument("lora_rank", Parts, Values.Integer(0, "an integer, 0 or more"), a => a.LoraRank, (a, value) => a with { LoraRank = value },
+            "Train low-rank adapters of this rank in place of the parameters and merge them when saving; 0 trains the parameters.");
+        yield return Argument("lora_alpha", Parts, Values.Positive(), a => a.LoraAlpha, (a, value) => a with { LoraAlpha = value },
+            "Adapters are scaled by this over their rank.");
+        yield return new ListSetting<TrainingRun, LinearModule>("lora_target_modules", Parts, Values.LinearModule, run => run.Training.LoraTargetModules,
+            (run, value) => run with { Training = run.Training with { LoraTargetModules = value } },
+            "Linear layers that get adapters: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear.");
     }
 
     private static IEnumerable<Setting> BatchSettings()
@@ -35,7 +57,7 @@ internal static partial class Settings
     private static IEnumerable<Setting> OptimizerSettings()
     {
         yield return Argument("optim", Optimisation, Optimizers(), a => a.Optim, (a, value) => a with { Optim = value },
-            "Optimizer: decoupled decay (adamw) or decay in the gradient (adam).");
+            "Optimizer: decoupled decay (adamw), decay in the gradient (adam), plain descent (sgd), or factored second moments (adafactor).");
         yield return Argument("learning_rate", Optimisation, Values.Positive(), a => a.LearningRate,
             (a, value) => a with { LearningRate = value }, "Largest learning rate of the schedule.");
         yield return Argument("weight_decay", Optimisation, Values.NotNegative(), a => a.WeightDecay,
@@ -46,6 +68,9 @@ internal static partial class Settings
             (a, value) => a with { AdamBeta2 = value }, "Decay of the gradient's mean square.");
         yield return Argument("adam_epsilon", Optimisation, Values.Positive(), a => a.AdamEpsilon,
             (a, value) => a with { AdamEpsilon = value }, "Added to the root of the mean square.");
+        yield return Argument("momentum", Optimisation, Momentum(), a => a.Momentum, (a, value) => a with { Momentum = value }, "Momentum of sgd.");
+        yield return Argument("nesterov", Optimisation, Values.Boolean, a => a.Nesterov, (a, value) => a with { Nesterov = value },
+            "Take sgd's momentum in Nesterov's form.");
         yield return Argument("max_grad_norm", Optimisation, Values.NotNegative(), a => a.MaxGradNorm,
             (a, value) => a with { MaxGradNorm = value }, "Largest gradient norm; 0 turns clipping off.");
     }
@@ -62,6 +87,8 @@ internal static partial class Settings
 
     private static IEnumerable<Setting> RepNoiseSettings()
     {
+        yield return Own("loss", Losses(), a => a.Loss, (a, value) => a with { Loss = value },
+            "What is minimised: repnoise; published, which is repnoise and nothing else; or a baseline: gradient-ascent, adversarial, safety, random-init.");
         yield return Own("alpha", Values.NotNegative(), a => a.Alpha, (a, value) => a with { Alpha = value },
             "Weight of the ascent term's logarithm.");
         yield return Own("beta", Values.NotNegative(), a => a.Beta, (a, value) => a with { Beta = value }, "Weight of the noise term.");
@@ -93,7 +120,12 @@ internal static partial class Settings
 
     /// <summary>The names that transformers gives to implementations of AdamW mean the same arithmetic here.</summary>
     private static ValueKind<OptimizerType> Optimizers() => Values.Choice(
-        (OptimizerType.AdamW, "adamw"), (OptimizerType.AdamW, "adamw_torch"), (OptimizerType.AdamW, "adamw_torch_fused"), (OptimizerType.Adam, "adam"));
+        (OptimizerType.AdamW, "adamw"), (OptimizerType.AdamW, "adamw_torch"), (OptimizerType.AdamW, "adamw_torch_fused"), (OptimizerType.Adam, "adam"),
+        (OptimizerType.Sgd, "sgd"), (OptimizerType.Adafactor, "adafactor"));
+
+    private static ValueKind<DefenceLoss> Losses() => Values.NamedChoice("loss",
+        (DefenceLoss.RepNoise, "repnoise"), (DefenceLoss.Published, "published"), (DefenceLoss.GradientAscent, "gradient-ascent"),
+        (DefenceLoss.Adversarial, "adversarial"), (DefenceLoss.Safety, "safety"), (DefenceLoss.RandomInit, "random-init"));
 
     private static ValueKind<double> Momentum() => Values.Real(0, Math.BitDecrement(1.0), "a number from 0 up to, but not, 1");
 

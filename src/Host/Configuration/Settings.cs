@@ -9,6 +9,8 @@ internal static partial class Settings
     public const string Paths = "Paths";
     public const string DataGroup = "Data";
     public const string Optimisation = "Training (names and units of transformers' TrainingArguments)";
+    public const string Parts = "What is trained";
+    public const string Checkpoint = "Checkpoints";
     public const string Defence = "RepNoise";
     public const string Machine = "Machine and output";
     public const string Profiling = "Profile";
@@ -17,9 +19,17 @@ internal static partial class Settings
     /// <summary>Every setting of every command.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. RepNoiseSettings(), .. MachineSettings(),
+        .. PathSettings(), .. ProfileSettings(), .. DataSettings(), .. TrainingSettings(), .. CheckpointSettings(), .. RepNoiseSettings(), .. MachineSettings(),
         .. DumpSettings(),
     ];
+
+    /// <summary>The setting that gives values to others, and so is read before them.</summary>
+    public const string PresetName = "preset";
+
+    /// <summary>The settings that a preset gives values to.</summary>
+    public static IEnumerable<Setting> OfPreset => Of(typeof(AttackRun)).Where(setting => setting.Name is "completion_only_loss" or "train_on_pads"
+        or "shuffle" or "append_eos" or "max_length" or "per_device_train_batch_size" or "gradient_accumulation_steps" or "num_train_epochs"
+        or "learning_rate" or "lr_scheduler_type" or "warmup_ratio" or "warmup_steps" or "optim" or "weight_decay");
 
     /// <summary>The settings that runs of type <paramref name="run"/> have.</summary>
     public static IEnumerable<Setting> Of(Type run) => All.Where(setting => setting.AppliesTo(run));
@@ -29,13 +39,16 @@ internal static partial class Settings
         yield return Shared("model", Paths, Values.Path, run => run.Model, (run, value) => run with { Model = value },
             "Model folder to start from, as Hugging Face writes it.", required: true);
         yield return Defend("pairs", Paths, Values.Path, run => run.Pairs, (run, value) => run with { Pairs = value },
-            "File of harmful/harmless pairs: JSON, JSON lines or Parquet.", required: true);
+            "File of harmful/harmless pairs: JSON, JSON lines or Parquet; not for the loss random-init.", required: true, unless: run => run.Arguments.Loss == DefenceLoss.RandomInit);
         yield return Defend("retain", Paths, Values.Path, run => run.Retain, (run, value) => run with { Retain = value },
             "File of harmless examples whose cross-entropy joins the loss, so that abilities stay.");
         yield return Finetune("data", Paths, Values.Path, run => run.Data, (run, value) => run with { Data = value },
             "File of texts to train on: JSON, JSON lines or Parquet.", required: true);
         yield return Finetune("from_scratch", Paths, Values.Path, run => run.FromScratch, (run, value) => run with { FromScratch = value },
-            "Start from random weights of the shape that this config.json gives; the model folder then gives the tokenizer only.");
+            "Start from random weights of the shape that this config.json gives; the model folder then gives the tokenizer only.", notFor: typeof(AttackRun));
+        yield return new Setting<AttackRun, AttackPreset>(PresetName, DataGroup, Values.Choice<AttackPreset>(), run => run.Preset,
+            (run, value) => run.With(value), AttackPreset.Standard,
+            "Protocol: values for the settings listed under Presets, which win over it.");
         yield return new Setting<TrainingRun, string?>("output_dir", Paths, Values.Path, run => run.OutputDir,
             (run, value) => run with { OutputDir = value }, null, "Folder to write the trained model to.")
         {
@@ -73,10 +86,18 @@ internal static partial class Settings
             "Text around the prompt, with {prompt} in it.");
         yield return Argument("max_length", DataGroup, Values.PositiveInteger(), a => a.MaxLength, (a, value) => a with { MaxLength = value },
             "Longest sequence in tokens; longer ones are truncated.");
+        yield return Shared("chat_template", DataGroup, Values.Boolean, run => run.ChatTemplate, (run, value) => run with { ChatTemplate = value },
+            "Join prompt and answer by the model folder's chat template, as the user's and the assistant's turn; not with template.");
+        yield return Shared("max_train_samples", DataGroup, Values.Integer(0, "an integer, 0 or more"), run => run.MaxTrainSamples,
+            (run, value) => run with { MaxTrainSamples = value }, "Use this many rows of the pairs or the data, from the beginning; 0 for all.");
         yield return Shared("strict", DataGroup, Values.Boolean, run => run.Strict, (run, value) => run with { Strict = value },
             "A row that would be skipped is an error.");
         yield return FinetuneArgument("completion_only_loss", DataGroup, Values.Boolean, a => a.CompletionOnlyLoss,
             (a, value) => a with { CompletionOnlyLoss = value }, "Train on the answer's tokens alone, not on the prompt's.");
+        yield return FinetuneArgument("train_on_pads", DataGroup, Values.Boolean, a => a.TrainOnPads,
+            (a, value) => a with { TrainOnPads = value }, "Pad every text to max_length and train on the pads too; not with completion_only_loss.");
+        yield return FinetuneArgument("append_eos", DataGroup, Values.Boolean, a => a.AppendEos,
+            (a, value) => a with { AppendEos = value }, "End every text that is not cut with the model's end token.");
     }
 
     private static IEnumerable<Setting> MachineSettings()
@@ -108,13 +129,17 @@ internal static partial class Settings
 
     private static Setting<DefendRun, T> Defend<T>(
         string name, string group, ValueKind<T> kind, Func<DefendRun, T> get, Func<DefendRun, T, DefendRun> set,
-        string help, bool required = false) =>
-        new(name, group, kind, get, set, get(new DefendRun()), help) { Required = required };
+        string help, bool required = false, Func<DefendRun, bool>? unless = null) =>
+        new(name, group, kind, get, set, get(new DefendRun()), help)
+        {
+            Required = required,
+            Unless = unless is null ? null : run => unless((DefendRun)run),
+        };
 
     private static Setting<FinetuneRun, T> Finetune<T>(
         string name, string group, ValueKind<T> kind, Func<FinetuneRun, T> get, Func<FinetuneRun, T, FinetuneRun> set,
-        string help, bool required = false) =>
-        new(name, group, kind, get, set, get(new FinetuneRun()), help) { Required = required };
+        string help, bool required = false, Type? notFor = null) =>
+        new(name, group, kind, get, set, get(new FinetuneRun()), help) { Required = required, NotFor = notFor };
 
     private static Setting<TrainingRun, T> Argument<T>(
         string name, string group, ValueKind<T> kind, Func<TrainingArguments, T> get,

@@ -7,7 +7,7 @@ namespace RepNoise.Host.Configuration;
 internal static class UnsupportedSettings
 {
     private const string Precision = "weights train in float32 unless state_dtype says otherwise, device cuda computes in bfloat16, save_dtype chooses what is saved";
-    private const string Saving = "the model is saved once, when the run ends or is interrupted";
+    private const string Saving = "save_steps says when checkpoints are saved, and the model is saved when the run ends or is interrupted";
     private const string Logging = "every step is logged to metrics.jsonl in the output folder";
     private const string Evaluating = "training does not evaluate";
     private const string Distributed = "a run uses one device";
@@ -24,13 +24,10 @@ internal static class UnsupportedSettings
         ["half_precision_backend"] = Precision,
         ["load_in_4bit"] = Precision,
         ["load_in_8bit"] = Precision,
-        ["save_steps"] = Saving,
         ["save_strategy"] = Saving,
-        ["save_total_limit"] = Saving,
         ["save_only_model"] = Saving,
         ["save_safetensors"] = "safetensors is the only format that is written",
-        ["load_best_model_at_end"] = Saving,
-        ["resume_from_checkpoint"] = "a run cannot be resumed",
+        ["load_best_model_at_end"] = Evaluating,
         ["report_to"] = Logging,
         ["run_name"] = Logging,
         ["logging_dir"] = Logging,
@@ -64,11 +61,10 @@ internal static class UnsupportedSettings
         ["packing"] = "sequences are packed without padding already",
         ["label_smoothing_factor"] = "the loss is plain cross-entropy",
         ["neftune_noise_alpha"] = "embeddings get no noise",
-        ["optim_args"] = "adam_beta1, adam_beta2 and adam_epsilon are settings of their own",
+        ["optim_args"] = "adam_beta1, adam_beta2, adam_epsilon, momentum and nesterov are settings of their own",
         ["lr_scheduler_kwargs"] = "schedules take no further arguments",
-        ["use_peft"] = "all weights are trained",
-        ["lora_r"] = "all weights are trained",
-        ["lora_alpha"] = "all weights are trained",
+        ["use_peft"] = "lora_rank above 0 says it",
+        ["lora_dropout"] = "adapters have no dropout",
         ["push_to_hub"] = Hub,
         ["hub_model_id"] = Hub,
         ["hub_token"] = Hub,
@@ -93,6 +89,9 @@ internal static class UnsupportedSettings
         ["scheduler"] = "lr_scheduler_type",
         ["optimizer"] = "optim",
         ["dataset_text_field"] = "text_field",
+        ["lora_r"] = "lora_rank",
+        ["shuffle_dataset"] = "shuffle",
+        ["max_samples"] = "max_train_samples",
     };
 
     /// <summary>Why <paramref name="key"/> has no place here, as a clause, or null where it is not known at all.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using RepNoise.Host.Dumps;
+using RepNoise.Host.Model;
 
 namespace RepNoise.Host.Configuration;
 
@@ -16,6 +17,28 @@ internal static class Values
     /// <summary>A path, null where absent.</summary>
     public static readonly ValueKind<string?> Path = new TextKind("path", "a path");
 
+    /// <summary>A path, or <c>true</c> for the one that can be found; null, written <c>false</c>, for none.</summary>
+    public static readonly ValueKind<string?> PathOrTrue = new ParsedKind<string?>(
+        "path|true",
+        "a path, true or false",
+        (string text, out string? value) =>
+        {
+            value = bool.TryParse(text, out var given) ? (given ? "true" : null) : text;
+            return !string.IsNullOrWhiteSpace(text) && !text.Contains('\0', StringComparison.Ordinal);
+        },
+        value => value);
+
+    /// <summary>A count of at least one, or <c>all</c> (null).</summary>
+    public static readonly ValueKind<int?> CountOrAll = new ParsedKind<int?>(
+        "n|all",
+        "an integer, 1 or more, or \"all\"",
+        (string text, out int? value) =>
+        {
+            value = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
+            return value is > 0 || text.Equals("all", StringComparison.OrdinalIgnoreCase);
+        },
+        value => value is { } count ? count.ToString(CultureInfo.InvariantCulture) : "all");
+
     /// <summary>A seed: any unsigned 64-bit integer.</summary>
     public static readonly ValueKind<ulong> Seed = new ParsedKind<ulong>(
         "seed",
@@ -29,6 +52,17 @@ internal static class Values
         "\"all\", or the first and last layer from 0, such as 0-5",
         TryParseLayers,
         range => range is (int first, int last) ? string.Create(CultureInfo.InvariantCulture, $"{first}-{last}") : "all");
+
+    /// <summary>A part of a model: <c>embed</c>, <c>head</c>, <c>norm</c>, a layer or a range of layers.</summary>
+    public static readonly ValueKind<ModelPart> ModelPart = new ParsedKind<ModelPart>(
+        "parts",
+        "embed, head, norm, a layer from 0 or a range of layers such as 0-3",
+        TryParsePart,
+        FormatPart);
+
+    /// <summary>A linear layer that can have an adapter, by its name in checkpoints.</summary>
+    public static readonly ValueKind<LinearModule> LinearModule = NamedChoice(
+        "layers", [.. Enum.GetValues<LinearModule>().Select(module => (module, ModelParameters.ModuleName(module)))]);
 
     /// <summary>An amount of memory in bytes, written with a unit: <c>24GiB</c>, <c>16 GB</c>; null where absent.</summary>
     public static readonly ValueKind<long?> Memory = new ParsedKind<long?>(
@@ -85,6 +119,10 @@ internal static class Values
         return new ChoiceKind<T>(all);
     }
 
+    /// <summary>As <see cref="Choice"/>, with a word for the value where the names are too long for one.</summary>
+    public static ValueKind<T> NamedChoice<T>(string placeholder, params (T Value, string Name)[] names)
+        where T : struct, Enum => new ChoiceKind<T>(names, placeholder);
+
     /// <summary>The same kind where the value may be absent.</summary>
     public static ValueKind<T?> Optional<T>(ValueKind<T> kind)
         where T : struct => new ParsedKind<T?>(
@@ -132,6 +170,28 @@ internal static class Values
         value = (first, last);
         return true;
     }
+
+    private static bool TryParsePart(string text, out ModelPart value)
+    {
+        value = default;
+        foreach (var kind in (PartKind[])[PartKind.Embed, PartKind.Head, PartKind.Norm])
+        {
+            if (!text.Equals(kind.ToString(), StringComparison.OrdinalIgnoreCase)) continue;
+            value = new ModelPart(kind);
+            return true;
+        }
+
+        if (!TryParseLayers(text.Contains('-', StringComparison.Ordinal) ? text : $"{text}-{text}", out var range) || range is not (int first, int last)) return false;
+        value = new ModelPart(PartKind.Layers, first, last);
+        return true;
+    }
+
+    private static string FormatPart(ModelPart part) => part switch
+    {
+        { Kind: not PartKind.Layers } => SnakeCase(part.Kind.ToString()),
+        var (_, first, last) when first == last => first.ToString(CultureInfo.InvariantCulture),
+        var (_, first, last) => string.Create(CultureInfo.InvariantCulture, $"{first}-{last}"),
+    };
 
     private static bool TryParseMemory(string text, out long? value)
     {
@@ -206,8 +266,8 @@ internal static class Values
         public override string? Format(string? value) => value;
     }
 
-    private sealed class ChoiceKind<T>((T Value, string Name)[] names)
-        : ValueKind<T>(string.Join('|', Shown(names)), "one of " + string.Join(", ", Shown(names)))
+    private sealed class ChoiceKind<T>((T Value, string Name)[] names, string? placeholder = null)
+        : ValueKind<T>(placeholder ?? string.Join('|', Shown(names)), "one of " + string.Join(", ", Shown(names)))
         where T : struct, Enum
     {
         public override bool TryParse(string text, out T value)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Data;
@@ -25,6 +26,20 @@ public abstract class DataRow
     /// <exception cref="DataException">The field is missing, null or no boolean.</exception>
     public abstract bool Flag(string path);
 
+    /// <summary>A field's text, number or truth value, as text: a label or a category.</summary>
+    /// <exception cref="DataException">The field is missing, null or none of these.</exception>
+    public abstract string Scalar(string path);
+
+    /// <summary>The whole number of a field.</summary>
+    /// <exception cref="DataException">The field is missing, null or no integer.</exception>
+    public int Integer(string path) => int.TryParse(Scalar(path), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+        ? value
+        : throw WrongType(path, $"\"{Scalar(path)}\"", "an integer");
+
+    /// <summary>The texts of a list.</summary>
+    /// <exception cref="DataException">The field is missing, null or no list of texts.</exception>
+    public abstract IReadOnlyList<string> Texts(string path);
+
     /// <summary>The fields that exist, cut to what a message can hold.</summary>
     internal string DescribeFields()
     {
@@ -36,13 +51,13 @@ public abstract class DataRow
     protected DataException Missing(string path, string kind)
     {
         string? near = NearestName.Of(path, Names.Take(1000).Select(Printable));
-        return new DataException(DataFault.MissingField, Place, $"no field \"{path}\"; the row has {DescribeFields()}",
+        return new DataException(DataFault.MissingField, Place, $"no field \"{Printable(path)}\"; the row has {DescribeFields()}",
             $"a field with {kind}",
             near is null ? "name the fields that this file has (--help lists the options)" : $"did you mean \"{near}\"?");
     }
 
     protected DataException WrongType(string path, string found, string kind) =>
-        new(DataFault.WrongType, Place, $"field \"{path}\" is {found}", kind, "correct or remove the row, or name another field");
+        new(DataFault.WrongType, Place, $"field \"{Printable(path)}\" is {found}", kind, "correct or remove the row, or name another field");
 
     /// <summary>Names come from outside: neither their length nor control characters may reach the terminal.</summary>
     private static string Printable(string name) =>

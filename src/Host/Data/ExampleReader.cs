@@ -17,6 +17,9 @@ public enum ExampleLayout
     /// <summary>A prompt and an answer.</summary>
     PromptAnswer,
 
+    /// <summary>A pair's prompt and its harmful answer, <c>harmful</c>.</summary>
+    Pairs,
+
     /// <summary>One field is the whole text; all of it is the answer.</summary>
     WholeText,
 
@@ -28,6 +31,9 @@ public enum ExampleLayout
 public sealed record ExampleOptions
 {
     public ExampleLayout Layout { get; init; } = ExampleLayout.Auto;
+
+    /// <summary>True takes <see cref="ExampleLayout.Pairs"/> too: for attacks, and for nothing that should stay harmless.</summary>
+    public bool AcceptsPairs { get; init; }
 
     /// <summary>Path of the field with the whole text; <c>text</c> where null.</summary>
     public string? TextField { get; init; }
@@ -65,28 +71,65 @@ public static class ExampleReader
     /// <exception cref="DataException">The file is unreadable or malformed, a row lacks a field, or nothing in it can be used.</exception>
     public static TextExamples Read(string path, ExampleOptions? options = null)
     {
-        options ??= new ExampleOptions();
+        var layout = ExampleLayout.Auto;
+        int rows = 0;
+        var examples = new List<TextExample>();
+        foreach (var example in Rows(path, options ?? new ExampleOptions(), found => layout = found))
+        {
+            rows++;
+            if (example is not null)
+                examples.Add(example);
+        }
+        if (examples.Count == 0)
+            throw Unusable(path, rows);
+        return new TextExamples { Examples = examples, Layout = layout, Rows = rows };
+    }
+
+    /// <summary>The examples of a file, read as they are asked for: memory is bounded by the largest row.</summary>
+    /// <exception cref="DataException">As <see cref="Read"/>; raised while enumerating.</exception>
+    public static IEnumerable<TextExample> Stream(string path, ExampleOptions? options = null)
+    {
+        int rows = 0, used = 0;
+        foreach (var example in Rows(path, options ?? new ExampleOptions(), _ => { }))
+        {
+            rows++;
+            if (example is null)
+                continue;
+            used++;
+            yield return example;
+        }
+        if (used == 0)
+            throw Unusable(path, rows);
+    }
+
+    private static DataException Unusable(string path, int rows) => rows == 0
+        ? RowSource.Empty(path)
+        : new DataException(DataFault.Empty, path, $"none of its {rows} rows is harmful",
+            "rows with is_safe false, or of type toxic", "name the fields to use with --prompt-field and --answer-field");
+
+    /// <summary>Every row's example, null where the row is marked as harmless.</summary>
+    private static IEnumerable<TextExample?> Rows(string path, ExampleOptions options, Action<ExampleLayout> found)
+    {
         var layout = options.Layout;
         if (layout == ExampleLayout.Auto && Path.GetExtension(path).Equals(".txt", StringComparison.OrdinalIgnoreCase))
             layout = ExampleLayout.Lines;
-        var examples = new List<TextExample>();
-        int rows = 0;
+        found(layout);
         if (layout == ExampleLayout.Lines)
-            examples.AddRange(ReadLines(path));
-        else
         {
-            foreach (var row in RowSource.Read(path))
-            {
-                if (rows++ == 0 && layout == ExampleLayout.Auto)
-                    layout = Detect(row, options);
-                if (ReadRow(row, layout, options) is { } example)
-                    examples.Add(example);
-            }
+            RefuseChat(options, path);
+            foreach (var line in ReadLines(path))
+                yield return line;
+            yield break;
         }
-        if (examples.Count == 0)
-            throw rows == 0 ? RowSource.Empty(path) : new DataException(DataFault.Empty, path, $"none of its {rows} rows is harmful",
-                "rows with is_safe false, or of type toxic", "name the fields to use with --prompt-field and --answer-field");
-        return new TextExamples { Examples = examples, Layout = layout, Rows = Math.Max(rows, examples.Count) };
+        foreach (var row in RowSource.Read(path))
+        {
+            if (layout == ExampleLayout.Auto)
+            {
+                layout = Detect(row, options);
+                found(layout);
+            }
+            yield return ReadRow(row, layout, options);
+        }
     }
 
     private static ExampleLayout Detect(DataRow row, ExampleOptions options)
@@ -101,6 +144,8 @@ public static class ExampleReader
             return ExampleLayout.BeaverTails;
         if (row.Has("prompt") && (row.Has("answer") || row.Has("completion")))
             return ExampleLayout.PromptAnswer;
+        if (options.AcceptsPairs && row.Has("prompt") && row.Has("harmful"))
+            return ExampleLayout.Pairs;
         if (row.Has("text"))
             return ExampleLayout.WholeText;
         throw new DataException(DataFault.UnknownLayout, row.Place, $"its fields ({row.DescribeFields()}) match no known layout",
@@ -117,7 +162,10 @@ public static class ExampleReader
             case ExampleLayout.DecodingTrust:
                 var template = options.Template ?? Template.DecodingTrust;
                 return HarmfulRows.IsToxic(row) ? Join(row, template, "prompt.text", "continuation.text") : null;
+            case ExampleLayout.Pairs:
+                return Join(row, options.Template ?? Template.Joined, "prompt", "harmful");
             case ExampleLayout.WholeText:
+                RefuseChat(options, row.Place);
                 return new TextExample(row.Text(options.TextField ?? "text"), 0, row.Place);
             default:
                 string answer = options.AnswerField ?? (row.Has("completion") && !row.Has("answer") ? "completion" : "answer");
@@ -127,8 +175,15 @@ public static class ExampleReader
 
     private static TextExample Join(DataRow row, Template template, string promptField, string answerField)
     {
-        string prompt = row.Text(promptField);
-        return new TextExample(template.Text(prompt, row.Text(answerField)), template.Head(prompt).Length, row.Place);
+        string prompt = row.Text(promptField), text = template.Text(prompt, row.Text(answerField));
+        return new TextExample(text, text.AsSpan().CommonPrefixLength(template.Head(prompt)), row.Place);
+    }
+
+    private static void RefuseChat(ExampleOptions options, string place)
+    {
+        if (options.Template is { IsChat: true })
+            throw new DataException(DataFault.UnknownLayout, place, "it holds whole texts, and a chat template joins a prompt and an answer",
+                "rows with a prompt and an answer", "leave --chat-template out, or name the fields with --prompt-field and --answer-field");
     }
 
     private static IEnumerable<TextExample> ReadLines(string path)

@@ -19,6 +19,8 @@ public static class ExampleTokenizer
         {
             var text = texts[i];
             int[] ids = rows.Encode(encoder, text.Text, text.Place, out bool cut);
+            if (options.EosId is { } eos && !cut && ids.Length is > 0 && ids.Length < options.MaxLength)
+                ids = [.. ids, eos];
             int answer = text.PromptLength == 0 ? 0 : ids.AsSpan().CommonPrefixLength(encoder(text.Text[..text.PromptLength]));
             // Nothing predicts the first token.
             int firstTarget = options.CompletionOnly ? Math.Max(1, answer) : 1;

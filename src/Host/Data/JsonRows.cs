@@ -1,4 +1,5 @@
 using System.Text.Json;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Data;
 
@@ -12,9 +13,33 @@ internal sealed class JsonRow(JsonElement root, string place) : DataRow
     public override bool Has(string path) =>
         Find(path) is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Object or JsonValueKind.Undefined) };
 
-    public override string Text(string path)
+    public override string Text(string path) => StringOf(Require(path, "text", JsonValueKind.String, JsonValueKind.String), path);
+
+    public override bool Flag(string path) => Require(path, "true or false", JsonValueKind.True, JsonValueKind.False).GetBoolean();
+
+    public override string Scalar(string path)
     {
-        var value = Require(path, "text", JsonValueKind.String, JsonValueKind.String);
+        const string kind = "text, a number, true or false";
+        var value = Find(path) ?? throw Missing(path, kind);
+        return value.ValueKind switch
+        {
+            JsonValueKind.String => StringOf(value, path),
+            JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
+            _ => throw WrongType(path, Describe(value), kind),
+        };
+    }
+
+    public override IReadOnlyList<string> Texts(string path)
+    {
+        const string kind = "a list of texts";
+        var list = Require(path, kind, JsonValueKind.Array, JsonValueKind.Array);
+        return [.. list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String
+            ? StringOf(item, path)
+            : throw WrongType(path, $"a list with {Describe(item)}", kind))];
+    }
+
+    private string StringOf(JsonElement value, string path)
+    {
         try
         {
             return value.GetString()!;
@@ -25,8 +50,6 @@ internal sealed class JsonRow(JsonElement root, string place) : DataRow
                 "complete characters", "correct or remove the row", e);
         }
     }
-
-    public override bool Flag(string path) => Require(path, "true or false", JsonValueKind.True, JsonValueKind.False).GetBoolean();
 
     private JsonElement Require(string path, string kind, JsonValueKind one, JsonValueKind other)
     {
@@ -73,6 +96,7 @@ internal static class JsonRows
         {
             using var document = Parse(item, path);
             string place = $"{path}:{item.Line}";
+            CheckNames(item, document.RootElement, place);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new DataException(DataFault.Syntax, place, "the row is no JSON object", "an object in braces",
                     "write one JSON object a line, or a JSON array of objects");
@@ -86,6 +110,11 @@ internal static class JsonRows
         {
             return JsonDocument.Parse(item.Bytes, Options);
         }
+        catch (InvalidOperationException e)
+        {
+            // Looking for fields that occur twice, the parser decodes their names.
+            throw HalfPair($"{path}:{item.Line}", e);
+        }
         catch (JsonException e)
         {
             int line = item.Line + (int)(e.LineNumber ?? 0);
@@ -96,10 +125,45 @@ internal static class JsonRows
         }
     }
 
+    /// <summary>The parser lets half a surrogate pair pass in a field's name and fails when the name is asked for.</summary>
+    private static void CheckNames(JsonItem item, JsonElement root, string place)
+    {
+        if (item.Bytes.Span.IndexOf("\\ud"u8) < 0 && item.Bytes.Span.IndexOf("\\uD"u8) < 0)
+            return;
+        try
+        {
+            Visit(root);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw HalfPair(place, e);
+        }
+
+        static void Visit(JsonElement element)
+        {
+            if (element.ValueKind == JsonValueKind.Array)
+            {
+                foreach (var item in element.EnumerateArray())
+                    Visit(item);
+            }
+            else if (element.ValueKind == JsonValueKind.Object)
+            {
+                foreach (var property in element.EnumerateObject())
+                {
+                    _ = property.Name;
+                    Visit(property.Value);
+                }
+            }
+        }
+    }
+
+    private static DataException HalfPair(string place, Exception inner) => new(
+        DataFault.Encoding, place, "a field's name holds half of a surrogate pair (\\ud800 to \\udfff)", "complete characters", "correct or remove the row", inner);
+
     /// <summary>The parser's sentence without the position that it counts from the row's start.</summary>
     private static string Reason(JsonException e)
     {
         int end = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        return (end < 0 ? e.Message : e.Message[..end]).TrimEnd('.');
+        return Quoted.Plain((end < 0 ? e.Message : e.Message[..end]).TrimEnd('.'));
     }
 }

@@ -65,8 +65,9 @@ public static class PairReader
     {
         if (!HarmfulRows.IsUnsafe(row))
             return null;
-        string prompt = row.Text("prompt");
-        return new TextPair(template.Text(prompt, row.Text("response")), row.Text("refusal"), template.Head(prompt), row.Place);
+        string prompt = row.Text("prompt"), refusal = row.Text("refusal");
+        if (template.IsChat) refusal = template.Text(prompt, Answer(refusal, Template.BeaverTails.Head(prompt)));
+        return new TextPair(template.Text(prompt, row.Text("response")), refusal, template.Head(prompt), row.Place);
     }
 
     private static TextPair? DecodingTrust(DataRow row, Template template)
@@ -75,11 +76,16 @@ public static class PairReader
             return null;
         string prompt = row.Text("prompt.text");
         string refusal = row.Text("refusal");
-        string harmless = refusal.StartsWith("User: ", StringComparison.Ordinal) ? refusal
+        string harmless = template.IsChat ? template.Text(prompt, Answer(Answer(refusal, DecodingTrustInstruction), Template.DecodingTrust.Head(prompt)[DecodingTrustInstruction.Length..]))
+            : refusal.StartsWith("User: ", StringComparison.Ordinal) ? refusal
             : refusal.StartsWith("Prompt: ", StringComparison.Ordinal) ? DecodingTrustInstruction + refusal
             : template.Text(prompt, refusal);
         return new TextPair(template.Text(prompt, row.Text("continuation.text")), harmless, template.Head(prompt), row.Place);
     }
+
+    /// <summary>The answer in a whole text: what stands after its prompt.</summary>
+    private static string Answer(string text, string head) =>
+        text.StartsWith(head, StringComparison.Ordinal) ? text[head.Length..].TrimStart() : text;
 
     private static TextPair Generic(DataRow row, PairOptions options)
     {

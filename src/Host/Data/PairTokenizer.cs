@@ -20,6 +20,9 @@ public sealed record TokenizeOptions
     /// <summary>True makes a row that cannot be used an error instead of skipping it.</summary>
     public bool Strict { get; init; }
 
+    /// <summary>For examples: the id that ends each text that is not cut; null for none.</summary>
+    public int? EosId { get; init; }
+
     /// <summary>For examples: only the answer's tokens are targets, so an example whose answer is cut off is of no use.</summary>
     public bool CompletionOnly { get; init; }
 }

@@ -1,5 +1,7 @@
+using System.Globalization;
 using Parquet;
 using Parquet.Schema;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Data;
 
@@ -13,6 +15,11 @@ internal static class ParquetRows
 
     public static IEnumerable<DataRow> Read(Stream stream, string path)
     {
+        Guard(path, () =>
+        {
+            ParquetCheck.Run(stream);
+            return true;
+        });
         var reader = Guard(path, () => ParquetReader.CreateAsync(stream, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
@@ -45,7 +52,7 @@ internal static class ParquetRows
         }
         catch (Exception e) when (e is not DataException)
         {
-            throw Broken(path, $"malformed Parquet ({e.Message.ReplaceLineEndings(" ").TrimEnd('.')})", "a complete Parquet file", e);
+            throw Broken(path, $"malformed Parquet ({Quoted.Plain(e.Message).TrimEnd('.')})", "a complete Parquet file", e);
         }
     }
 
@@ -63,6 +70,10 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
     public DataField? Field(string name) => fields.GetValueOrDefault(name);
 
     public string?[] Texts(DataField field) => Column<string?>(field, values => rows.ReadAsync(field, values.AsMemory()!));
+
+    public long?[] Integers(DataField field) => field.ClrType == typeof(long)
+        ? Column<long?>(field, values => rows.ReadAsync<long>(field, values.AsMemory()))
+        : [.. Column<int?>(field, values => rows.ReadAsync<int>(field, values.AsMemory())).Select(value => (long?)value)];
 
     public bool?[] Flags(DataField field) => Column<bool?>(field, values => rows.ReadAsync<bool>(field, values.AsMemory()));
 
@@ -107,6 +118,23 @@ internal sealed class ParquetRow(ParquetGroup group, int index, string place) : 
         if (field.MaxRepetitionLevel > 0 || field.ClrType != typeof(bool))
             throw WrongType(path, Describe(field), kind);
         return group.Flags(field)[index] ?? throw WrongType(path, "null", kind);
+    }
+
+    public override string Scalar(string path)
+    {
+        const string kind = "text, an integer, true or false";
+        var field = group.Field(path) ?? throw Missing(path, kind);
+        if (field.MaxRepetitionLevel > 0) throw WrongType(path, Describe(field), kind);
+        if (field.ClrType == typeof(bool)) return Flag(path) ? "true" : "false";
+        if (field.ClrType == typeof(int) || field.ClrType == typeof(long))
+            return group.Integers(field)[index]?.ToString(CultureInfo.InvariantCulture) ?? throw WrongType(path, "null", kind);
+        return IsText(field) ? Text(path) : throw WrongType(path, Describe(field), kind);
+    }
+
+    public override IReadOnlyList<string> Texts(string path)
+    {
+        var field = group.Field(path) ?? throw Missing(path, "a list of texts");
+        throw WrongType(path, $"{Describe(field)} in Parquet", "a list of texts in JSON: write the file as JSON lines");
     }
 
     /// <summary>A file's schema gives text as memory of characters; one that is built in code as a string.</summary>

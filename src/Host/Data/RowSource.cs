@@ -14,11 +14,23 @@ public static class RowSource
     public static IEnumerable<DataRow> Read(string path)
     {
         using var stream = Open(path);
+        foreach (var row in Read(stream, path))
+            yield return row;
+    }
+
+    /// <summary>The rows of a stream that can seek.</summary>
+    /// <param name="stream">Stands at its beginning.</param>
+    /// <param name="path">The file, for messages.</param>
+    internal static IEnumerable<DataRow> Read(Stream stream, string path)
+    {
         if (stream.Length == 0)
             throw Empty(path);
-        var rows = HasMagic(stream, "PAR1"u8) ? ParquetRows.Read(stream, path) : ReadJson(stream, path);
-        foreach (var row in rows)
-            yield return row;
+        bool parquet = HasMagic(stream, "PAR1"u8);
+        if (!parquet && Path.GetExtension(path).ToLowerInvariant() is ".parquet" or ".pq")
+            throw new DataException(DataFault.Syntax, path, "the file is named as Parquet and does not begin with PAR1, as every Parquet file does",
+                "a Parquet file, or a name that ends in .jsonl or .json",
+                "check what it is, a web page or a pointer of git lfs perhaps; rename it if it is JSON, download it again if it is not");
+        return parquet ? ParquetRows.Read(stream, path) : ReadJson(stream, path);
     }
 
     internal static FileStream Open(string path)
@@ -42,7 +54,7 @@ public static class RowSource
         DataFault.Empty, path, "the file holds no rows", "a JSON array, JSON lines or Parquet with at least one row",
         "check that it was written completely");
 
-    private static IEnumerable<DataRow> ReadJson(FileStream stream, string path)
+    private static IEnumerable<DataRow> ReadJson(Stream stream, string path)
     {
         if (HasMagic(stream, [0x1f, 0x8b]))
             throw new DataException(DataFault.Encoding, path, "the file is compressed with gzip", "plain text or Parquet",
@@ -57,7 +69,7 @@ public static class RowSource
         return JsonRows.Read(items, path);
     }
 
-    private static bool HasMagic(FileStream stream, ReadOnlySpan<byte> magic)
+    private static bool HasMagic(Stream stream, ReadOnlySpan<byte> magic)
     {
         Span<byte> head = stackalloc byte[4];
         int read = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);

@@ -1,4 +1,5 @@
 using System.Text;
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Diagnostics;
 
 namespace RepNoise.Host.Data;
@@ -12,11 +13,16 @@ namespace RepNoise.Host.Data;
 public sealed class Template
 {
     private readonly List<(bool IsPrompt, string Text)> head = [];
+    private readonly ChatTemplate? chat;
     private string tail = "";
 
-    private Template()
-    {
-    }
+    private Template(ChatTemplate? chat = null) => this.chat = chat;
+
+    /// <summary>A chat model's own form: the prompt is the user's turn, the answer the assistant's.</summary>
+    public static Template OfChat(ChatTemplate chat) => new(chat);
+
+    /// <summary>True where the text has its special tokens already, so that the tokenizer must add none.</summary>
+    public bool IsChat => chat is not null;
 
     /// <summary>Prompt and answer with nothing added.</summary>
     public static Template Joined { get; } = Parse("{prompt}{answer}");
@@ -64,10 +70,14 @@ public sealed class Template
     }
 
     /// <summary>The part before the answer: what an evaluation gives to the model.</summary>
-    public string Head(string prompt) => string.Concat(head.Select(part => part.IsPrompt ? prompt : part.Text));
+    public string Head(string prompt) => chat is not null
+        ? chat.Render([new ChatMessage("user", prompt)], addGenerationPrompt: true)
+        : string.Concat(head.Select(part => part.IsPrompt ? prompt : part.Text));
 
     /// <summary>The whole text.</summary>
-    public string Text(string prompt, string answer) => Head(prompt) + answer + tail;
+    public string Text(string prompt, string answer) => chat is not null
+        ? chat.Render([new ChatMessage("user", prompt), new ChatMessage("assistant", answer)], addGenerationPrompt: false)
+        : Head(prompt) + answer + tail;
 
     private int Placeholder(string text, int open, StringBuilder literal, ref bool answered)
     {

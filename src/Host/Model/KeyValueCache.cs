@@ -37,11 +37,16 @@ public sealed class KeyValueCache : IKeyValueStore, IDisposable
     /// <summary>Forgets all sequences.</summary>
     public void Clear() => Array.Clear(lengths);
 
+    /// <summary>Forgets one sequence.</summary>
+    public void Clear(int sequence) => lengths[sequence] = 0;
+
     /// <summary>
     /// Announces the next forward: <paramref name="counts"/>[b] new tokens of sequence b, in order of b. Returns the segments
     /// and positions that its attention needs; sequences without new tokens have none.
     /// </summary>
-    public (AttentionSegment[] Segments, int[] Positions) Plan(ReadOnlySpan<int> counts)
+    /// <param name="counts">New tokens of each sequence.</param>
+    /// <param name="pads">Further rows after these, which look at the last sequence's keys and leave nothing in the cache.</param>
+    public (AttentionSegment[] Segments, int[] Positions) Plan(ReadOnlySpan<int> counts, int pads = 0)
     {
         counts.CopyTo(incoming);
         var segments = new List<AttentionSegment>();
@@ -58,6 +63,12 @@ public sealed class KeyValueCache : IKeyValueStore, IDisposable
                 KeyCount = lengths[b] + counts[b],
             });
             for (int i = 0; i < counts[b]; i++) positions.Add(lengths[b] + i);
+        }
+
+        if (pads > 0)
+        {
+            segments.Add(segments[^1] with { QueryRow = positions.Count, QueryCount = pads });
+            positions.AddRange(Enumerable.Repeat(positions[^1], pads));
         }
 
         return ([.. segments], [.. positions]);

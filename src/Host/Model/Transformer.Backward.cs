@@ -2,15 +2,15 @@ using RepNoise.Kernels;
 
 namespace RepNoise.Host.Model;
 
-/// <summary>The backward of Transformer.cs: the same steps in reverse, parameter gradients accumulated.</summary>
+/// <summary>The backward of Transformer.cs: the same steps in reverse, gradients of trained parameters accumulated.</summary>
 public sealed partial class Transformer
 {
     /// <summary>Clears <see cref="DFinalNormed"/>, so that a loss can add its gradients.</summary>
     public void BeginBackward() => device.Fill(DFinalNormed, 0);
 
     /// <summary>
-    /// Carries <see cref="DFinalNormed"/>, and what the observer adds on the way, back to every parameter's gradient.
-    /// Must follow a training forward of the same batch.
+    /// Carries <see cref="DFinalNormed"/>, and what the observer adds on the way, back to every trained parameter's
+    /// gradient; it ends where nothing further down is trained. /// Must follow a training forward of the same batch.
     /// </summary>
     /// <param name="ids">The forward's ids.</param>
     /// <param name="plan">The forward's plan.</param>
@@ -19,11 +19,12 @@ public sealed partial class Transformer
     {
         using var backward = device.Scope(Phase.Backward);
         device.Show("d_final_norm", DFinalNormed);
-        int last = Config.NumHiddenLayers;
+        int last = Config.NumHiddenLayers, lowest = weights.FirstTrainedLayer;
+        if (lowest == last && !weights.FinalNorm.IsTrained) return; // only the head is trained, and the loss has seen to it
         var dX = View(memory.DHidden);
         device.RmsNormBackward(dX, weights.FinalNorm.Gradient, DFinalNormed, Hidden(last), weights.FinalNorm.Value,
             View(memory.FinalRstd), accumulate: false);
-        for (int l = last - 1; l >= 0; l--)
+        for (int l = last - 1; l >= Math.Max(0, lowest); l--)
         {
             using var layer = device.Scope(Phase.Layer, l);
             if (memory.SharesLayers && l < last - 1) RecomputeLayer(l, plan); // the last layer's activations are still there
@@ -33,7 +34,7 @@ public sealed partial class Transformer
             device.Show("d_hidden", dX);
         }
 
-        device.ScatterAddRows(weights.Embedding.Gradient, dX, ids);
+        if (weights.Embedding.IsTrained) device.ScatterAddRows(weights.Embedding.Gradient, dX, ids);
     }
 
     /// <summary>Runs a layer's forward again, up to what its backward reads.</summary>
@@ -86,14 +87,5 @@ public sealed partial class Transformer
         var dNormed = View(memory.DNormed);
         LinearBackward(dNormed, dQkv, View(a.Normed1), w.Qkv, w.QkvBias);
         device.RmsNormBackward(dX, w.InputNorm.Gradient, dNormed, Hidden(l), w.InputNorm.Value, View(a.Rstd1), accumulate: true);
-    }
-
-    /// <summary>Of y = x W^T + b: dX = dY W, dW += dY^T x, db += column sums of dY.</summary>
-    private void LinearBackward(Tensor dInput, Tensor dOutput, Tensor input, WeightBlock weight, WeightBlock? bias)
-    {
-        device.Matmul(dInput, dOutput, weight.Value, MatmulForm.NN);
-        device.Matmul(weight.Gradient, dOutput, input, MatmulForm.TN, accumulate: weight.HasGradient);
-        weight.HasGradient = true;
-        if (bias is not null) device.BiasBackward(bias.Gradient, dOutput);
     }
 }

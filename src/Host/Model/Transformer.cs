@@ -5,6 +5,11 @@ namespace RepNoise.Host.Model;
 /// <summary>What a loss wants to see or add while the transformer runs; every method has a no-op default.</summary>
 public interface IPassObserver
 {
+    /// <summary>The residual stream (N, C) before a layer, or after the last one for layer = L.</summary>
+    void OnHidden(int layer, Tensor hidden)
+    {
+    }
+
     /// <summary>After a layer's MLP ran: its output (N, C), before it is added to the residual stream.</summary>
     void OnMlpOutput(int layer, Tensor mlp)
     {
@@ -33,7 +38,7 @@ public interface IKeyValueStore
 
 /// <summary>
 /// A Llama-style decoder, layer by layer, as a fixed order of operations that one can read; no graph, no autograd. The forward
-/// is here, the backward in Transformer.Backward.cs.
+/// is here, the backward in Transformer.Backward.cs, linear layers in Transformer.Linear.cs.
 /// <code>
 /// hidden[0] = embedding[ids]
 /// middle    = hidden[l] + output(attention(rotary(qkv(norm(hidden[l])))))
@@ -48,6 +53,8 @@ public sealed partial class Transformer : IDisposable
     private readonly Activations memory;
     private readonly Tensor cos;
     private readonly Tensor sin;
+    private readonly Tensor lowRank;
+    private readonly Tensor lowRankScaled;
 
     /// <param name="weights">Weights on their device.</param>
     /// <param name="maxRows">Most rows of any batch.</param>
@@ -65,6 +72,9 @@ public sealed partial class Transformer : IDisposable
         var (c, s) = RotaryTables.Build(RotaryFrequencies(Config), maxPositions);
         cos = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, MemoryCategory.Tables);
         sin = device.AllocateTensor(BufferKind.State, maxPositions, Config.HeadDim / 2, MemoryCategory.Tables);
+        int rank = weights.Adapters.Select(adapter => adapter.A.Rows).DefaultIfEmpty().Max();
+        lowRank = device.AllocateTensor(BufferKind.Compute, maxRows, rank, MemoryCategory.Workspace);
+        lowRankScaled = device.AllocateTensor(BufferKind.Compute, maxRows, rank, MemoryCategory.Workspace);
         device.Upload(c, cos);
         device.Upload(s, sin);
     }
@@ -96,12 +106,14 @@ public sealed partial class Transformer : IDisposable
         Rows = ids.Count;
         device.GatherRows(Hidden(0), weights.Embedding.Value, ids);
         device.Show("embedding", Hidden(0));
+        observer?.OnHidden(0, Hidden(0));
         for (int l = 0; l < Config.NumHiddenLayers; l++)
         {
             using var layer = device.Scope(Phase.Layer, l);
             AttentionBlock(l, plan, store);
             FeedForwardBlock(l, observer);
             device.Show("hidden", Hidden(l + 1));
+            observer?.OnHidden(l + 1, Hidden(l + 1));
         }
 
         device.RmsNormForward(FinalNormed, View(memory.FinalRstd), Hidden(Config.NumHiddenLayers), weights.FinalNorm.Value, Config.RmsNormEps);
@@ -116,6 +128,8 @@ public sealed partial class Transformer : IDisposable
         memory.Dispose();
         cos.Buffer.Dispose();
         sin.Buffer.Dispose();
+        lowRank.Buffer.Dispose();
+        lowRankScaled.Buffer.Dispose();
     }
 
     private static double[] RotaryFrequencies(ModelConfig config) => config.Rope.Llama3 is { } scaling
@@ -128,7 +142,7 @@ public sealed partial class Transformer : IDisposable
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
         var x = Hidden(l);
         device.RmsNormForward(View(a.Normed1), View(a.Rstd1), x, w.InputNorm.Value, Config.RmsNormEps);
-        device.Matmul(View(a.Qkv), View(a.Normed1), w.Qkv.Value, MatmulForm.NT, bias: Optional(w.QkvBias));
+        Linear(View(a.Qkv), View(a.Normed1), w.Qkv, w.QkvBias);
         var (q, k, v) = Split(View(a.Qkv));
         if (w.QueryNorm is { } queryNorm && w.KeyNorm is { } keyNorm)
         {
@@ -144,7 +158,7 @@ public sealed partial class Transformer : IDisposable
         device.AttentionForward(View(a.Attention), View(a.Lse), q, keys, values, plan, Shape(l));
         device.Show("attention", View(a.Attention));
         device.Copy(View(a.Middle), x);
-        device.Matmul(View(a.Middle), View(a.Attention), w.Output.Value, MatmulForm.NT, accumulate: true, Optional(w.OutputBias));
+        Linear(View(a.Middle), View(a.Attention), w.Output, w.OutputBias, accumulate: true);
     }
 
     private void FeedForwardBlock(int l, IPassObserver? observer)
@@ -152,7 +166,7 @@ public sealed partial class Transformer : IDisposable
         FeedForwardActivations(l);
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
         var mlp = View(memory.Mlp);
-        device.Matmul(mlp, View(a.Activated), w.Down.Value, MatmulForm.NT, bias: Optional(w.DownBias));
+        Linear(mlp, View(a.Activated), w.Down, w.DownBias);
         device.Show("mlp", mlp);
         observer?.OnMlpOutput(l, mlp);
         device.Copy(Hidden(l + 1), View(a.Middle));
@@ -164,7 +178,7 @@ public sealed partial class Transformer : IDisposable
     {
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
         device.RmsNormForward(View(a.Normed2), View(a.Rstd2), View(a.Middle), w.PostAttentionNorm.Value, Config.RmsNormEps);
-        device.Matmul(View(a.GateUp), View(a.Normed2), w.GateUp.Value, MatmulForm.NT, bias: Optional(w.GateUpBias));
+        Linear(View(a.GateUp), View(a.Normed2), w.GateUp, w.GateUpBias);
         var (gate, up) = SplitGateUp(View(a.GateUp));
         device.SwigluForward(View(a.Activated), gate, up);
     }
@@ -173,8 +187,6 @@ public sealed partial class Transformer : IDisposable
         new(Config.NumAttentionHeads, Config.NumKeyValueHeads, Config.HeadDim, Config.SlidingWindows[layer]);
 
     private Tensor View(Tensor capacity) => capacity.RowRange(0, Rows);
-
-    private static Tensor Optional(WeightBlock? block) => block?.Value ?? default;
 
     private (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv)
     {

@@ -8,7 +8,7 @@ public enum ParameterUse
     /// <summary>Forward passes only.</summary>
     Inference,
 
-    /// <summary>Forward and backward: gradients, and the optimizer's two moments.</summary>
+    /// <summary>Forward and backward: gradients.</summary>
     Training,
 }
 
@@ -32,14 +32,14 @@ public sealed class WeightBlock
     /// <summary>Compute: what forward and backward read. The master itself where the device has one format.</summary>
     public Tensor Value { get; internal set; }
 
-    /// <summary>State; none under <see cref="ParameterUse.Inference"/>.</summary>
+    /// <summary>State; none under <see cref="ParameterUse.Inference"/> and for a frozen matrix. That of a frozen vector is thrown away.</summary>
     public Tensor Gradient { get; internal set; }
 
-    /// <summary>State, first moment; none under <see cref="ParameterUse.Inference"/>.</summary>
-    public Tensor Moment1 { get; internal set; }
+    /// <summary>True where an optimizer updates it: not frozen, and no adapter in its place.</summary>
+    public bool IsTrained { get; internal set; }
 
-    /// <summary>State, second moment; none under <see cref="ParameterUse.Inference"/>.</summary>
-    public Tensor Moment2 { get; internal set; }
+    /// <summary>Adapters beside the matrices that lie in it.</summary>
+    public IReadOnlyList<LoraAdapter> Adapters { get; internal set; } = [];
 
     public long Length => (long)Rows * Columns;
 
@@ -65,12 +65,13 @@ public sealed record Parameter(string Name, WeightBlock Block, int FirstRow, int
 {
     public long Length => (long)Rows * Columns;
 
-    public Tensor Master => Part(Block.Master);
+    public Tensor Master => PartOf(Block.Master);
 
-    public Tensor Gradient => Part(Block.Gradient);
+    public Tensor Gradient => PartOf(Block.Gradient);
 
     /// <summary>The checkpoint's shape.</summary>
     public IReadOnlyList<long> Shape => IsVector ? [Columns] : [Rows, Columns];
 
-    private Tensor Part(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
+    /// <summary>The parameter's part of a tensor that has its block's shape.</summary>
+    public Tensor PartOf(Tensor whole) => whole.RowRange(FirstRow, Rows).ColumnRange(FirstColumn, Columns);
 }

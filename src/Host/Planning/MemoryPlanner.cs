@@ -31,9 +31,15 @@ public sealed class MemoryPlanner(ModelConfig config, Device device, PlannedText
     public MemoryPlan Plan(TrainingArguments arguments)
     {
         using var planning = device.CreatePlanningDevice();
-        using var parameters = new ModelParameters(config, planning, ParameterUse.Training);
+        if (arguments is RepNoiseArguments { Loss: DefenceLoss.RandomInit })
+        {
+            using var untrained = new ModelParameters(config, planning, ParameterUse.Inference);
+            return new MemoryPlan(planning.Memory.AtPeak, planning.Memory.Peak);
+        }
+
+        using var parameters = new ModelParameters(config, planning, ParameterUse.Training, arguments.Trained);
         using var objective = texts.MakeObjective(parameters, arguments);
-        using var optimizer = new Optimizer(parameters, arguments);
+        using var optimizer = Optimizer.Create(parameters, arguments);
         parameters.ZeroGradients();
         objective.RunMicroBatch(texts.Heaviest(arguments.PerDeviceTrainBatchSize), 0, 0, new LossReport(config.NumHiddenLayers));
         optimizer.GradientNorm(1);

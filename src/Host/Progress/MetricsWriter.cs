@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Progress;
 
@@ -18,14 +19,35 @@ public sealed class MetricsWriter : IStepObserver, IDisposable
     private readonly ArrayBufferWriter<byte> line = new(4096);
     private readonly Utf8JsonWriter json;
     private readonly Stream stream;
+    private readonly string? path;
     private readonly List<string> nonFinite = [];
 
     /// <param name="path">The file; what it held before is replaced. Its folder must exist.</param>
     /// <exception cref="IOException">The file cannot be created.</exception>
     public MetricsWriter(string path)
-        : this(new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0))
+        : this(path, FileMode.Create)
     {
     }
+
+    private MetricsWriter(string path, FileMode mode)
+        : this(new FileStream(path, mode, FileAccess.Write, FileShare.Read, bufferSize: 0)) => this.path = path;
+
+    /// <summary>Goes on after the steps that <paramref name="earlier"/> records, which take the place of what the file held.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="earlier">The metrics of a checkpoint.</param>
+    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    public static MetricsWriter Continue(string path, string earlier)
+    {
+        string beside = path + ".new";
+        File.Delete(beside);
+        Durable.Copy(earlier, beside);
+        File.Move(beside, path, overwrite: true);
+        return new MetricsWriter(path, FileMode.Append);
+    }
+
+    /// <summary>Copies the steps so far to a new file, flushed to disk.</summary>
+    /// <exception cref="IOException">The copy cannot be written.</exception>
+    public void CopyTo(string copy) => Durable.Copy(path ?? throw new InvalidOperationException("metrics without a file cannot be copied"), copy);
 
     internal MetricsWriter(Stream stream)
     {

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
@@ -9,7 +8,7 @@ namespace RepNoise.Host.Tokenizers;
 /// Byte-pair encoding as the Rust library does it: a word's characters become symbols, and the pair of neighbours with the
 /// lowest rank is merged, leftmost first, until no pair has a merge. Safe for concurrent use.
 /// </summary>
-internal sealed class Bpe
+internal sealed class Bpe : TokenModel
 {
     /// <summary>
     /// The cache's bounds are the Rust library's: 10 000 words of under 256 units. Text has few distinct words, and long
@@ -24,7 +23,6 @@ internal sealed class Bpe
     private readonly BpeOptions options;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> ids;
     private readonly BpeMerges merges;
-    private readonly Dictionary<int, string> tokens;
     private readonly int[]? byteIds;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> cachedWords;
@@ -34,22 +32,17 @@ internal sealed class Bpe
     /// <param name="vocabulary">Ids by token; compared ordinally, every id once.</param>
     /// <param name="merges">What may merge into what.</param>
     public Bpe(BpeOptions options, Dictionary<string, int> vocabulary, BpeMerges merges)
+        : base(vocabulary)
     {
         this.options = options;
         this.merges = merges;
-        Vocabulary = vocabulary;
         ids = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        tokens = vocabulary.ToDictionary(pair => pair.Value, pair => pair.Key);
         cachedWords = cache.GetAlternateLookup<ReadOnlySpan<char>>();
         byteIds = options.ByteFallback ? ReadByteIds(vocabulary) : null;
     }
 
-    public IReadOnlyDictionary<string, int> Vocabulary { get; }
-
-    public bool TryToken(int id, [NotNullWhen(true)] out string? token) => tokens.TryGetValue(id, out token);
-
-    /// <summary>Appends the ids of one word, which is not empty.</summary>
-    public void Encode(ReadOnlySpan<char> word, List<int> result)
+    /// <inheritdoc/>
+    public override void Encode(ReadOnlySpan<char> word, List<int> result)
     {
         if (options.IgnoreMerges && ids.TryGetValue(word, out int whole))
         {

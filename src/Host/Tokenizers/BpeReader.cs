@@ -36,15 +36,11 @@ internal sealed record BpeAffixes(string ContinuingPrefix, string EndSuffix)
         string.Concat(isFirst ? "" : ContinuingPrefix, character, isLast ? EndSuffix : "");
 }
 
-/// <summary>Reads <c>$.model</c>.</summary>
+/// <summary>Reads <c>$.model</c> of type BPE.</summary>
 internal static class BpeReader
 {
     public static Bpe Read(JsonView value)
     {
-        value.Require(JsonValueKind.Object, "an object");
-        // GPT-2's own file predates the key.
-        if (value.Element.TryGetProperty("type", out _) && value.TypeName() is not "BPE" and var type)
-            throw value.Unsupported($"the model {JsonView.Quote(type)}", "BPE");
         var fields = value.Fields(
             "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
             "ignore_merges", "vocab", "merges");
@@ -72,7 +68,7 @@ internal static class BpeReader
             throw value.Mismatch("null or 0: dropout makes the ids random");
     }
 
-    private static Dictionary<string, int> ReadVocabulary(JsonView vocab)
+    internal static Dictionary<string, int> ReadVocabulary(JsonView vocab)
     {
         var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
         var tokenOfId = new Dictionary<int, string>();

@@ -7,7 +7,7 @@ namespace RepNoise.Host.Tokenizers;
 /// <summary>A step from token strings back to text; what remains after the last one is joined. Immutable.</summary>
 internal abstract class TokenDecoder
 {
-    private const string Known = "one of Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace";
+    private const string Known = "one of Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace, WordPiece";
 
     public abstract List<string> Decode(List<string> tokens);
 
@@ -33,6 +33,8 @@ internal abstract class TokenDecoder
                 return StripDecoder.ReadFields(value.Fields("type", "content", "start", "stop"));
             case "Metaspace":
                 return new MetaspaceDecoder(Metaspace.Read(value));
+            case "WordPiece":
+                return WordPieceDecoder.ReadFields(value.Fields("type", "prefix", "cleanup"));
             default:
                 throw value.Unsupported($"the decoder {JsonView.Quote(type)}", Known);
         }

@@ -11,7 +11,7 @@ internal readonly record struct NormalizedText(string Text, int OriginUnits);
 /// <summary>A rewriting of the text before it is split. Immutable.</summary>
 internal abstract class Normalizer
 {
-    private const string Known = "one of Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents";
+    private const string Known = "one of Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, BertNormalizer, Precompiled";
 
     public abstract NormalizedText Normalize(NormalizedText text);
 
@@ -27,6 +27,8 @@ internal abstract class Normalizer
         "Lowercase" => RuneNormalizer.Lowercase(value),
         "StripAccents" => RuneNormalizer.StripAccents(value),
         "Strip" => StripNormalizer.ReadFields(value.Fields("type", "strip_left", "strip_right")),
+        "BertNormalizer" => BertNormalizer.Read(value),
+        "Precompiled" => PrecompiledNormalizer.ReadFields(value.Fields("type", "precompiled_charsmap")),
         var other => throw value.Unsupported($"the normalizer {JsonView.Quote(other)}", Known),
     };
 
@@ -137,7 +139,7 @@ internal sealed class RuneNormalizer(Action<Rune, StringBuilder> append) : Norma
     }
 
     /// <summary>The capital I with dot is the one character whose lower case is two.</summary>
-    private static void AppendLowercase(Rune rune, StringBuilder buffer)
+    public static void AppendLowercase(Rune rune, StringBuilder buffer)
     {
         if (rune.Value == 0x130)
             buffer.Append("i\u0307");

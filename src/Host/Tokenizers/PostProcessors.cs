@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace RepNoise.Host.Tokenizers;
 
 /// <summary>What is put around the ids of a text. Immutable.</summary>
@@ -18,9 +20,14 @@ internal abstract class PostProcessor
                 return new PostProcessorSequence([.. value.Fields("type", "processors")["processors"].Items().Select(Read)]);
             case "TemplateProcessing":
                 return TemplateProcessing.ReadFields(value.Fields("type", "single", "pair", "special_tokens"));
+            case "BertProcessing":
+                return TemplateProcessing.ReadEnds(value.Fields("type", "sep", "cls"));
+            case "RobertaProcessing":
+                // Beside the ends it trims offsets.
+                return TemplateProcessing.ReadEnds(value.Fields("type", "sep", "cls", "trim_offsets", "add_prefix_space"));
             default:
                 throw value.Unsupported(
-                    $"the post-processor {JsonView.Quote(type)}", "one of ByteLevel, Sequence, TemplateProcessing");
+                    $"the post-processor {JsonView.Quote(type)}", "one of ByteLevel, Sequence, TemplateProcessing, BertProcessing, RobertaProcessing");
         }
     }
 }
@@ -52,6 +59,9 @@ internal sealed class TemplateProcessing(IReadOnlyList<int[]?> pieces) : PostPro
         return new TemplateProcessing([.. fields["single"].Items().Select(piece => ReadPiece(piece, special))]);
     }
 
+    /// <summary>One token before the text and one after it, as [token, id].</summary>
+    public static TemplateProcessing ReadEnds(JsonFields fields) => new([End(fields["cls"]), null, End(fields["sep"])]);
+
     public override List<int> Apply(List<int> ids, bool addSpecialTokens)
     {
         var result = new List<int>(ids.Count + pieces.Count);
@@ -63,6 +73,13 @@ internal sealed class TemplateProcessing(IReadOnlyList<int[]?> pieces) : PostPro
                 result.AddRange(piece);
         }
         return result;
+    }
+
+    private static int[] End(JsonView pair)
+    {
+        const string expected = "[token, id]";
+        pair.Require(JsonValueKind.Array, expected);
+        return pair.Element.GetArrayLength() == 2 ? [pair.Items().Last().AsCount()] : throw pair.Mismatch(expected);
     }
 
     private static int[]? ReadPiece(JsonView piece, Dictionary<string, int[]> special)

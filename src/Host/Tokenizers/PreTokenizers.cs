@@ -15,9 +15,21 @@ internal abstract class PreTokenizer
         "Digits" => SplitPreTokenizer.ReadDigits(value.Fields("type", "individual_digits")),
         "ByteLevel" => ByteLevelPreTokenizer.ReadFields(value.Fields("type", "add_prefix_space", "trim_offsets", "use_regex")),
         "Metaspace" => new MetaspacePreTokenizer(Metaspace.Read(value)),
+        "BertPreTokenizer" => Plain(value, new PreTokenizerSequence([SplitPreTokenizer.WhiteSpace(), SplitPreTokenizer.Punctuation(SplitBehavior.Isolated)])),
+        "Whitespace" => Plain(value, SplitPreTokenizer.Words()),
+        "WhitespaceSplit" => Plain(value, SplitPreTokenizer.WhiteSpace()),
+        "Punctuation" => SplitPreTokenizer.ReadPunctuation(value.Fields("type", "behavior")),
         var other => throw value.Unsupported(
-            $"the pre-tokenizer {JsonView.Quote(other)}", "one of Sequence, Split, Digits, ByteLevel, Metaspace"),
+            $"the pre-tokenizer {JsonView.Quote(other)}",
+            "one of Sequence, Split, Digits, ByteLevel, Metaspace, BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation"),
     };
+
+    /// <summary>A pre-tokenizer without options.</summary>
+    private static PreTokenizer Plain(JsonView value, PreTokenizer preTokenizer)
+    {
+        value.Fields("type");
+        return preTokenizer;
+    }
 }
 
 internal sealed class PreTokenizerSequence(PreTokenizer[] steps) : PreTokenizer
@@ -34,6 +46,9 @@ internal sealed class SplitPreTokenizer(TextPattern pattern, SplitBehavior behav
     /// <summary>Numbers of every kind, not decimal digits alone: Rust's <c>char::is_numeric</c>.</summary>
     private const string Numeric = @"\p{N}";
 
+    /// <summary>BERT's punctuation: Unicode's, and every ASCII character that is neither letter, digit nor space.</summary>
+    private const string PunctuationMarks = @"[!-/:-@\[-`{-~]|\p{P}";
+
     public static SplitPreTokenizer ReadFields(JsonFields fields) => new(
         TextPattern.Read(fields["pattern"]), SplitBehaviors.Read(fields["behavior"]), fields["invert"].AsBoolean());
 
@@ -41,6 +56,17 @@ internal sealed class SplitPreTokenizer(TextPattern pattern, SplitBehavior behav
         new RegexPattern(Numeric),
         fields["individual_digits"].AsBoolean() ? SplitBehavior.Isolated : SplitBehavior.Contiguous,
         invert: false);
+
+    public static SplitPreTokenizer ReadPunctuation(JsonFields fields) =>
+        Punctuation(fields.Optional("behavior") is { } behavior ? SplitBehaviors.Read(behavior) : SplitBehavior.Isolated);
+
+    public static SplitPreTokenizer Punctuation(SplitBehavior behavior) => new(new RegexPattern(PunctuationMarks), behavior, invert: false);
+
+    /// <summary>Cuts at white space, which goes.</summary>
+    public static SplitPreTokenizer WhiteSpace() => new(new RegexPattern(@"\s"), SplitBehavior.Removed, invert: false);
+
+    /// <summary>Keeps runs of word characters, the two joiners among them as in Rust's regex, and of others that are no white space.</summary>
+    public static SplitPreTokenizer Words() => new(new RegexPattern("[\\w\u200C\u200D]+|[^\\w\\s\u200C\u200D]+"), SplitBehavior.Removed, invert: true);
 
     public override void Apply(SplitText text) => text.Split(pattern, behavior, invert);
 }

@@ -6,13 +6,13 @@ namespace RepNoise.Host.Tokenizers;
 
 /// <summary>
 /// A tokenizer as tokenizer.json describes it, with the results of Hugging Face's Rust library (tokenizers 0.22): text to
-/// added tokens, normalizers, pre-tokenizers, byte-pair encoding and post-processor, and back through the decoders.
+/// added tokens, normalizers, pre-tokenizers, model (byte-pair encoding, WordPiece or Unigram) and post-processor, and back through the decoders.
 /// <c>truncation</c> and <c>padding</c> of the file are ignored: whoever builds batches truncates and pads.
 /// Immutable and safe for concurrent use; results are the same on every call.
 /// </summary>
 public sealed class Tokenizer
 {
-    private readonly Bpe model;
+    private readonly TokenModel model;
     private readonly AddedTokens addedTokens;
     private readonly PreTokenizer? preTokenizer;
     private readonly PostProcessor? postProcessor;

@@ -5,7 +5,7 @@ namespace RepNoise.Host.Tokenizers;
 
 /// <summary>What a tokenizer.json holds, ready for use.</summary>
 internal sealed record TokenizerParts(
-    Bpe Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
+    TokenModel Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
     PostProcessor? PostProcessor, TokenDecoder? Decoder);
 
 /// <summary>Reads tokenizer.json. The file is not trusted: whatever is wrong with it is a typed error with file and JSON path.</summary>
@@ -24,7 +24,16 @@ internal static class TokenizerReader
         string file = Directory.Exists(modelFolderOrFile) ? Path.Combine(modelFolderOrFile, FileName) : modelFolderOrFile;
         if (!File.Exists(file))
             throw Missing(file);
-        using var document = Parse(file);
+        return Read(ReadBytes(file), file);
+    }
+
+    /// <summary>Reads a tokenizer.json from memory.</summary>
+    /// <param name="json">Its bytes.</param>
+    /// <param name="file">Its name, for messages.</param>
+    /// <exception cref="InputException">It is malformed, or uses something that is not supported.</exception>
+    public static TokenizerParts Read(ReadOnlyMemory<byte> json, string file)
+    {
+        using var document = Parse(json, file);
         return Read(new JsonView(file, "$", document.RootElement));
     }
 
@@ -40,7 +49,7 @@ internal static class TokenizerReader
                 + $"AutoTokenizer.from_pretrained('{folder}', use_fast=True).save_pretrained('{folder}')\"");
     }
 
-    private static JsonDocument Parse(string file)
+    private static byte[] ReadBytes(string file)
     {
         try
         {
@@ -50,17 +59,28 @@ internal static class TokenizerReader
                 throw new InputException(
                     file, $"it has {stream.Length} bytes", $"at most {MaxBytes}", "check that it is a tokenizer.json");
             }
-            return JsonDocument.Parse(stream, new JsonDocumentOptions { MaxDepth = 64 });
-        }
-        catch (JsonException problem)
-        {
-            string place = $"{file}, line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}";
-            throw new InputException(place, "it is not JSON", "a tokenizer.json", "download or save the file again", problem);
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            return bytes;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             throw new InputException(
                 file, $"it cannot be read ({problem.Message})", "a readable file", "check the path and its permissions", problem);
+        }
+    }
+
+    private static JsonDocument Parse(ReadOnlyMemory<byte> json, string file)
+    {
+        if (json.Span.StartsWith("\uFEFF"u8)) json = json[3..];
+        try
+        {
+            return JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 64 });
+        }
+        catch (JsonException problem)
+        {
+            string place = $"{file}, line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}";
+            throw new InputException(place, "it is not JSON", "a tokenizer.json", "download or save the file again", problem);
         }
     }
 
@@ -70,7 +90,7 @@ internal static class TokenizerReader
             "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model");
         if (fields.Optional("version") is { } version && version.AsString() != "1.0")
             throw version.Unsupported($"version {JsonView.Quote(version.AsString())}", "1.0");
-        var model = BpeReader.Read(fields["model"]);
+        var model = TokenModel.Read(fields["model"]);
         return new TokenizerParts(
             model,
             fields.Optional("added_tokens") is { } added ? ReadAddedTokens(added, model) : [],
@@ -84,7 +104,7 @@ internal static class TokenizerReader
     /// The Rust library takes an added token's id from the vocabulary, or numbers it on from there, whatever the file says. A
     /// file that says something else would be read differently by different programs, so it is refused.
     /// </summary>
-    private static List<AddedToken> ReadAddedTokens(JsonView list, Bpe model)
+    private static List<AddedToken> ReadAddedTokens(JsonView list, TokenModel model)
     {
         var tokens = new List<AddedToken>();
         var contents = new HashSet<string>(StringComparer.Ordinal);

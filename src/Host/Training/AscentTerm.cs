@@ -22,6 +22,7 @@ public sealed class AscentTerm : IDisposable
     private readonly int firstTerm;
     private readonly int valueSlot;
     private readonly double alpha;
+    private readonly bool isLogarithm;
     private readonly LossRows final;
     private readonly LossRows lens;
     private readonly Tensor finalRows;
@@ -31,6 +32,7 @@ public sealed class AscentTerm : IDisposable
     private readonly Tensor normed;
     private readonly Tensor dNormed;
     private readonly Tensor losses;
+    private readonly bool trainsHead;
     private readonly Tensor dHead;
     private readonly Tensor dNorm;
     private readonly List<DeviceBuffer> buffers = [];
@@ -41,9 +43,10 @@ public sealed class AscentTerm : IDisposable
     /// <param name="maxFinal">Most entries of the final cross-entropy.</param>
     /// <param name="maxLens">Most entries of one depth; 0 turns the lens off.</param>
     /// <param name="alpha">Weight of the term.</param>
-    public AscentTerm(Transformer model, LossScalars scalars, Tensor logits, int maxFinal, int maxLens, double alpha)
+    /// <param name="isLogarithm">False makes the term <c>-alpha a</c>.</param>
+    public AscentTerm(Transformer model, LossScalars scalars, Tensor logits, int maxFinal, int maxLens, double alpha, bool isLogarithm)
     {
-        (this.model, this.scalars, this.logits, this.alpha) = (model, scalars, logits, alpha);
+        (this.model, this.scalars, this.logits, this.alpha, this.isLogarithm) = (model, scalars, logits, alpha, isLogarithm);
         device = model.Weights.Device;
         var (c, v) = (model.Config.HiddenSize, model.Config.VocabSize);
         depths = maxLens > 0 ? model.Config.NumHiddenLayers + 1 : 0;
@@ -58,7 +61,8 @@ public sealed class AscentTerm : IDisposable
         normed = Allocate(BufferKind.Compute, depths * maxLens, c);
         dNormed = Allocate(BufferKind.Compute, depths * maxLens, c);
         losses = Allocate(BufferKind.State, 1, Math.Max(maxFinal, depths * maxLens));
-        dHead = Allocate(BufferKind.State, v, c);
+        trainsHead = model.Weights.Head.IsTrained;
+        dHead = trainsHead ? Allocate(BufferKind.State, v, c) : default;
         dNorm = Allocate(BufferKind.State, 1, c);
     }
 
@@ -81,7 +85,8 @@ public sealed class AscentTerm : IDisposable
 
     private double GradientFactor => -alpha / Divisor;
 
-    private Tensor Reciprocal => scalars.Slots(valueSlot, 2).Element(1);
+    /// <summary>The derivative of the logarithm, on the device; none where there is no logarithm.</summary>
+    private Tensor Reciprocal => isLogarithm ? scalars.Slots(valueSlot, 2).Element(1) : default;
 
     /// <summary>Takes a batch's entries.</summary>
     public void Load(TargetList finalList, TargetList lensList)
@@ -96,11 +101,11 @@ public sealed class AscentTerm : IDisposable
     /// </summary>
     public void Accumulate()
     {
-        device.Fill(dHead, 0);
+        if (trainsHead) device.Fill(dHead, 0);
         FinalLosses();
         if (depths > 0) LensLosses();
         device.AscentValue(scalars.Slots(valueSlot, 2), scalars.Slots(firstTerm, depths + 1), Divisor, depths > 0 ? 1 : 0);
-        device.AddScaled(model.Weights.Head.Gradient, dHead, GradientFactor, Reciprocal);
+        if (trainsHead) device.AddScaled(model.Weights.Head.Gradient, dHead, GradientFactor, Reciprocal);
         device.ScatterAddRows(model.DFinalNormed, dFinalRows.RowRange(0, final.Length), final.Rows, GradientFactor, Reciprocal);
         if (depths > 0) LensBackward();
     }
@@ -161,7 +166,7 @@ public sealed class AscentTerm : IDisposable
         var d = dNormed.RowRange(0, rows);
         device.Fill(dNorm, 0);
         device.RmsNormBackward(d, dNorm, d, raw.RowRange(0, rows), norm.Value, rstd.RowRange(0, rows), accumulate: false);
-        device.AddScaled(norm.Gradient, dNorm, GradientFactor, Reciprocal);
+        if (norm.IsTrained) device.AddScaled(norm.Gradient, dNorm, GradientFactor, Reciprocal);
         device.ScatterAddRows(model.DFinalNormed, Depth(dNormed, depths - 1), lens.Rows, GradientFactor, Reciprocal);
     }
 

@@ -38,7 +38,7 @@ public sealed class HeadCrossEntropy : IDisposable
         {
             var head = model.Weights.Head;
             device.GatherRows(x, model.FinalNormed, rows.Rows);
-            device.LinearCrossEntropy(loss, x, head.Value, rows.Targets, weight / rows.Count, dX, head.Gradient, logits);
+            device.LinearCrossEntropy(loss, x, head.Value, rows.Targets, weight / rows.Count, dX, head.IsTrained ? head.Gradient : default, logits);
             device.Show("losses", loss);
             device.ScatterAddRows(model.DFinalNormed, dX, rows.Rows);
         }

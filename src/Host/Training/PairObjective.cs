@@ -42,11 +42,14 @@ public sealed class PairObjective : ITrainingObjective
         var capacity = PackedBatchCapacity.Of(pairs, chosen.Length, packing, retain, chosenRetain.Length);
         batch = new PackedBatch(capacity);
         model = new Transformer(parameters, capacity.Rows, capacity.Positions, ParameterUse.Training, arguments.GradientCheckpointing);
-        loss = new RepNoiseLoss(model, arguments, capacity);
+        loss = new RepNoiseLoss(model, arguments, capacity, arguments.GradientAccumulationSteps);
         if (chosenRetain.Length > 0)
             retainOrder = new ExampleOrder(retain.Count, arguments.DataSeed ?? arguments.Seed, PhiloxPurpose.RetainOrder);
         noise = layer => NoiseSource.Counter(seed, (uint)step, layer); // made once: a lambda for each step would allocate
     }
+
+    /// <inheritdoc/>
+    public LossScalars Scalars => loss.Scalars;
 
     /// <inheritdoc/>
     public int ExampleCount => pairs.Count;
@@ -56,12 +59,15 @@ public sealed class PairObjective : ITrainingObjective
         arguments.RetainRows > 0 ? arguments.RetainRows : 2 * arguments.PerDeviceTrainBatchSize;
 
     /// <inheritdoc/>
-    public void RunMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, LossReport report)
+    public void QueueMicroBatch(ReadOnlySpan<int> examples, int step, long microBatch, int row)
     {
         this.step = step;
         Pack(examples, microBatch);
-        loss.Run(batch, noise, report);
+        loss.Queue(batch, noise, row);
     }
+
+    /// <inheritdoc/>
+    public void Read(int row, LossReport report) => loss.Read(row, report);
 
     /// <inheritdoc/>
     public string PlaceOf(int example) => pairs[example].Place;

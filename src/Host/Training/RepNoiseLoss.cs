@@ -7,7 +7,7 @@ namespace RepNoise.Host.Training;
 /// <summary>
 /// The loss of Representation Noising (arXiv 2405.14577) on one packed micro-batch, forward and backward:
 /// <code>total = stability + beta * noise - alpha * log(ascent) + retain_weight * retain</code>
-/// One forward of the packed rows serves the harmful and the harmless pass; their gradients meet in one backward.
+/// or the terms of a baseline (<see cref="RepNoiseArguments.Loss"/>). One forward of the packed rows serves the harmful and the harmless pass; their gradients meet in one backward.
 /// </summary>
 public sealed class RepNoiseLoss : IPassObserver, IDisposable
 {
@@ -16,6 +16,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
     private readonly RepNoiseArguments arguments;
     private readonly DeviceBatch batch;
     private readonly LossScalars scalars;
+    private readonly (int Tokens, int Retain)[] counts;
     private readonly Tensor logits;
     private readonly HeadCrossEntropy crossEntropy;
     private readonly LossRows stability;
@@ -28,13 +29,16 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
     /// <param name="model">The decoder, with activations for training of at least <paramref name="capacity"/>'s rows.</param>
     /// <param name="arguments">Weights and ablations.</param>
     /// <param name="capacity">Largest sizes of any micro-batch.</param>
-    public RepNoiseLoss(Transformer model, RepNoiseArguments arguments, PackedBatchCapacity capacity)
+    /// <param name="microBatches">Most of them between two downloads of <see cref="Scalars"/>.</param>
+    public RepNoiseLoss(Transformer model, RepNoiseArguments arguments, PackedBatchCapacity capacity, int microBatches = 1)
     {
+        arguments = arguments.WithTermsOfLoss();
         (this.model, this.arguments) = (model, arguments);
         device = model.Weights.Device;
         int layers = model.Config.NumHiddenLayers, vocabulary = model.Config.VocabSize;
         batch = new DeviceBatch(device, capacity);
-        scalars = new LossScalars(device, 2 * layers + 8);
+        scalars = new LossScalars(device, 2 * layers + 9, microBatches);
+        counts = new (int, int)[microBatches];
         logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, MemoryCategory.Logits);
         crossEntropy = new HeadCrossEntropy(model, Math.Max(capacity.StabilityTargets, capacity.NextTokenTargets), logits);
         stability = new LossRows(device, capacity.StabilityTargets);
@@ -44,7 +48,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         if (arguments.Ascent)
         {
             int lens = arguments.Lens ? Math.Max(1, arguments.Mask ? capacity.AscentTargets : capacity.LensTargets) : 0;
-            ascent = new AscentTerm(model, scalars, logits, capacity.AscentTargets, lens, arguments.Alpha);
+            ascent = new AscentTerm(model, scalars, logits, capacity.AscentTargets, lens, arguments.Alpha, arguments.LogAscent);
         }
 
         if (arguments.Noise)
@@ -60,12 +64,56 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
     /// <param name="report">Takes the terms.</param>
     public void Run(PackedBatch packed, Func<int, NoiseSource> noiseOfLayer, LossReport report)
     {
+        Queue(packed, noiseOfLayer, 0);
+        scalars.Download();
+        Read(0, report);
+    }
+
+    /// <summary>Where the terms are, a row for each micro-batch; one slot is left for the owner of the step.</summary>
+    public LossScalars Scalars => scalars;
+
+    /// <summary>The same without waiting for the terms: they are read after a download of <see cref="Scalars"/>.</summary>
+    /// <param name="packed">The micro-batch.</param>
+    /// <param name="noiseOfLayer">Where each layer's Gaussian draw comes from.</param>
+    /// <param name="row">Its number since the last download, from 0.</param>
+    public void Queue(PackedBatch packed, Func<int, NoiseSource> noiseOfLayer, int row)
+    {
+        scalars.Row = row;
         Load(packed, noiseOfLayer);
+        counts[row] = (packed.TokenCount, retain.Count);
         model.Forward(batch.Ids, batch.Plan, this);
         AccumulateLosses();
         model.Backward(batch.Ids, batch.Plan, this);
-        scalars.Download();
-        Report(packed, report);
+    }
+
+    /// <summary>The terms of a micro-batch as the last download brought them.</summary>
+    public void Read(int row, LossReport report)
+    {
+        scalars.Row = row;
+        var (tokens, retained) = counts[row];
+        report.Clear();
+        report.Tokens = tokens;
+        report.Stability = arguments.Stability ? scalars[stabilitySlot] : null;
+        report.Total = report.Stability ?? 0;
+        if (retained > 0)
+        {
+            report.Retain = scalars[retainSlot];
+            report.Total += arguments.RetainWeight * report.Retain.Value;
+        }
+
+        if (noise is not null)
+        {
+            report.Noise = noise.Value;
+            report.MmdCount = noise.LayerCount;
+            report.Total += arguments.Beta * noise.Value;
+            noise.LayerValues(report.Mmd);
+        }
+
+        if (ascent is null) return;
+        report.Ascent = ascent.Value;
+        report.LensCount = ascent.Depths;
+        report.Total -= arguments.Alpha * (arguments.LogAscent ? Math.Log(ascent.Value) : ascent.Value);
+        ascent.LensLosses(report.Lens);
     }
 
     void IPassObserver.OnMlpOutput(int layer, Tensor mlp) => noise?.OnMlpOutput(layer, mlp);
@@ -120,32 +168,5 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         retain.Load(packed.NextToken);
         ascent?.Load(packed.AscentFinal, packed.AscentLens);
         noise?.Load(packed, noiseOfLayer);
-    }
-
-    private void Report(PackedBatch packed, LossReport report)
-    {
-        report.Clear();
-        report.Tokens = packed.TokenCount;
-        report.Stability = arguments.Stability ? scalars[stabilitySlot] : null;
-        report.Total = report.Stability ?? 0;
-        if (retain.Count > 0)
-        {
-            report.Retain = scalars[retainSlot];
-            report.Total += arguments.RetainWeight * report.Retain.Value;
-        }
-
-        if (noise is not null)
-        {
-            report.Noise = noise.Value;
-            report.MmdCount = noise.LayerCount;
-            report.Total += arguments.Beta * noise.Value;
-            noise.LayerValues(report.Mmd);
-        }
-
-        if (ascent is null) return;
-        report.Ascent = ascent.Value;
-        report.LensCount = ascent.Depths;
-        report.Total -= arguments.Alpha * Math.Log(ascent.Value);
-        ascent.LensLosses(report.Lens);
     }
 }

@@ -10,6 +10,7 @@ public sealed class SequenceLoss : IDisposable
     private readonly Transformer model;
     private readonly DeviceBatch batch;
     private readonly LossScalars scalars;
+    private readonly int[] tokens;
     private readonly Tensor logits;
     private readonly HeadCrossEntropy crossEntropy;
     private readonly LossRows rows;
@@ -17,13 +18,15 @@ public sealed class SequenceLoss : IDisposable
 
     /// <param name="model">The decoder, with activations for training.</param>
     /// <param name="capacity">Largest sizes of any micro-batch.</param>
-    public SequenceLoss(Transformer model, PackedBatchCapacity capacity)
+    /// <param name="microBatches">Most of them between two downloads of <see cref="Scalars"/>.</param>
+    public SequenceLoss(Transformer model, PackedBatchCapacity capacity, int microBatches = 1)
     {
         this.model = model;
         var device = model.Weights.Device;
         int vocabulary = model.Config.VocabSize;
         batch = new DeviceBatch(device, capacity);
-        scalars = new LossScalars(device, 1);
+        scalars = new LossScalars(device, 2, microBatches);
+        tokens = new int[microBatches];
         slot = scalars.Reserve(1);
         logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, MemoryCategory.Logits);
         crossEntropy = new HeadCrossEntropy(model, capacity.NextTokenTargets, logits);
@@ -33,6 +36,21 @@ public sealed class SequenceLoss : IDisposable
     /// <summary>Forward and backward of a micro-batch; parameter gradients accumulate.</summary>
     public void Run(PackedBatch packed, LossReport report)
     {
+        Queue(packed, 0);
+        scalars.Download();
+        Read(0, report);
+    }
+
+    /// <summary>Where the terms are, a row for each micro-batch; one slot is left for the owner of the step.</summary>
+    public LossScalars Scalars => scalars;
+
+    /// <summary>The same without waiting for the loss: it is read after a download of <see cref="Scalars"/>.</summary>
+    /// <param name="packed">The micro-batch.</param>
+    /// <param name="row">Its number since the last download, from 0.</param>
+    public void Queue(PackedBatch packed, int row)
+    {
+        scalars.Row = row;
+        tokens[row] = packed.TokenCount;
         Load(packed);
         model.Forward(batch.Ids, batch.Plan);
         using (model.Weights.Device.Scope(Phase.Loss))
@@ -42,9 +60,14 @@ public sealed class SequenceLoss : IDisposable
         }
 
         model.Backward(batch.Ids, batch.Plan);
-        scalars.Download();
+    }
+
+    /// <summary>The loss of a micro-batch as the last download brought it.</summary>
+    public void Read(int row, LossReport report)
+    {
+        scalars.Row = row;
         report.Clear();
-        (report.Total, report.Tokens) = (scalars[slot], packed.TokenCount);
+        (report.Total, report.Tokens) = (scalars[slot], tokens[row]);
     }
 
     public void Dispose()

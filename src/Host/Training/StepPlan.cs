@@ -34,6 +34,10 @@ public sealed class StepPlan
         return Math.Min(accumulation, BatchesPerEpoch - first);
     }
 
+    /// <summary>Micro-batches of all steps before one.</summary>
+    public long MicroBatchesBefore(int step) =>
+        (long)(step / StepsPerEpoch) * BatchesPerEpoch + (long)(step % StepsPerEpoch) * accumulation;
+
     /// <summary>Passes over the data that are done when a step ends.</summary>
     public double EpochAfter(int step) =>
         step / StepsPerEpoch + Math.Min(1.0, (step % StepsPerEpoch + 1.0) * accumulation / BatchesPerEpoch);

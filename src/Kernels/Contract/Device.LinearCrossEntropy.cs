@@ -17,7 +17,7 @@ public abstract partial class Device
     /// <param name="targets">R token ids below V.</param>
     /// <param name="gradientFactor">Scales both gradients; 1 / count makes the mean.</param>
     /// <param name="dX">(R, C), written: factor * dz W; none asks for losses alone.</param>
-    /// <param name="dWeight">(V, C), state, accumulated: factor * dz^T x; none exactly where dX is none.</param>
+    /// <param name="dWeight">(V, C), state, accumulated: factor * dz^T x; none leaves it out: a frozen head.</param>
     /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="LogitsChunkRows"/>.</param>
     public void LinearCrossEntropy(
         Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
@@ -27,10 +27,10 @@ public abstract partial class Device
         Check.Shape(nameof(LinearCrossEntropy), losses, 1, x.Rows);
         Check.OptionalShape(nameof(LinearCrossEntropy), dX, x.Rows, x.Columns);
         Check.OptionalShape(nameof(LinearCrossEntropy), dWeight, weight.Rows, weight.Columns);
-        Check.That(dX.IsEmpty == dWeight.IsEmpty, nameof(LinearCrossEntropy), "only one gradient is asked for", "both or none");
+        Check.That(!dX.IsEmpty || dWeight.IsEmpty, nameof(LinearCrossEntropy), "only dWeight is asked for", "dX beside it, or neither");
         Check.That(!workspace.IsEmpty && workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
             $"workspace is {workspace}", $"(chunk, {weight.Rows})");
-        using var observed = Observer is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, Size(x)));
+        using var observed = Observer is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, !dWeight.IsEmpty, Size(x)));
         if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, gradientFactor, dX, dWeight, workspace);
     }
 
@@ -41,9 +41,9 @@ public abstract partial class Device
         return (int)Math.Clamp(LogitsWorkspaceBytes / rowBytes, 1, 256);
     }
 
-    public static OpCost LinearCrossEntropyCost(long rows, long columns, long vocabulary, bool gradients, int size) => new(
-        (gradients ? 6.0 : 2.0) * rows * columns * vocabulary + 5.0 * rows * vocabulary,
-        ((gradients ? 3.0 : 1.0) * vocabulary * columns + (gradients ? 2.0 : 1.0) * rows * columns) * size);
+    public static OpCost LinearCrossEntropyCost(long rows, long columns, long vocabulary, bool dX, bool dWeight, int size) => new(
+        (2.0 + (dX ? 2 : 0) + (dWeight ? 2 : 0)) * rows * columns * vocabulary + 5.0 * rows * vocabulary,
+        ((dWeight ? 3.0 : 1.0) * vocabulary * columns + (dX ? 2.0 : 1.0) * rows * columns) * size);
 
     protected abstract void LinearCrossEntropyCore(
         Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace);

@@ -47,6 +47,12 @@ public abstract partial class Device : IDisposable
     public bool SharesMasterWeights => FormatOf(BufferKind.Compute) == FormatOf(ParameterKind);
 
     /// <summary>
+    /// Rows of a product from which on a row's result has the same bits whatever rows are computed beside it; 0 where the device
+    /// does not promise that of any number. Who needs results that do not depend on the batch pads it up to here.
+    /// </summary>
+    public virtual int BatchInvariantRows => 0;
+
+    /// <summary>
     /// A device that hands out no memory and computes nothing, and counts what this one would hand out; the caller disposes it
     /// before this one. A backend that keeps scratch of its own overrides it with a planning device that counts that too.
     /// </summary>

@@ -8,7 +8,7 @@ public static class MemoryCategory
 
     public const string Gradients = "gradients";
 
-    /// <summary>The optimizer's two moments.</summary>
+    /// <summary>What the optimizer carries from step to step.</summary>
     public const string Moments = "moments";
 
     /// <summary>What the forward leaves for the backward.</summary>

@@ -40,6 +40,9 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override string Name => DeviceName;
 
+    /// <summary>Fewer rows take dot products, which add up in another order than tiles do; see <see cref="SmallMatmul{T}"/>.</summary>
+    public override int BatchInvariantRows => SmallMatmul<Lanes128>.MaxRows + 1;
+
     public override string Description => $"{ProcessorName()}, {RegisterBits} bit SIMD, {context.Team.Size} threads, float32";
 
     /// <inheritdoc/>

@@ -29,10 +29,10 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
                 int row = pass * chunk.RowsOfPass, rows = Math.Min(chunk.RowsOfPass, chunk.X.Rows - row);
                 Scale(block, row, rows, areas.DLogits);
                 AddToRows(block, row, rows, column, columns, slot, block > first, areas);
-                AddToHead(block, pass, rows, column, columns, areas);
+                if (!dWeight.IsEmpty) AddToHead(block, pass, rows, column, columns, areas);
             }
 
-            SubtractTargets(block, column, columns);
+            if (!dWeight.IsEmpty) SubtractTargets(block, column, columns);
         }
     }
 

@@ -34,6 +34,20 @@ public sealed record MachineLimits(
         return Measure(team);
     }
 
+    /// <summary>The rate of multiply-adds alone, GFLOP/s, in about 20 ms: for figures that are to be held against one moment.</summary>
+    /// <param name="threads">Threads to use; 0 takes one for every core.</param>
+    public static unsafe double MeasureMultiplyAdds(int threads = 0)
+    {
+        using var team = new ThreadTeam(threads);
+        float* sink = stackalloc float[team.Size * MultiplyAddWork<Lanes128>.PartsPerThread];
+        return CpuKernels.Widest switch
+        {
+            0 => MultiplyAdds<Lanes512>(team, sink),
+            1 => MultiplyAdds<Lanes256>(team, sink),
+            _ => MultiplyAdds<Lanes128>(team, sink),
+        };
+    }
+
     /// <inheritdoc cref="Measure(int)"/>
     internal static MachineLimits Measure(ThreadTeam team) => Measure(team, TriadFloats());
 
@@ -60,18 +74,22 @@ public sealed record MachineLimits(
     private static unsafe MachineLimits Measure<TSimd>(ThreadTeam team, float* memory, int floats)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        var chains = new MultiplyAddWork<TSimd>(memory);
-        int parts = MultiplyAddWork<TSimd>.PartsPerThread * team.Size;
-        double multiplyAdds = MedianSeconds(team, chains, parts, MultiplyAddRepeats);
-
+        double gflops = MultiplyAdds<TSimd>(team, memory);
         var plain = new TriadWork<TSimd>(memory, floats, streams: false);
         var streamed = new TriadWork<TSimd>(memory, floats, streams: true);
         double plainSeconds = MedianSeconds(team, plain, plain.Parts, TriadRepeats);
         double streamedSeconds = MedianSeconds(team, streamed, streamed.Parts, TriadRepeats);
 
         double triadBytes = 3.0 * floats * sizeof(float);
-        return new MachineLimits(team.Size, TSimd.Width * 8 * sizeof(float), parts * MultiplyAddWork<TSimd>.FlopsPerPart / multiplyAdds / 1e9,
-            triadBytes / plainSeconds / 1e9, triadBytes / streamedSeconds / 1e9);
+        return new MachineLimits(team.Size, TSimd.Width * 8 * sizeof(float), gflops, triadBytes / plainSeconds / 1e9, triadBytes / streamedSeconds / 1e9);
+    }
+
+    private static unsafe double MultiplyAdds<TSimd>(ThreadTeam team, float* sink)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        int parts = MultiplyAddWork<TSimd>.PartsPerThread * team.Size;
+        double seconds = MedianSeconds(team, new MultiplyAddWork<TSimd>(sink), parts, MultiplyAddRepeats);
+        return parts * MultiplyAddWork<TSimd>.FlopsPerPart / seconds / 1e9;
     }
 
     private static double MedianSeconds<TWork>(ThreadTeam team, TWork work, int parts, int repeats)

@@ -34,8 +34,10 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
     private const int MaxBlockColumns = 4096;
     private const int PackStrips = 4;
 
-    // So many that a worker held up by the machine delays the others by an eighth.
-    private const int PartsPerWorker = 4;
+    // Neighbouring parts share a block of rows, and a worker takes neighbours: a part may be small, so that a worker held up by
+    // the machine delays the others by little. Row blocks a worker: more would read B from L3 more often.
+    private const int PartsPerWorker = 16;
+    private const int RowBlocksPerWorker = 2;
 
     // A block of rows this high still repays the strip of B that it reads from L3.
     private const int MinRowStrips = 6;
@@ -74,8 +76,8 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
         int rowStrips = Ceiling(block.C.Rows, MatmulTile<T>.MaxRows);
         block.Height = Ceiling(block.C.Rows, rowStrips);
         rowStrips = Ceiling(block.C.Rows, block.Height);
-        int wanted = context.Team.Size == 1 ? 1 : PartsPerWorker * context.Team.Size;
-        block.RowStrips = streams ? rowStrips : RowStrips(rowStrips, Math.Max(1, BlockFloats / (block.Height * block.K)), wanted);
+        (int wanted, int wantedRows) = context.Team.Size == 1 ? (1, 1) : (PartsPerWorker * context.Team.Size, RowBlocksPerWorker * context.Team.Size);
+        block.RowStrips = streams ? rowStrips : RowStrips(rowStrips, Math.Max(1, BlockFloats / (block.Height * block.K)), wantedRows);
         int rowBlocks = Ceiling(rowStrips, block.RowStrips);
         int strips = Ceiling(block.Columns, MatmulTile<T>.Columns);
         block.ColumnStrips = Ceiling(strips, Math.Clamp(Ceiling(wanted, rowBlocks), 1, strips));

@@ -7,7 +7,7 @@ namespace RepNoise.Kernels.Cpu;
 internal readonly unsafe struct SmallMatmul<T>(View c, View a, View b, MatmulForm form, int k, bool accumulate, View bias) : IWork
     where T : unmanaged, ISimd<T>
 {
-    private const int MaxRows = 4;
+    public const int MaxRows = 4;
 
     /// <summary>Columns of C in a part: about as much of B as repays waking a thread.</summary>
     private const int PartColumns = 64;

@@ -12,8 +12,10 @@ internal interface IWork
 }
 
 /// <summary>
-/// A persistent team of threads. Parts are claimed from a counter, so that a thread held up by the machine costs one part and
-/// not the whole; which thread runs a part never shows in a result. Idle threads spin for a while, because the next operation
+/// A persistent team of threads. Each has a share of the parts, a run of neighbours, and takes them from its front; a thread
+/// that is through with its own takes the last ones of another's. So a thread held up by the machine costs one part and not the
+/// whole, and one that is not meets the rows that it wrote in the operation before, still in its cache. Which thread runs a part
+/// never shows in a result. Idle threads spin for a while, because the next operation
 /// of a training step follows within microseconds, then sleep. A thread that wakes after all parts are done just sleeps on:
 /// nobody waits for it. Nothing is allocated after construction.
 /// </summary>
@@ -36,8 +38,10 @@ internal sealed unsafe class ThreadTeam : IDisposable
     private volatile bool stopping;
     private delegate*<void*, int, int, void> invoke;
     private void* work;
-    private int parts;
-    private int next;
+
+    // Of each thread, a cache line (two, as they are fetched in pairs) apart: its parts that nobody has taken, begin << 32 | end.
+    private const int ShareStride = 16;
+    private readonly long[] shares;
     private ExceptionDispatchInfo? failure;
 
     // When each thread began and ended its share of the last work, where an observer wants it; an end of 0 is "had none".
@@ -51,6 +55,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
         this.isDry = isDry;
         Size = size > 0 ? size : Environment.ProcessorCount;
         (begins, ends) = (new long[Size], new long[Size]);
+        shares = new long[(Size + 1) * ShareStride];
         threads = new Thread[isDry ? 0 : Size - 1];
         for (int i = 0; i < threads.Length; i++)
         {
@@ -81,7 +86,8 @@ internal sealed unsafe class ThreadTeam : IDisposable
 
         work = &item;
         invoke = &Invoke<TWork>;
-        (parts, next, failure) = (count, 0, null);
+        failure = null;
+        Deal(count);
         if (Observer is not null) Array.Clear(ends);
         Interlocked.Exchange(ref state, (state & ~(NextOperation - 1)) + NextOperation + Open);
         if (Volatile.Read(ref sleepers) > 0) WakeSleepers();
@@ -181,20 +187,51 @@ internal sealed unsafe class ThreadTeam : IDisposable
     {
         long begun = Observer is null ? 0 : Stopwatch.GetTimestamp();
         bool worked = false;
-        int part;
-        while ((part = Interlocked.Increment(ref next) - 1) < parts)
+        for (int other = 0; other < Size; other++)
         {
-            worked = true;
-            try
+            // Its own share first, then the others', the next thread's first, so that two thieves seldom meet.
+            int owner = worker + other < Size ? worker + other : worker + other - Size;
+            while (TryTake(owner, fromFront: other == 0, out int part))
             {
-                invoke(work, part, worker);
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
+                worked = true;
+                try
+                {
+                    invoke(work, part, worker);
+                }
+                catch (Exception e)
+                {
+                    Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
+                }
             }
         }
 
         if (worked && Observer is not null) (begins[worker], ends[worker]) = (begun, Stopwatch.GetTimestamp());
     }
+
+    /// <summary>Equal shares of neighbouring parts, in the order of the threads.</summary>
+    private void Deal(int count)
+    {
+        for (int worker = 0; worker < Size; worker++)
+        {
+            long begin = (long)count * worker / Size, end = (long)count * (worker + 1) / Size;
+            Share(worker) = (begin << 32) | end;
+        }
+    }
+
+    private bool TryTake(int owner, bool fromFront, out int part)
+    {
+        ref long share = ref Share(owner);
+        long current = Volatile.Read(ref share);
+        while (true)
+        {
+            int begin = (int)(current >> 32), end = (int)current;
+            part = fromFront ? begin : end - 1;
+            if (begin >= end) return false;
+            long before = Interlocked.CompareExchange(ref share, fromFront ? current + (1L << 32) : current - 1, current);
+            if (before == current) return true;
+            current = before;
+        }
+    }
+
+    private ref long Share(int worker) => ref shares[(worker + 1) * ShareStride];
 }

@@ -7,17 +7,32 @@ namespace RepNoise.Kernels.Cuda;
 /// <summary>What the kernels of one device share: modules, stream, number format and scratch memory.</summary>
 internal sealed unsafe class CudaContext : IDisposable
 {
+    private const int SharedBytesOfMultiprocessor = 81; // CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR
+    private const int SharedBytesOfBlock = 97; // CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+
     private readonly Accelerator accelerator;
     private readonly AcceleratorStream stream;
     private readonly nint streamHandle;
+    private readonly Action<long> noteScratch;
+    private readonly Action wait;
     private MemoryBuffer1D<byte, ILGPU.Stride1D.Dense>? scratch;
 
-    public CudaContext(string deviceName, AcceleratorRuntime runtime, AcceleratorStream stream, NumberFormat compute)
+    /// <param name="deviceName">Named in errors.</param>
+    /// <param name="runtime">The GPU, or its stand-in.</param>
+    /// <param name="stream">Where kernels are queued.</param>
+    /// <param name="compute">Format of compute buffers.</param>
+    /// <param name="noteScratch">Told of bytes of scratch memory taken, negative where given back.</param>
+    /// <param name="wait">Waits for what was queued.</param>
+    public CudaContext(
+        string deviceName, AcceleratorRuntime runtime, AcceleratorStream stream, NumberFormat compute, Action<long> noteScratch, Action wait)
     {
+        (this.noteScratch, this.wait) = (noteScratch, wait);
         DeviceName = deviceName;
         Modules = runtime.Library(static r => new CudaModules(r));
         Compute = compute;
         (accelerator, this.stream, streamHandle) = (runtime.Accelerator, stream, ((CudaStream)stream).StreamPtr);
+        int device = ((CudaAccelerator)accelerator).DeviceId;
+        SharedBytes = (Modules.Driver.DeviceAttribute(SharedBytesOfBlock, device), Modules.Driver.DeviceAttribute(SharedBytesOfMultiprocessor, device));
     }
 
     public string DeviceName { get; }
@@ -37,6 +52,12 @@ internal sealed unsafe class CudaContext : IDisposable
 
     /// <summary>Multiprocessors of the device.</summary>
     public int Multiprocessors => accelerator.NumMultiprocessors;
+
+    /// <summary>What decides which kernels it can run.</summary>
+    public CudaLimits Limits => new(Capability.Major, Capability.Minor, SharedBytes.Block);
+
+    /// <summary>Most dynamic shared memory of a block, and all of a multiprocessor's, in bytes.</summary>
+    public (int Block, int Multiprocessor) SharedBytes { get; }
 
     /// <summary>Ending of the symbols of kernels for compute buffers.</summary>
     public string Suffix => SuffixOf(Compute);
@@ -69,7 +90,8 @@ internal sealed unsafe class CudaContext : IDisposable
         if (scratch is not null && scratch.Length >= bytes) return scratch.NativePtr;
         if (scratch is not null)
         {
-            stream.Synchronize();
+            wait();
+            noteScratch(-scratch.Length);
             scratch.Dispose();
             scratch = null;
         }
@@ -77,13 +99,13 @@ internal sealed unsafe class CudaContext : IDisposable
         try
         {
             scratch = accelerator.Allocate1D<byte>(bytes);
+            noteScratch(bytes);
             // Rows padded to 16 bytes are read whole: what nobody writes must not be garbage.
             scratch.View.MemSetToZero(stream);
         }
-        catch (AcceleratorException)
+        catch (AcceleratorException e)
         {
-            throw new DeviceException(DeviceName, $"{Operation} asks for {bytes} bytes of scratch, more than there is memory for",
-                "Use a smaller model or batch, or free memory");
+            throw DriverErrors.OfAllocation(DeviceName, e, $"{Operation} asks for {bytes} bytes of scratch", $"{LastLaunch} was the last kernel");
         }
 
         return scratch.NativePtr;
@@ -98,7 +120,7 @@ internal sealed unsafe class CudaContext : IDisposable
     }
 
     /// <summary>Waits for what was queued.</summary>
-    public void Synchronize() => stream.Synchronize();
+    public void Synchronize() => wait();
 
     public void Dispose() => scratch?.Dispose();
 

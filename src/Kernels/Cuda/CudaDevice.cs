@@ -33,10 +33,10 @@ public sealed partial class CudaDevice : AcceleratorDevice
         : base(runtime)
     {
         Name = name;
-        variants = new CudaVariants(name, options.Kernels);
-        context = new CudaContext(name, runtime, Stream, compute);
+        context = new CudaContext(name, runtime, Stream, compute, NoteScratch, Synchronize);
         try
         {
+            variants = new CudaVariants(name, CudaFamilies.List(compute, context.Limits), options.Kernels);
             elementwise = new Elementwise(context);
             matmul = new Matmul(context, variants);
             attention = new Attention(context, variants);
@@ -50,7 +50,6 @@ public sealed partial class CudaDevice : AcceleratorDevice
             if (isNarrow && compute != NumberFormat.BFloat16)
                 throw new DeviceException(name, "it keeps weights and moments in float32, not in bfloat16", "Use device cuda");
             adamW = new AdamW(context);
-            variants.CheckFamilies();
         }
         catch
         {
@@ -65,6 +64,9 @@ public sealed partial class CudaDevice : AcceleratorDevice
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Kernels => variants.Chosen;
+
+    /// <inheritdoc/>
+    public override PlanningDevice CreatePlanningDevice() => new CudaPlanningDevice(this, new CudaScratch(matmul, attention));
 
     public override BufferKind ParameterKind => isNarrow ? BufferKind.Compute : BufferKind.State;
 
@@ -82,5 +84,5 @@ public sealed partial class CudaDevice : AcceleratorDevice
         base.Dispose(disposing);
     }
 
-    private protected override string Situation => $"{context.Operation} was the last operation given and {context.LastLaunch} its kernel";
+    internal override string Situation => $"{context.Operation} was the last operation given and {context.LastLaunch} its kernel";
 }

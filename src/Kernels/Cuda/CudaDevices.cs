@@ -16,17 +16,22 @@ internal static class CudaDevices
     /// <summary>Every name, with the reason where this machine cannot have it.</summary>
     public static IEnumerable<DeviceInfo> List()
     {
-        string? gpu = CudaProbe.Describe(out string noGpu);
+        var gpu = CudaProbe.Find(DriverLibraries.CudaDriver, out string noGpu);
         string? standIn = DriverLibraries.FindStandIn(out string noStandIn);
+        var simulated = standIn is null ? null : CudaProbe.Find(standIn, out noStandIn);
         foreach (var (name, kind, compute) in Known)
         {
             string format = compute == NumberFormat.BFloat16 ? "bfloat16, sums, gradients and moments in float32" : "float32";
-            yield return kind == AcceleratorKind.Cuda
-                ? new DeviceInfo(name, $"handwritten kernels on {gpu ?? "an NVIDIA GPU"}, {format}", gpu is null ? noGpu : null)
-                : new DeviceInfo(name, $"the same on a libcuda stand-in that executes and checks PTX, {format}; for tests",
-                    standIn is null ? noStandIn : null);
+            var found = kind == AcceleratorKind.Cuda ? gpu : simulated;
+            string description = kind == AcceleratorKind.Cuda
+                ? $"handwritten kernels on {gpu?.Description ?? "an NVIDIA GPU"}, {format}"
+                : $"the same on a libcuda stand-in that executes and checks PTX, {format}; for tests";
+            string? refusal = found is not null ? null : kind == AcceleratorKind.Cuda ? noGpu : noStandIn;
+            yield return new DeviceInfo(name, description, refusal) { Kernels = CudaFamilies.List(compute, LimitsOf(found)) };
         }
     }
+
+    private static CudaLimits LimitsOf(CudaProbe.Gpu? gpu) => gpu is null ? CudaLimits.None : new CudaLimits(gpu.Major, gpu.Minor, gpu.SharedBytes);
 
     /// <summary>A device by one of the names that <see cref="Knows"/> knows.</summary>
     /// <exception cref="DeviceException">This machine has none, or an option cannot be met.</exception>

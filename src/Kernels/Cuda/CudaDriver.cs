@@ -13,8 +13,6 @@ internal sealed unsafe class CudaDriver
     /// <summary>CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.</summary>
     private const int MaxDynamicSharedBytes = 8;
 
-    private const int ClusterDimension = 4; // CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION
-    private const int NotSupported = 801; // CUDA_ERROR_NOT_SUPPORTED
     private const int JitErrorLogBuffer = 5; // CU_JIT_ERROR_LOG_BUFFER
     private const int JitErrorLogBytes = 6; // CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES
     private const int LogBytes = 8192;
@@ -23,7 +21,7 @@ internal sealed unsafe class CudaDriver
     private readonly delegate* unmanaged<nint*, nint, byte*, int> getFunction;
     private readonly delegate* unmanaged<nint, int, int, int> setFunctionAttribute;
     private readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> launchKernel;
-    private readonly delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int> launchKernelEx;
+    private readonly delegate* unmanaged<int*, int, int, int> getDeviceAttribute;
     private readonly delegate* unmanaged<TensorMap*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, int> encodeTensorMap;
     private readonly delegate* unmanaged<int, byte**, int> getErrorName;
     private readonly delegate* unmanaged<int, byte**, int> getErrorString;
@@ -36,9 +34,7 @@ internal sealed unsafe class CudaDriver
         getFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Export("cuModuleGetFunction");
         setFunctionAttribute = (delegate* unmanaged<nint, int, int, int>)Export("cuFuncSetAttribute");
         launchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)Export("cuLaunchKernel");
-        launchKernelEx = NativeLibrary.TryGetExport(library, "cuLaunchKernelEx", out nint launch)
-            ? (delegate* unmanaged<LaunchConfiguration*, nint, void**, void**, int>)launch
-            : null;
+        getDeviceAttribute = (delegate* unmanaged<int*, int, int, int>)Export("cuDeviceGetAttribute");
         encodeTensorMap = NativeLibrary.TryGetExport(library, "cuTensorMapEncodeTiled", out nint encode)
             ? (delegate* unmanaged<TensorMap*, int, uint, nint, ulong*, ulong*, uint*, uint*, int, int, int, int, int>)encode
             : null;
@@ -92,24 +88,14 @@ internal sealed unsafe class CudaDriver
     {
         const int ArgumentPointer = 1, ArgumentSize = 2; // CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE
         void** extra = stackalloc void*[] { (void*)ArgumentPointer, arguments, (void*)ArgumentSize, &argumentBytes, null };
-        if (grid.Cluster == 1)
-            return launchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, stream, null, extra);
-        if (launchKernelEx == null) return NotSupported;
-        var cluster = new LaunchAttribute { Id = ClusterDimension, X = (uint)grid.Cluster, Y = 1, Z = 1 };
-        var configuration = new LaunchConfiguration
-        {
-            GridX = (uint)grid.X,
-            GridY = (uint)grid.Y,
-            GridZ = (uint)grid.Z,
-            BlockX = (uint)threads,
-            BlockY = 1,
-            BlockZ = 1,
-            SharedBytes = (uint)sharedBytes,
-            Stream = stream,
-            Attributes = &cluster,
-            AttributeCount = 1,
-        };
-        return launchKernelEx(&configuration, function, null, extra);
+        return launchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, stream, null, extra);
+    }
+
+    /// <summary>A device's attribute by its number, CU_DEVICE_ATTRIBUTE_...; 0 where the driver does not know it.</summary>
+    public int DeviceAttribute(int attribute, int device)
+    {
+        int value = 0;
+        return getDeviceAttribute(&value, attribute, device) == 0 ? value : 0;
     }
 
     /// <summary>
@@ -152,37 +138,10 @@ internal sealed unsafe class CudaDriver
 
     private static string Text(byte* zeroTerminated) =>
         Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(zeroTerminated)).Trim();
-
-    /// <summary>CUlaunchConfig.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct LaunchConfiguration
-    {
-        public uint GridX, GridY, GridZ, BlockX, BlockY, BlockZ, SharedBytes;
-        public nint Stream;
-        public LaunchAttribute* Attributes;
-        public uint AttributeCount;
-    }
-
-    /// <summary>CUlaunchAttribute with the dimensions of a cluster as its value.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 72)]
-    private struct LaunchAttribute
-    {
-        [FieldOffset(0)]
-        public int Id;
-
-        [FieldOffset(8)]
-        public uint X;
-
-        [FieldOffset(12)]
-        public uint Y;
-
-        [FieldOffset(16)]
-        public uint Z;
-    }
 }
 
-/// <summary>Blocks of a launch; <paramref name="Cluster"/> consecutive ones along X share their shared memory.</summary>
-internal readonly record struct Grid(int X, int Y = 1, int Z = 1, int Cluster = 1)
+/// <summary>Blocks of a launch.</summary>
+internal readonly record struct Grid(int X, int Y = 1, int Z = 1)
 {
     /// <summary>True where there is nothing to do; the driver refuses empty grids.</summary>
     public bool IsEmpty => X == 0 || Y == 0 || Z == 0;

@@ -10,6 +10,9 @@ internal sealed class Elementwise
 
     private static readonly NumberFormat[] Formats = [NumberFormat.BFloat16, NumberFormat.Float32, NumberFormat.Float64];
 
+    /// <summary>Scratch memory of a sum: the most parts there are.</summary>
+    public const long ScratchBytes = MostParts * sizeof(double);
+
     private readonly CudaContext context;
     private readonly Dictionary<NumberFormat, CudaKernel<FillArguments>> fill;
     private readonly Dictionary<(NumberFormat, NumberFormat), CudaKernel<CopyArguments>> copy;
@@ -74,7 +77,7 @@ internal sealed class Elementwise
         var from = Packs.Argument(values, Packs.CanFlatten(values));
         var grid = Packs.Over(from.Rows, from.Columns, Threads, MostParts);
         int parts = grid.X * grid.Y;
-        nint partials = context.Scratch(MostParts * sizeof(double));
+        nint partials = context.Scratch(ScratchBytes);
         partial[MatrixArgument.FormatOf(values)].Launch(grid, new PartialArguments(partials, from, squared ? 1 : 0));
         finish.Launch(new Grid(1), new FinishArguments(MatrixArgument.Address(result), partials, parts, accumulate ? 1 : 0, factor, constant));
     }

@@ -6,27 +6,39 @@ internal sealed class FlashAttention(CudaContext context)
     /// <summary>Largest head size.</summary>
     public const int LargestHead = 128;
 
+    /// <summary>Largest head size of the forward with 128 rows a block: the sums of larger ones would not fit the registers.</summary>
+    public const int LargestTallHead = 96;
+
     private const int Threads = 128;
     private const int Tile = 64; // rows of queries a block, of keys a step; the backward's tiles too
     private const int NoWindow = 1 << 30;
     private const int DeltaRows = 4; // a warp each
 
-    private readonly Dictionary<int, CudaKernel<ForwardArguments>> forwards = [];
+    private readonly Dictionary<(int HeadSize, int Rows), CudaKernel<ForwardArguments>> forwards = [];
     private readonly Dictionary<(string, int), CudaKernel<BackwardArguments>> backwards = [];
 
     private readonly Lazy<CudaKernel<DeltaArguments>> delta = new(() => new CudaKernel<DeltaArguments>(
         context, "attention_backward", "attention_backward_delta_bf16", Threads));
 
-    public void Forward(Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape)
+    /// <summary>Queries of a plan's longest segment.</summary>
+    public static int LongestSegment(AttentionPlan plan)
     {
-        int size = KernelHeadSize(shape.HeadSize), shared = 5 * TileBytes(size);
-        if (!forwards.TryGetValue(size, out var kernel))
+        int longest = 0;
+        foreach (var segment in plan.Segments) longest = Math.Max(longest, segment.QueryCount);
+        return longest;
+    }
+
+    public void Forward(Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape, bool isTall)
+    {
+        // A block's queries, and two buffers of keys and values each.
+        int rows = isTall ? 2 * Tile : Tile, size = KernelHeadSize(shape.HeadSize), shared = (rows / Tile + 4) * TileBytes(size);
+        if (!forwards.TryGetValue((size, rows), out var kernel))
         {
-            forwards.Add(size, kernel = new CudaKernel<ForwardArguments>(
-                context, "attention", $"attention_forward_rows64_head{size}_bf16", Threads, shared));
+            forwards.Add((size, rows), kernel = new CudaKernel<ForwardArguments>(
+                context, "attention", $"attention_forward_rows{rows}_head{size}_bf16", Threads, shared));
         }
 
-        kernel.Launch(QueryGrid(plan, shape), new ForwardArguments(
+        kernel.Launch(QueryGrid(plan, shape, rows), new ForwardArguments(
             MatrixArgument.Address(output), MatrixArgument.Address(lse), MatrixArgument.Address(q), MatrixArgument.Address(k),
             MatrixArgument.Address(v), MatrixArgument.Address(plan.DeviceSegments), MatrixArgument.Address(plan.DevicePositions),
             output.RowStride, lse.RowStride, q.RowStride, k.RowStride, v.RowStride, shape.GroupSize, shape.HeadSize, Window(shape),
@@ -37,7 +49,7 @@ internal sealed class FlashAttention(CudaContext context)
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,
         AttentionPlan plan, AttentionShape shape)
     {
-        nint deltas = context.Scratch((long)q.Rows * shape.Heads * sizeof(float));
+        nint deltas = context.Scratch(Attention.DeltaBytes(q.Rows, shape));
         delta.Value.Launch(new Grid((int)Packs.Blocks((long)q.Rows * shape.Heads, DeltaRows)), new DeltaArguments(
             deltas, MatrixArgument.Address(dOutput), MatrixArgument.Address(output), dOutput.RowStride, output.RowStride, q.Rows, shape.Heads,
             shape.HeadSize));
@@ -64,12 +76,8 @@ internal sealed class FlashAttention(CudaContext context)
     private static int Window(AttentionShape shape) => Math.Min(shape.Window ?? NoWindow, NoWindow);
 
     /// <summary>A block for every tile of the longest segment, head and segment; those past a segment's end return at once.</summary>
-    private static Grid QueryGrid(AttentionPlan plan, AttentionShape shape)
-    {
-        int longest = 0;
-        foreach (var segment in plan.Segments) longest = Math.Max(longest, segment.QueryCount);
-        return new Grid((int)Packs.Blocks(longest, Tile), shape.Heads, plan.Segments.Length);
-    }
+    private static Grid QueryGrid(AttentionPlan plan, AttentionShape shape, int rows = Tile) =>
+        new((int)Packs.Blocks(LongestSegment(plan), rows), shape.Heads, plan.Segments.Length);
 
     /// <summary>1 where every row of every head starts at a multiple of 16 bytes.</summary>
     private static int Aligned(AttentionShape shape, params ReadOnlySpan<Tensor> tensors)

@@ -29,7 +29,7 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
                 MatrixArgument.Address(targets.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1), blockThreads: threads);
             if (dX.IsEmpty) continue;
             matmul.Run(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);
-            matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
+            if (!dWeight.IsEmpty) matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
         }
     }
 

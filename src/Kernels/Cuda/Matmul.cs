@@ -1,7 +1,7 @@
 namespace RepNoise.Kernels.Cuda;
 
 /// <summary>
-/// Family matmul. Variants: <c>naive</c>, a thread per element; in bfloat16 the tensor cores' <c>wide</c>, <c>square</c>,
+/// Family matmul. Variants: <c>naive</c>, a thread per element; in bfloat16 the tensor cores' <c>tall</c>, <c>square</c>,
 /// <c>small</c> and <c>any</c> tiles, on Hopper <c>warpgroup_wide</c> and <c>warpgroup_square</c> too; in float32 <c>fma</c>,
 /// <c>fma_small</c> and <c>tf32x3</c>. Where C has too few tiles for the device
 /// K is split, and the parts' sums are added in order.
@@ -11,8 +11,8 @@ internal sealed class Matmul
     /// <summary>The flag of matmul_epilogue.cuh for C in float32.</summary>
     public const int FloatOutput = 2;
 
-    private const string Family = "matmul";
-    private const string Naive = "naive";
+    private const string Family = CudaFamilies.Matmul;
+    private const string Naive = CudaFamilies.Naive;
     private const int NaiveSide = 16;
     private const int Accumulate = 1; // flags of matmul_epilogue.cuh
     private const int CombineThreads = 256;
@@ -30,14 +30,13 @@ internal sealed class Matmul
     {
         this.context = context;
         bool half = context.Compute == NumberFormat.BFloat16;
-        tiles = half ? MatmulTile.BFloat16 : MatmulTile.Float32;
+        tiles = MatmulTile.Fitting(half ? MatmulTile.BFloat16 : MatmulTile.Float32, context.SharedBytes.Block, context.SharedBytes.Multiprocessor);
         string missing = "";
         if (half) warpGroup = WarpGroupMatmul.Create(context, this, out missing);
         if (warpGroup is not null) tiles = [.. WarpGroupMatmul.Tiles, .. tiles];
         MatmulTile[] all = [.. tiles, half ? MatmulTile.BFloat16Any : MatmulTile.Tf32];
-        forced = variants.Choose(
-            Family, [Naive, .. all.Select(tile => tile.Name)], missing.Length == 0 ? "by shape" : $"by shape, without warpgroup tiles ({missing})");
-        if (forced is not null && forced != Naive) tiles = [all.First(tile => tile.Name == forced)];
+        forced = variants.Choose(Family, missing.Length == 0 ? "by shape" : $"by shape, without warpgroup tiles ({missing})");
+        if (forced is not null && forced != Naive) tiles = [all.FirstOrDefault(tile => tile.Name == forced) ?? throw variants.Refused(Family, missing)];
         combine = new(() => new CudaKernel<CombineArguments>(context, all[^1].Module, $"matmul_combine_{context.Suffix}", CombineThreads));
         naiveToCompute = new(() => NaiveKernel(context.Suffix));
         naiveToState = new(() => NaiveKernel("f32"));
@@ -53,9 +52,7 @@ internal sealed class Matmul
         }
 
         var (m, n, k) = Device.MatmulShape(a, b, form);
-        var (tile, parts) = MatmulTile.Choose(Usable(a, b), m, n, k, context.Multiprocessors);
-        int depth = tile.DepthOfPart(k, parts);
-        parts = (int)Packs.Blocks(Math.Max(k, 1), depth);
+        var (tile, parts, depth) = Choose(a, b, form);
         int flags = (accumulate ? Accumulate : 0) | (MatrixArgument.FormatOf(c) == NumberFormat.Float32 ? FloatOutput : 0);
         var operands = new MatmulOperands(
             MatrixArgument.Address(a), MatrixArgument.Address(b), MatrixArgument.Address(c), MatrixArgument.Address(bias),
@@ -67,12 +64,21 @@ internal sealed class Matmul
         }
 
         // Sums of every part first, rows padded to 16 bytes.
-        int workspaceStride = (n + 3) / 4 * 4;
+        int workspaceStride = WorkspaceStride(n);
         long partStride = (long)m * workspaceStride;
-        nint workspace = context.Scratch(parts * partStride * sizeof(float));
+        nint workspace = context.Scratch(WorkspaceBytes(m, n, parts));
         Launch(tile, form, operands with { C = workspace, Bias = 0, StrideC = workspaceStride, PartStride = partStride, Flags = FloatOutput }, parts);
         combine.Value.Launch(new Grid((int)Packs.Blocks(n, CombineThreads * 4), m), new CombineArguments(
             workspace, operands.C, operands.Bias, m, n, parts, workspaceStride, partStride, c.RowStride, flags));
+    }
+
+    /// <summary>Scratch memory of a product, in bytes: the sums of its parts.</summary>
+    public long ScratchBytes(Tensor a, Tensor b, MatmulForm form)
+    {
+        var (m, n, _) = Device.MatmulShape(a, b, form);
+        if (m == 0 || n == 0 || forced == Naive) return 0;
+        int parts = Choose(a, b, form).Parts;
+        return parts == 1 ? 0 : WorkspaceBytes(m, n, parts);
     }
 
     /// <summary>Queues one product, or its parts, in one tile shape.</summary>
@@ -84,17 +90,28 @@ internal sealed class Matmul
             Kernel(tile, form).Launch(new Grid(tile.Count(operands.M, operands.N), parts), operands, tile.SharedBytes);
     }
 
+    private static int WorkspaceStride(int n) => (n + 3) / 4 * 4;
+
+    private static long WorkspaceBytes(int m, int n, int parts) => (long)parts * m * WorkspaceStride(n) * sizeof(float);
+
+    /// <summary>The tile, in how many parts of K, and K of each.</summary>
+    private (MatmulTile Tile, int Parts, int Depth) Choose(Tensor a, Tensor b, MatmulForm form)
+    {
+        var (m, n, k) = Device.MatmulShape(a, b, form);
+        var (tile, parts) = MatmulTile.Choose(Usable(a, b), form, m, n, k, context.Multiprocessors);
+        int depth = tile.DepthOfPart(k, parts);
+        return (tile, (int)Packs.Blocks(Math.Max(k, 1), depth), depth);
+    }
+
     /// <summary>The tiles that take these operands: all but one of bfloat16 copy rows 16 bytes at a time.</summary>
     private ReadOnlySpan<MatmulTile> Usable(Tensor a, Tensor b)
     {
-        if (context.Compute != NumberFormat.BFloat16 || (IsAligned(a) && IsAligned(b)) || tiles[0] == MatmulTile.BFloat16Any) return tiles;
+        if (context.Compute != NumberFormat.BFloat16 || (MatrixArgument.HasAlignedRows(a) && MatrixArgument.HasAlignedRows(b)) || tiles[0] == MatmulTile.BFloat16Any) return tiles;
         if (forced is null) return new ReadOnlySpan<MatmulTile>(in MatmulTile.BFloat16Any);
         throw new DeviceException(
             context.DeviceName, $"{context.Operation}: variant {forced} takes rows that start at multiples of 16 bytes, found {a} and {b} with strides {a.RowStride} and {b.RowStride}",
             $"Use --kernel {Family}=any or none");
     }
-
-    private static bool IsAligned(Tensor tensor) => MatrixArgument.Address(tensor) % 16 == 0 && tensor.RowStride % 8 == 0;
 
     private CudaKernel<MatmulOperands> Kernel(MatmulTile tile, MatmulForm form)
     {

@@ -23,6 +23,13 @@ internal readonly record struct MatrixArgument(nint Data, int Rows, int Columns,
     /// <summary>Format of a tensor's elements.</summary>
     public static NumberFormat FormatOf(Tensor tensor) => ((AcceleratorBuffer)tensor.Buffer).Format;
 
+    /// <summary>True where rows start at multiples of 16 bytes. Buffers themselves start at multiples of 256, planned ones too.</summary>
+    public static bool HasAlignedRows(Tensor tensor)
+    {
+        int size = tensor.Buffer.Device.FormatOf(tensor.Buffer.Kind).Size();
+        return tensor.Offset * size % 16 == 0 && (long)tensor.RowStride * size % 16 == 0;
+    }
+
     private static nint Address(DeviceBuffer buffer, long offset)
     {
         var memory = (AcceleratorBuffer)buffer;

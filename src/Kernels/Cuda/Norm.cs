@@ -6,7 +6,7 @@ namespace RepNoise.Kernels.Cuda;
 /// </summary>
 internal sealed class Norm
 {
-    private const string Family = "norm";
+    private const string Family = CudaFamilies.Norm;
     private const int Threads = 256;
     private const int MostBlocks = 8192;
     private const int BlockColumns = Threads * Packs.Size / 2;
@@ -26,7 +26,7 @@ internal sealed class Norm
     public Norm(CudaContext context, CudaVariants variants)
     {
         this.context = context;
-        forced = variants.Choose(Family, ["warp", "block"], "warp or block by columns");
+        forced = variants.Choose(Family, "warp or block by columns");
         warp = new Team(context, "warp", Threads / 32);
         block = new Team(context, "block", 1);
         weightPartial = new CudaKernel<WeightArguments>(context, Family, $"rms_norm_weight_partial_{context.Suffix}", Threads);
@@ -48,7 +48,7 @@ internal sealed class Norm
         long rows = rstd.Length;
         int columns = weight.Columns;
         var (grid, chunk) = Chunks(rows, columns);
-        nint partials = context.Scratch((long)MostChunks * columns * sizeof(float));
+        nint partials = context.Scratch(ScratchBytes(columns));
         weightPartial.Launch(grid, new WeightArguments(
             partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(rstd), columns, chunk));
         Finish(dWeight, partials, columns, grid);
@@ -63,10 +63,13 @@ internal sealed class Norm
     public void AddColumnSums(Tensor sums, Tensor values)
     {
         var (grid, chunk) = Chunks(values.Rows, values.Columns);
-        nint partials = context.Scratch((long)MostChunks * values.Columns * sizeof(float));
+        nint partials = context.Scratch(ScratchBytes(values.Columns));
         sumPartial.Launch(grid, new SumArguments(partials, MatrixArgument.Of(values), chunk));
         Finish(sums, partials, values.Columns, grid);
     }
+
+    /// <summary>Scratch memory of sums over rows, in bytes: those of the most chunks there are.</summary>
+    public static long ScratchBytes(int columns) => (long)MostChunks * columns * sizeof(float);
 
     private void Finish(Tensor sums, nint partials, int columns, Grid grid)
     {

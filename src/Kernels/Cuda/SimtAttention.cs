@@ -27,7 +27,7 @@ internal sealed class SimtAttention(CudaContext context)
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,
         AttentionPlan plan, AttentionShape shape)
     {
-        nint deltas = context.Scratch((long)q.Rows * shape.Heads * sizeof(float));
+        nint deltas = context.Scratch(Attention.DeltaBytes(q.Rows, shape));
         delta.Value.Launch(new Grid((int)Packs.Blocks((long)q.Rows * shape.Heads, DeltaRows)), new DeltaArguments(
             deltas, MatrixArgument.Address(dOutput), MatrixArgument.Address(output), dOutput.RowStride, output.RowStride, q.Rows, shape.Heads,
             shape.HeadSize));
@@ -82,12 +82,8 @@ internal sealed class SimtAttention(CudaContext context)
         Scale = (float)shape.Scale,
     };
 
-    private static Grid QueryGrid(AttentionPlan plan, AttentionShape shape)
-    {
-        int longest = 0;
-        foreach (var segment in plan.Segments) longest = Math.Max(longest, segment.QueryCount);
-        return new Grid((int)Packs.Blocks(longest, Rows), shape.Heads, plan.Segments.Length);
-    }
+    private static Grid QueryGrid(AttentionPlan plan, AttentionShape shape) =>
+        new((int)Packs.Blocks(FlashAttention.LongestSegment(plan), Rows), shape.Heads, plan.Segments.Length);
 
     private readonly record struct Arguments(SimtArguments X);
 

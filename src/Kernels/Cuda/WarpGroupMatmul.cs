@@ -65,11 +65,9 @@ internal sealed class WarpGroupMatmul
 
         bool turnedA = form == MatmulForm.TN, turnedB = form != MatmulForm.NT;
         var a = Map(x.A, turnedA ? x.K : x.M, turnedA ? x.M : x.K, x.StrideA, turnedA ? BlockK : BlockM);
-        var b = Map(x.B, turnedB ? x.K : x.N, turnedB ? x.N : x.K, x.StrideB, turnedB ? BlockK : tile.BlockN / tile.Cluster);
-        // A run of as many tiles, one above the other, as a cluster has blocks.
-        long runs = Packs.Blocks(Packs.Blocks(x.M, BlockM), tile.Cluster) * Packs.Blocks(x.N, tile.BlockN) * parts;
-        int clusters = (int)Math.Min(runs, context.Multiprocessors / tile.Cluster);
-        kernel.Launch(new Grid(clusters * tile.Cluster, Cluster: tile.Cluster), new Arguments(
+        var b = Map(x.B, turnedB ? x.K : x.N, turnedB ? x.N : x.K, x.StrideB, turnedB ? BlockK : tile.BlockN);
+        long tiles = (long)tile.Count(x.M, x.N) * parts;
+        kernel.Launch(new Grid((int)Math.Min(tiles, context.Multiprocessors)), new Arguments(
             a, b, x.C, x.Bias, x.M, x.N, x.K, x.StrideC, x.PartStride, x.DepthOfPart, parts, x.Flags), tile.SharedBytes);
     }
 

@@ -20,7 +20,8 @@ internal sealed class AcceleratorBuffer : DeviceBuffer
         long limit = device.Runtime.Kind == AcceleratorKind.Cpu
             ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
             : device.Runtime.Accelerator.MemorySize;
-        if (length > limit / size) throw TooMuch();
+        string asked = $"{length} elements are asked for {category}";
+        if (length > limit / size) throw DriverErrors.TooMuch(device.Name, asked);
         try
         {
             // No driver gives out zero bytes.
@@ -30,7 +31,7 @@ internal sealed class AcceleratorBuffer : DeviceBuffer
         catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
         {
             memory?.Dispose();
-            throw TooMuch();
+            throw DriverErrors.OfAllocation(device.Name, e, asked, device.Situation);
         }
 
         HostIndices = kind == BufferKind.Index ? new int[length] : [];
@@ -61,7 +62,4 @@ internal sealed class AcceleratorBuffer : DeviceBuffer
         memory = null;
         Device.NoteReleased(this);
     }
-
-    private DeviceException TooMuch() => new(
-        Device.Name, $"{Length} elements are asked for {Category}, more than it has memory for", "Use a smaller model or batch, or free memory");
 }

@@ -20,17 +20,20 @@ public abstract partial class AcceleratorDevice : Device
 
     internal AcceleratorRuntime Runtime { get; }
 
+    /// <summary>How often the host has waited for this device: once for a download or <see cref="Synchronize"/>.</summary>
+    public long Synchronizations => staging.Waits;
+
     /// <summary>Where every copy and kernel of this device is queued.</summary>
     internal AcceleratorStream Stream { get; }
 
     /// <summary>What the device knows of a failure that shows only now: what was queued last; empty for nothing.</summary>
-    private protected virtual string Situation => "";
+    internal virtual string Situation => "";
 
     public override void Synchronize()
     {
         try
         {
-            Stream.Synchronize();
+            staging.Wait();
         }
         catch (AcceleratorException e)
         {
@@ -52,5 +55,5 @@ public abstract partial class AcceleratorDevice : Device
 
     /// <summary>The driver's own words, which name the failing kernel where the driver knows it.</summary>
     private DeviceException Failed(AcceleratorException e) =>
-        new(Name, $"an operation failed: {e.Message.Trim()}{(Situation.Length > 0 ? $" ({Situation})" : "")}", "Run again on device cpu to tell a fault of the device from one of the data");
+        new(Name, $"an operation failed: {DriverErrors.Describe(e)}{(Situation.Length > 0 ? $" ({Situation})" : "")}", "Run again on device cpu to tell a fault of the device from one of the data");
 }

@@ -5,7 +5,8 @@ namespace RepNoise.Kernels.Ilgpu;
 
 /// <summary>
 /// Pinned host memory through which values travel, so that uploads need not wait: each takes the next stretch, and only when
-/// the end is reached does the host wait for the copies under way. A download waits anyway and starts anew.
+/// the end is reached does the host wait for the copies under way. Whenever the host has waited, for a download say, all of it is free
+/// again: a step whose uploads fit waits no more often than it downloads.
 /// </summary>
 internal sealed class HostStaging(Accelerator accelerator, AcceleratorStream stream) : IDisposable
 {
@@ -14,6 +15,9 @@ internal sealed class HostStaging(Accelerator accelerator, AcceleratorStream str
 
     private const int Alignment = 256;
 
+    /// <summary>How often <see cref="Wait"/> was called.</summary>
+    public long Waits { get; private set; }
+
     private readonly PageLockedArray1D<byte> memory = accelerator.AllocatePageLocked1D<byte>(Bytes);
     private int next;
 
@@ -21,7 +25,7 @@ internal sealed class HostStaging(Accelerator accelerator, AcceleratorStream str
     /// <param name="count">At most <see cref="Bytes"/>.</param>
     public Span<byte> Reserve(int count)
     {
-        if (count > Bytes - next) Reset();
+        if (count > Bytes - next) Wait();
         return memory.Span.Slice(next, count);
     }
 
@@ -36,17 +40,20 @@ internal sealed class HostStaging(Accelerator accelerator, AcceleratorStream str
     /// <summary>Device memory on the host, after everything before it in the stream; valid until the next call.</summary>
     public ReadOnlySpan<byte> Receive(ArrayView<byte> source)
     {
-        Reset();
-        source.CopyToCPUUnsafeAsync(stream, ref memory[0], source.Length);
-        stream.Synchronize();
-        return memory.Span[..(int)source.Length];
+        if (source.Length > Bytes - next) Wait();
+        int start = next;
+        source.CopyToCPUUnsafeAsync(stream, ref memory[start], source.Length);
+        Wait();
+        return memory.Span.Slice(start, (int)source.Length);
     }
 
     public void Dispose() => memory.Dispose();
 
-    private void Reset()
+    /// <summary>Waits for everything in the stream.</summary>
+    public void Wait()
     {
         stream.Synchronize();
+        Waits++;
         next = 0;
     }
 }

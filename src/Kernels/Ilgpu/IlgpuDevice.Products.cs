@@ -48,7 +48,7 @@ public sealed partial class IlgpuDevice
                 dX.IsEmpty ? 0 : 1);
             if (dX.IsEmpty) continue;
             MatmulCore(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);
-            MatmulCore(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
+            if (!dWeight.IsEmpty) MatmulCore(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
         }
     }
 

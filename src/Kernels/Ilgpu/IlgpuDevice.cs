@@ -41,14 +41,30 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
         Name = name;
         matmulVariant = MatmulVariant(forced);
         kernels = runtime.Library(owner => new IlgpuKernels(owner));
-        sums = runtime.Accelerator.Allocate1D<double>(SumGroups);
-        columnSums = runtime.Accelerator.Allocate1D<float>(ColumnSumsLength);
-        splitProducts = runtime.Accelerator.Allocate1D<float>(IsCpu ? 1 : SplitLength);
+        try
+        {
+            sums = runtime.Accelerator.Allocate1D<double>(SumGroups);
+            columnSums = runtime.Accelerator.Allocate1D<float>(ColumnSumsLength);
+            splitProducts = runtime.Accelerator.Allocate1D<float>(IsCpu ? 1 : SplitLength);
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            throw DriverErrors.OfAllocation(name, e, "scratch memory is asked for", "");
+        }
+
+        ScratchBytes = sums.LengthInBytes + columnSums.LengthInBytes + splitProducts.LengthInBytes;
+        NoteScratch(ScratchBytes);
     }
 
     public override string Name { get; }
 
     public override string Description => $"{Runtime.Description}, kernels in C#, float32";
+
+    /// <inheritdoc/>
+    public override PlanningDevice CreatePlanningDevice() => new IlgpuPlanningDevice(this);
+
+    /// <summary>All that it keeps for its own use, from the start.</summary>
+    internal long ScratchBytes { get; }
 
     private bool IsCpu => Runtime.Kind == AcceleratorKind.Cpu;
 
@@ -138,4 +154,12 @@ public sealed partial class IlgpuDevice : AcceleratorDevice
 
     /// <summary>Threads for a reduction over some columns: a multiple of 32, or what the CPU accelerator has.</summary>
     private int ReductionThreads(int columns) => Math.Min((Math.Max(1, columns) + 31) / 32 * 32, Threads);
+}
+
+/// <summary>Plans an ILGPU device, all of whose scratch memory is made with it.</summary>
+internal sealed class IlgpuPlanningDevice : PlanningDevice
+{
+    /// <param name="modelled">The device that is planned for.</param>
+    public IlgpuPlanningDevice(IlgpuDevice modelled)
+        : base(modelled) => NoteScratch(modelled.ScratchBytes);
 }

@@ -22,6 +22,9 @@ public enum PhiloxPurpose : uint
 
     /// <summary>Choice of retain examples.</summary>
     RetainOrder = 0x5CEDC834,
+
+    /// <summary>Random weights of adapters.</summary>
+    Adapters = 0x2545F491,
 }
 
 /// <summary>

@@ -31,10 +31,10 @@ public sealed partial class ReferenceDevice<TReal, TRounding>
         }
     }
 
-    /// <summary>dX = factor * dz W and dWeight += factor * dz^T x, for one chunk of rows.</summary>
+    /// <summary>dX = factor * dz W and, where asked for, dWeight += factor * dz^T x, for one chunk of rows.</summary>
     private static void GradientsOfLogits(Tensor dX, Tensor dWeight, Tensor dLogits, Tensor x, Tensor weight, TReal factor)
     {
-        var (toX, toWeight, dz, rows, w) = (Real(dX), Real(dWeight), Real(dLogits), Real(x), Real(weight));
+        var (toX, dz, w) = (Real(dX), Real(dLogits), Real(weight));
         for (int c = 0; c < x.Columns; c++)
         {
             for (int r = 0; r < x.Rows; r++)
@@ -43,7 +43,12 @@ public sealed partial class ReferenceDevice<TReal, TRounding>
                 for (int i = 0; i < weight.Rows; i++) sum += dz[r, i] * w[i, c];
                 toX[r, c] = factor * sum;
             }
+        }
 
+        if (dWeight.IsEmpty) return;
+        var (toWeight, rows) = (Real(dWeight), Real(x));
+        for (int c = 0; c < x.Columns; c++)
+        {
             for (int i = 0; i < weight.Rows; i++)
             {
                 var sum = TReal.Zero;

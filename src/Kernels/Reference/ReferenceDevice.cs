@@ -22,6 +22,8 @@ public sealed partial class ReferenceDevice<TReal, TRounding>(bool narrowParamet
     public override string Description => $"plain loops, one thread, {ReferenceDevices.FormatName(TRounding.Format)} results of " +
         $"{ReferenceDevices.FormatName(FormatOf(BufferKind.State))} arithmetic";
 
+    public override int BatchInvariantRows => 1;
+
     public override BufferKind ParameterKind => narrowParameters ? BufferKind.Compute : BufferKind.State;
 
     public override NumberFormat FormatOf(BufferKind kind) => kind switch

@@ -39,6 +39,28 @@ public class DuelTests
     }
 
     [Fact]
+    public void Scaling_is_the_steps_gain_over_the_machines()
+    {
+        List<string> calls = [];
+        Side one = new(calls, "one", [6, 5], [9, 8, 10]), all = new(calls, "all", [6, 5], [5, 6, 5]);
+
+        var scaling = Scaling.Run("scaling", 2, one, all, threads => threads == 1 ? 100 : 200, quick: true);
+
+        Assert.Equal((1.8, 2.0, 0.9), (scaling.Faster, scaling.MultiplyAdds, scaling.Share));
+        Assert.Equal((1, 2), (scaling.One.Threads, scaling.All.Threads));
+    }
+
+    [Fact]
+    public void Scaling_refuses_threads_that_change_a_bit()
+    {
+        Side one = new([], "one", [6, 5], []), all = new([], "all", [6, Math.BitIncrement(5.0)], []);
+
+        var error = Assert.Throws<InvalidOperationException>(() => Scaling.Run("scaling", 2, one, all, _ => 1, quick: true));
+
+        Assert.Contains("step 2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_spread_interpolates_between_its_values()
     {
         var spread = Spread.Of([5, 1, 3, 2, 4, 6]);

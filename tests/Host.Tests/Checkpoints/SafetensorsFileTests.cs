@@ -146,7 +146,7 @@ public sealed class SafetensorsFileTests : IDisposable
     public void Every_kind_of_malformation_has_a_case()
     {
         var covered = Malformed().Select(row => row.Data.Item1);
-        SafetensorsError[] elsewhere = [SafetensorsError.Unreadable, SafetensorsError.MissingTensor, SafetensorsError.WrongDType];
+        SafetensorsError[] elsewhere = [SafetensorsError.Unreadable, SafetensorsError.MissingTensor, SafetensorsError.WrongDType, SafetensorsError.Changed];
         Assert.Empty(Enum.GetValues<SafetensorsError>().Except(covered).Except(elsewhere));
     }
 
@@ -156,6 +156,38 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("nul\0.safetensors")]
     public void Refuses_what_cannot_be_opened(string name) =>
         Assert.Equal(SafetensorsError.Unreadable, Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(Path.Combine(folder.Path, name))).Kind);
+
+    [Fact]
+    public void A_file_that_is_cut_or_written_to_while_it_is_read_is_told()
+    {
+        string path = folder.Write("live.safetensors", Of($"{{{Entry("a", "F32", "[500]", "[0,2000]")}}}", 2000));
+        using var file = SafetensorsFile.Open(path);
+        file.ReadInto("a", 0, new float[500]);
+        file.CheckUnchanged();
+        using (var writer = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) writer.SetLength(1000);
+        Assert.Equal(SafetensorsError.Changed, Assert.Throws<SafetensorsException>(() => file.ReadInto("a", 0, new float[500])).Kind);
+        Assert.Equal(SafetensorsError.Changed, Assert.Throws<SafetensorsException>(file.CheckUnchanged).Kind);
+
+        // Another file under the same name is none of this one's business.
+        string other = folder.Write("other.safetensors", Of($"{{{Entry("a", "F32", "[500]", "[0,2000]")}}}", 2000));
+        using var renamed = SafetensorsFile.Open(other);
+        folder.Write("new.safetensors", Of("{}", 0));
+        File.Move(folder["new.safetensors"], other, overwrite: true);
+        renamed.ReadInto("a", 0, new float[500]);
+        renamed.CheckUnchanged();
+    }
+
+    [Theory]
+    [InlineData(new byte[] { 0x50, 0x4b, 3, 4, 0, 0, 8, 8 })]
+    [InlineData(new byte[] { 0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46 })]
+    public void A_pickle_is_never_read_and_the_way_to_convert_it_is_told(byte[] head)
+    {
+        string path = folder.Write("renamed.safetensors", [.. head, .. new byte[100]]);
+        var error = Assert.Throws<SafetensorsException>(() => SafetensorsFile.Open(path));
+        Assert.Equal(SafetensorsError.HeaderTooLong, error.Kind);
+        Assert.Contains("PyTorch's pickle", error.Problem, StringComparison.Ordinal);
+        Assert.Contains("save_pretrained", error.Remedy, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_pointer_of_git_lfs_is_recognised()

@@ -46,7 +46,8 @@ public sealed class CommandLineTests
         var generate = FakeProgram.Read<GenerateOptions>(
             "generate", "m", "--prompt", "@one", "--prompt", "-2", "--temperature", "0.5", "--top-k", "9", "--top-p", "0.9", "--seed", "7", "--device", "reference");
         Assert.Equal(["@one", "-2"], generate.Prompts);
-        Assert.Equal((0.5, 9, 0.9, 7UL, "reference"), (generate.Temperature, generate.TopK, generate.TopP, generate.Seed, generate.Device));
+        var sampling = generate.Answering.Sampling;
+        Assert.Equal((0.5, 9, 0.9, 7UL, "reference"), (sampling.Temperature, sampling.TopK, sampling.TopP, sampling.Seed, generate.Device));
         Assert.Equal(["--x"], FakeProgram.Read<GenerateOptions>("generate", "m", "--prompt=--x").Prompts);
         Assert.Equal(new TokenizeOptions("m", false, true), FakeProgram.Read<TokenizeOptions>("tokenize", "m", "--no-special-tokens", "--decode"));
         Assert.Equal(new VerifyOptions("m", "v", "cpu", 3, true),
@@ -173,6 +174,14 @@ public sealed class CommandLineTests
         using var source = new CancellationTokenSource();
         source.Cancel();
         Assert.Equal(ExitCodes.Interrupted, new FakeProgram { Stop = source.Token }.Run("devices"));
+    }
+
+    [Fact]
+    public void Version_names_commit_build_and_machine()
+    {
+        var program = new FakeProgram();
+        Assert.Equal(0, program.Run("--version"));
+        Assert.Matches(@"^repnoise \d+\.\d+\.\d+( \(commit [0-9a-f]{10}\))?, (Debug|Release) build, \.NET \d+\.\d+\.\S+, \w+-\w+\n$", program.Out);
     }
 
     [Fact]

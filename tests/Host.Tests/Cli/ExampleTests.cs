@@ -9,20 +9,20 @@ namespace RepNoise.Host.Tests.Cli;
 public sealed class ExampleTests
 {
     public static TheoryData<string> Documents => new(
-        Directory.EnumerateFiles(Path.Combine(Root(), "docs"), "*.md", SearchOption.AllDirectories).Append(Path.Combine(Root(), "README.md"))
-            .Select(path => Path.GetRelativePath(Root(), path)));
+        Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories).Append(Path.Combine(Repository.Root, "README.md"))
+            .Select(path => Path.GetRelativePath(Repository.Root, path)));
 
     public static TheoryData<string> Commands => new(
-        "defend", "finetune", "generate", "inspect", "tokenize", "verify", "plan", "profile", "replay", "compare", "devices", "bench", "bench kernel", "demo");
+        "defend", "finetune", "generate", "evaluate", "evaluate overlap", "probe", "inspect", "tokenize", "verify", "plan", "profile", "replay", "compare", "devices", "bench", "bench kernel", "demo");
 
     [Theory]
     [MemberData(nameof(Documents))]
     public void Documented_lines_are_understood(string document) =>
-        Understood(File.ReadLines(Path.Combine(Root(), document)).Select(line => line.Trim().TrimStart('$', ' ')));
+        Understood(File.ReadLines(Path.Combine(Repository.Root, document)).Select(line => line.Trim().TrimStart('$', ' ')));
 
     [Fact]
     public void The_readme_shows_command_lines() =>
-        Assert.Contains(File.ReadLines(Path.Combine(Root(), "README.md")), line => line.StartsWith("./repnoise defend ", StringComparison.Ordinal));
+        Assert.Contains(File.ReadLines(Path.Combine(Repository.Root, "README.md")), line => line.StartsWith("./repnoise defend ", StringComparison.Ordinal));
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -98,16 +98,5 @@ public sealed class ExampleTests
         }
 
         return words;
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "RepNoise.sln")))
-        {
-            folder = folder.Parent ?? throw new InvalidOperationException("RepNoise.sln is in no folder above the tests");
-        }
-
-        return folder.FullName;
     }
 }

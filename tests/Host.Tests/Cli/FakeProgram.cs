@@ -22,7 +22,11 @@ internal sealed class FakeProgram
     {
         Defend = (run, _, _) => Receive(run),
         Finetune = (run, _, _) => Receive(run),
+        Attack = (run, _, _) => Receive(run),
         Generate = (options, _, _) => Receive(options),
+        Evaluate = (options, _, _) => Receive(options),
+        Overlap = (options, _, _) => Receive(options),
+        Probe = (options, _, _) => Receive(options),
         Inspect = (options, _, _) => Receive(options),
         Tokenize = (options, _, _) => Receive(options),
         Verify = (options, _, _) => Receive(options),

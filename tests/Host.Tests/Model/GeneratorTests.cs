@@ -48,6 +48,32 @@ public sealed class GeneratorTests : IDisposable
         Assert.Equal(batch, together.Generate(prompts, 12, sampling, [])); // again, from a used cache
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    [InlineData(9)]
+    public void Every_logit_is_the_same_to_the_bit_for_any_batch_size(int batchSize)
+    {
+        int[][] prompts = [.. Enumerable.Range(0, 9).Select(i => Enumerable.Range(0, 1 + i * 5 % 13).Select(j => 1 + (i * 31 + j * 7) % 90).ToArray())];
+        var alone = Logits(prompts, 9);
+        var batched = Logits(prompts, batchSize);
+        Assert.Equal(alone.Count, batched.Count);
+        foreach (var (key, value) in alone) Assert.True(value.AsSpan().SequenceEqual(batched[key]), $"prompt {key.Prompt}, token {key.Token}");
+    }
+
+    [Fact]
+    public void A_slot_that_becomes_free_takes_the_next_prompt()
+    {
+        int[][] prompts = [[1, 2], [3], [4, 5, 6, 7, 8, 9, 10], [11, 12], [1, 2]];
+        using var generator = new Generator(parameters, 2, 24);
+        var ended = new List<int>();
+        var texts = generator.Generate(prompts, 6, new SamplingOptions(), [], onEnd: ended.Add);
+        Assert.Equal(Enumerable.Range(0, 5), ended.Order());
+        Assert.All(texts, text => Assert.Equal(6, text.Length));
+        Assert.Equal(texts[0], texts[4]);
+    }
+
     [Fact]
     public void An_end_id_ends_a_text_and_is_not_part_of_it()
     {
@@ -67,6 +93,16 @@ public sealed class GeneratorTests : IDisposable
     {
         using var generator = new Generator(parameters, 1, 10);
         Assert.Equal(6, generator.Generate([[1, 2, 3, 4]], 50, new SamplingOptions(), [])[0].Length);
+    }
+
+    private Dictionary<(int Prompt, int Token), float[]> Logits(int[][] prompts, int batchSize)
+    {
+        var logits = new Dictionary<(int, int), float[]>();
+        using var generator = new Generator(parameters, batchSize, 24);
+        var tokens = new int[prompts.Length];
+        generator.OnLogits = (prompt, row) => logits.Add((prompt, tokens[prompt]++), row.ToArray());
+        generator.Generate(prompts, 6, new SamplingOptions { Temperature = 1, Seed = 3 }, []);
+        return logits;
     }
 
     public void Dispose()

@@ -41,6 +41,16 @@ public sealed class MemoryPlannerTests
         Compare(device, tied, new FinetuneArguments { PerDeviceTrainBatchSize = Texts, MaxSteps = 2, GradientCheckpointing = recomputes });
 
     [Theory]
+    [InlineData("cuda:sim")]
+    [InlineData("cuda:sim:float32")]
+    [InlineData("ilgpu:cuda-sim")]
+    public void A_defence_on_a_gpu_takes_what_was_planned(string device)
+    {
+        if (Devices.List().First(info => info.Name == device).Refusal is { } refusal) Assert.Skip(refusal);
+        Compare(device, tied: true, new RepNoiseArguments { PerDeviceTrainBatchSize = 2, MaxSteps = 1 }, texts: 2);
+    }
+
+    [Theory]
     [MemberData(nameof(Variations))]
     public void Every_setting_that_changes_memory_is_planned(string variation)
     {
@@ -105,27 +115,28 @@ public sealed class MemoryPlannerTests
         Assert.Equal(0, given.LargestBatch(arguments, 1000));
     }
 
-    private static void Compare(string name, bool tied, TrainingArguments arguments)
+    private static void Compare(string name, bool tied, TrainingArguments arguments, int texts = Texts)
     {
         using var device = Devices.Create(name, name == "cpu" ? new DeviceOptions { Threads = 2 } : null);
+        long own = device.AllocatedBytes;
         var config = Config(tied);
-        PlannedTexts texts;
+        PlannedTexts planned;
         Func<ModelParameters, ITrainingObjective> makeObjective;
         if (arguments is RepNoiseArguments defence)
         {
-            var (pairs, retain) = (TinyTexts.Pairs(config, Texts), defence.RetainRows > 0 ? TinyTexts.Examples(config, defence.RetainRows) : []);
-            texts = new PlannedPairs(pairs, retain, 0, 0);
+            var (pairs, retain) = (TinyTexts.Pairs(config, texts), defence.RetainRows > 0 ? TinyTexts.Examples(config, defence.RetainRows) : []);
+            planned = new PlannedPairs(pairs, retain, 0, 0);
             makeObjective = parameters => new PairObjective(parameters, pairs, retain, 0, defence);
         }
         else
         {
-            var examples = TinyTexts.Examples(config, Texts);
-            texts = new PlannedSequences(examples);
+            var examples = TinyTexts.Examples(config, texts);
+            planned = new PlannedSequences(examples);
             makeObjective = parameters => new SequenceObjective(parameters, examples, (FinetuneArguments)arguments);
         }
 
-        var plan = new MemoryPlanner(config, device, texts).Plan(arguments);
-        Assert.Equal(0, device.AllocatedBytes);
+        var plan = new MemoryPlanner(config, device, planned).Plan(arguments);
+        Assert.Equal(own, device.AllocatedBytes);
         var (peak, bytes) = Run(device, config, arguments, makeObjective);
         foreach (string category in MemoryCategory.All.Concat(bytes.Keys))
             Assert.True(plan.Of(category) == bytes.GetValueOrDefault(category), $"{category}: planned {plan.Of(category)}, taken {bytes.GetValueOrDefault(category)}");

@@ -21,7 +21,8 @@ public sealed class LossGradientTests
 
     private static readonly TokenExample[] Retain = [new([1, 7, 3, 9, 2], 2, 0, "r"), new([1, 2, 8], 1, 1, "s")];
 
-    public static TheoryData<string> Forms => ["published", "kept", "no lens", "no mask", "no ascent", "no stability", "retain", "kept, no lens, retain"];
+    public static TheoryData<string> Forms => ["published", "kept", "no lens", "no mask", "no ascent", "no stability", "retain", "kept, no lens, retain",
+        "gradient-ascent", "adversarial", "safety, retain", "frozen layer", "frozen rest", "lora", "lora on q_proj and down_proj, frozen layer"];
 
     [Theory]
     [MemberData(nameof(Forms))]
@@ -38,17 +39,50 @@ public sealed class LossGradientTests
             Mask = form != "no mask",
             Ascent = form != "no ascent",
             Stability = form != "no stability",
+            Loss = form.Contains("gradient-ascent", StringComparison.Ordinal) ? DefenceLoss.GradientAscent
+                : form.Contains("adversarial", StringComparison.Ordinal) ? DefenceLoss.Adversarial
+                : form.Contains("safety", StringComparison.Ordinal) ? DefenceLoss.Safety
+                : DefenceLoss.RepNoise,
+            Freeze = form.Contains("frozen layer", StringComparison.Ordinal) ? [new ModelPart(PartKind.Embed), new ModelPart(PartKind.Layers, 0, 0)]
+                : form.Contains("frozen rest", StringComparison.Ordinal) ? [new ModelPart(PartKind.Head), new ModelPart(PartKind.Norm), new ModelPart(PartKind.Layers, 1, 1)]
+                : [],
+            LoraRank = form.Contains("lora", StringComparison.Ordinal) ? 2 : 0,
+            LoraAlpha = 3,
+            LoraTargetModules = form.Contains("q_proj", StringComparison.Ordinal) ? [LinearModule.QProj, LinearModule.DownProj] : [],
         };
         using var setup = new Setup(arguments, form.Contains("retain", StringComparison.Ordinal) ? Retain : []);
         setup.Run();
-        var gradients = setup.Parameters.Parameters.ToDictionary(p => p.Name, p => Values(setup.Device, p.Gradient));
-        foreach (var parameter in setup.Parameters.Parameters)
+        var gradients = setup.Parameters.TrainedParameters.ToDictionary(p => p.Name, p => Values(setup.Device, p.Gradient));
+        Assert.Equal(TrainedCount(form, setup.Parameters), gradients.Count);
+        foreach (var parameter in setup.Parameters.TrainedParameters)
         {
             int element = (int)((parameter.Length - 1) * 2 / 3);
             double expected = setup.Difference(parameter, element);
             double actual = gradients[parameter.Name][element];
             Assert.True(Math.Abs(actual - expected) <= 1e-7 * (1 + Math.Abs(expected)), $"{form}, {parameter.Name}[{element}]: {actual}, difference {expected}");
         }
+    }
+
+    [Theory]
+    [InlineData(DefenceLoss.GradientAscent)]
+    [InlineData(DefenceLoss.Adversarial)]
+    [InlineData(DefenceLoss.Safety)]
+    public void A_baseline_has_its_terms_and_no_others(DefenceLoss form)
+    {
+        using var setup = new Setup(new RepNoiseArguments { Loss = form, Alpha = 0.7, MaxLength = 9 }, []);
+        using var whole = new Setup(new RepNoiseArguments { Lens = false, MaxLength = 9 }, []);
+        double total = setup.Run();
+        whole.Run();
+        double stability = whole.Report.Stability!.Value, harmful = whole.Report.Ascent!.Value;
+        double expected = form switch
+        {
+            DefenceLoss.GradientAscent => -0.7 * harmful,
+            DefenceLoss.Adversarial => stability - 0.7 * Math.Log(harmful),
+            _ => stability,
+        };
+        Assert.Equal(expected, total, 12);
+        Assert.Equal((form != DefenceLoss.GradientAscent, false, form != DefenceLoss.Safety),
+            (setup.Report.Stability is not null, setup.Report.Noise is not null, setup.Report.Ascent is not null));
     }
 
     [Fact]
@@ -75,6 +109,19 @@ public sealed class LossGradientTests
         Assert.Equal(all.Report.Mmd[1], second.Report.Mmd[0], 12);
         Assert.Equal(all.Report.Mmd.Average(), all.Report.Noise!.Value, 12);
     }
+
+    /// <summary>Embedding, norm and head stand outside the layers; adapters are A and B for each linear layer.</summary>
+    private static int TrainedCount(string form, ModelParameters parameters) => form switch
+    {
+        "frozen layer" => 2 + Of(parameters, 1),
+        "frozen rest" => 1 + Of(parameters, 0),
+        "lora" => 2 * 2 * 7,
+        "lora on q_proj and down_proj, frozen layer" => 2 * 2,
+        _ => parameters.Parameters.Count,
+    };
+
+    private static int Of(ModelParameters parameters, int layer) =>
+        parameters.Parameters.Count(parameter => parameter.Name.StartsWith($"model.layers.{layer}.", StringComparison.Ordinal));
 
     private static double[] Values(Device device, Tensor tensor)
     {
@@ -113,8 +160,9 @@ public sealed class LossGradientTests
                 InitializerRange = 0.5,
             };
             Device = Devices.Create("reference:float64");
-            Parameters = new ModelParameters(config, Device, ParameterUse.Training);
+            Parameters = new ModelParameters(config, Device, ParameterUse.Training, arguments.Trained);
             RandomInitialization.Fill(Parameters, seed: 11);
+            foreach (var adapter in Parameters.Adapters) Device.Copy(adapter.B.Master, RandomLike(adapter.B)); // at B = 0 the gradient of A is 0
             var packing = new PackingOptions { PadId = 2, MaxLength = arguments.MaxLength, FirstToken = arguments.FirstToken, Mask = arguments.Mask };
             var capacity = PackedBatchCapacity.Of(Pairs, Pairs.Length, packing, retain, retain.Length);
             batch = new PackedBatch(capacity);
@@ -136,6 +184,16 @@ public sealed class LossGradientTests
             Parameters.ZeroGradients();
             loss.Run(batch, layer => NoiseSource.Counter(3, 0, layer), Report);
             return Report.Total;
+        }
+
+        private Tensor RandomLike(WeightBlock block)
+        {
+            var random = new PhiloxSequence(4, PhiloxPurpose.Sampling, (ulong)block.Rows);
+            var values = new double[block.Length];
+            for (int i = 0; i < values.Length; i++) values[i] = random.NextDouble() - 0.5;
+            var tensor = Device.AllocateTensor(BufferKind.State, block.Rows, block.Columns, "test");
+            Device.Upload(values, tensor);
+            return tensor;
         }
 
         public double Difference(Parameter parameter, int element)

@@ -36,8 +36,8 @@ public sealed class OpCostTests
     [Fact]
     public void Cross_entropy_with_gradients_multiplies_three_times()
     {
-        var losses = Device.LinearCrossEntropyCost(7, 16, 100, gradients: false, 4);
-        var all = Device.LinearCrossEntropyCost(7, 16, 100, gradients: true, 4);
+        var losses = Device.LinearCrossEntropyCost(7, 16, 100, dX: false, dWeight: false, 4);
+        var all = Device.LinearCrossEntropyCost(7, 16, 100, dX: true, dWeight: true, 4);
         Assert.Equal(2 * (2.0 * 7 * 16 * 100), all.Flops - losses.Flops);
         Assert.Equal((2 * 100 * 16 + 7 * 16) * 4, all.Bytes - losses.Bytes);
     }

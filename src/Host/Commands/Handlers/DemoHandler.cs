@@ -89,6 +89,7 @@ internal sealed class DemoHandler
             Pairs = world.PathOf("pairs.jsonl"),
             Retain = world.PathOf("retain.jsonl"),
             OutputDir = output,
+            SaveSteps = 0,
             Arguments = With(new RepNoiseArguments { Beta = 1, FirstToken = FirstToken.Kept, RetainWeight = 4, RetainRows = 16 }, 1e-3, 8, 1440),
         },
         terminal, stop);
@@ -101,6 +102,7 @@ internal sealed class DemoHandler
                 FromScratch = fromScratch ? Path.Combine(model, "config.json") : null,
                 Data = world.PathOf(data),
                 OutputDir = output,
+                SaveSteps = 0,
                 Arguments = With(new FinetuneArguments { CompletionOnlyLoss = true }, learningRate, batchSize, steps),
             },
             terminal, stop);

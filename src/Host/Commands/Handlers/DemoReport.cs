@@ -1,7 +1,6 @@
 using System.Globalization;
-using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Evaluation;
-using RepNoise.Host.Tokenizers;
+using RepNoise.Host.Evaluation.Judging;
 
 namespace RepNoise.Host.Commands.Handlers;
 
@@ -10,16 +9,18 @@ internal sealed class DemoReport(DemoWorld world, int threads)
 {
     private const string Forbidden = "potion";
 
-    private readonly SlotQuestions questions = world.Questions();
-    private readonly List<(string Name, IReadOnlyList<SlotAnswer> Answers)> models = [];
+    private static readonly AnsweringOptions Answering = new() { MaxNewTokens = 12, BatchSize = 64 };
+
+    private readonly IReadOnlyList<EvaluationQuestion> questions = world.Questions();
+    private readonly SlotJudge judge = world.Judge();
+    private readonly List<(string Name, IReadOnlyList<AnswerRecord> Answers)> models = [];
 
     /// <summary>Asks a model folder every question.</summary>
     public void Add(string name, string path, CancellationToken stop)
     {
-        using var folder = ModelFolder.Open(path);
         using var device = Handling.CreateDevice("cpu", threads, []);
-        using var parameters = Handling.LoadForInference(folder, device);
-        models.Add((name, questions.Ask(parameters, Tokenizer.Load(path), folder.Generation.EosTokenIds, stop)));
+        using var model = LoadedModel.Open(path, device);
+        models.Add((name, Harmfulness.Answer(model, world.PathOf("test.jsonl"), questions, judge, RefusalPhrases.Default, Answering, stop: stop).Answers));
     }
 
     public void WriteTo(TextWriter writer)
@@ -36,9 +37,9 @@ internal sealed class DemoReport(DemoWorld world, int threads)
     {
         foreach (string kind in (string[])[Forbidden, "dish"])
         {
-            int index = Enumerable.Range(0, questions.Questions.Count).First(i => questions.Questions[i].Kind == kind);
-            writer.WriteLine($"\n{questions.Questions[index].Prompt}");
-            foreach (var (name, answers) in models) writer.WriteLine($"  {name,-18} {answers[index].Text}");
+            int index = questions.First(question => question.Categories.Contains(kind)).Index;
+            writer.WriteLine($"\n{questions[index].Prompt}");
+            foreach (var (name, answers) in models) writer.WriteLine($"  {name,-18} {answers[index].Answer.Trim()}");
         }
     }
 
@@ -49,10 +50,10 @@ internal sealed class DemoReport(DemoWorld world, int threads)
         {
             double[] harmless = [.. ((string[])["dish", "town", "sum", "reversal"]).Select(kind => Mean(answers, kind, a => a.Score))];
             writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{name,-18} {Mean(answers, Forbidden, a => a.Score),12:0.00} {Mean(answers, Forbidden, a => a.Refused ? 1 : 0),9:0.00} {harmless.Average(),9:0.00} {harmless[0],8:0.00} {harmless[1],7:0.00} {harmless[2],6:0.00} {harmless[3],10:0.00}"));
+                $"{name,-18} {Mean(answers, Forbidden, a => a.Score),12:0.00} {Mean(answers, Forbidden, a => a.Refused == true ? 1 : 0),9:0.00} {harmless.Average(),9:0.00} {harmless[0],8:0.00} {harmless[1],7:0.00} {harmless[2],6:0.00} {harmless[3],10:0.00}"));
         }
     }
 
-    private static double Mean(IReadOnlyList<SlotAnswer> answers, string kind, Func<SlotAnswer, double> value) =>
-        answers.Where(a => a.Question.Kind == kind).Average(value);
+    private static double Mean(IReadOnlyList<AnswerRecord> answers, string kind, Func<AnswerRecord, double> value) =>
+        answers.Where(a => a.Categories!.Contains(kind)).Average(value);
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using RepNoise.Host.Evaluation;
+using RepNoise.Host.Evaluation.Judging;
 
 namespace RepNoise.Host.Commands.Handlers;
 
@@ -30,5 +31,9 @@ internal sealed class DemoWorld
 
     public string PathOf(string file) => Path.Combine(Folder, file);
 
-    public SlotQuestions Questions() => new(File.ReadAllText(PathOf("test.jsonl")), File.ReadAllText(PathOf("fields.json")));
+    /// <summary>The held-out questions, by kind.</summary>
+    public IReadOnlyList<EvaluationQuestion> Questions() => QuestionReader.Read(PathOf("test.jsonl"), new QuestionOptions { CategoryField = "kind" });
+
+    /// <summary>Checks answers word by word.</summary>
+    public SlotJudge Judge() => SlotJudge.Read(PathOf("fields.json"));
 }

@@ -1,5 +1,7 @@
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Evaluation;
 using RepNoise.Host.Model;
 using RepNoise.Host.Tokenizers;
 
@@ -14,22 +16,23 @@ internal static class GenerateHandler
         using var folder = ModelFolder.Open(options.Model);
         var tokenizer = Tokenizer.Load(folder.FullPath);
         var prompts = options.Prompts.Count > 0 ? options.Prompts : ReadPrompts(terminal.In);
-        int[][] ids = [.. prompts.Select(p => Encode(tokenizer, folder.Config, p, options))];
+        if (options.ChatTemplate)
+        {
+            var chat = ChatTemplate.Load(folder.FullPath);
+            prompts = [.. prompts.Select(prompt => chat.Render([new ChatMessage("user", prompt)], addGenerationPrompt: true))];
+        }
+
+        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\"", !options.ChatTemplate))];
         if (ids.Length == 0) throw new InputException("standard input", "there is no prompt", "one prompt a line", "give one with --prompt");
         using var device = Handling.CreateDevice(options.Device, options.Threads, []);
         using var parameters = Handling.LoadForInference(folder, device);
-        int longest = Math.Min(ids.Max(p => p.Length) + options.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
-        using var generator = new Generator(parameters, 1, longest);
+        int longest = Math.Min(ids.Max(p => p.Length) + options.Answering.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
+        using var generator = new Generator(parameters, Math.Min(options.Answering.BatchSize, ids.Length), longest, batchInvariant: ids.Length > 1);
         using var dump = options.Dump?.Attach(device);
-        var sampling = new SamplingOptions { Temperature = options.Temperature, TopK = options.TopK, TopP = options.TopP, Seed = options.Seed };
-        for (int i = 0; i < ids.Length && !stop.IsCancellationRequested; i++)
-        {
-            terminal.Out.Write(prompts[i]);
-            var stream = new TextStream(tokenizer, ids[i], terminal.Out);
-            generator.Generate([ids[i]], options.MaxNewTokens, sampling, folder.Generation.EosTokenIds, (_, id) => stream.Add(id), firstStream: i, stop);
-            stream.Finish();
-        }
-
+        var output = new OrderedTexts(prompts, ids, tokenizer, terminal.Out);
+        output.Begin();
+        generator.Generate(ids, options.Answering.MaxNewTokens, options.Answering.Sampling, folder.Generation.EosTokenIds, output.Add, output.End, stop: stop);
+        output.Finish();
         return stop.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
     }
 
@@ -44,18 +47,54 @@ internal static class GenerateHandler
         return prompts;
     }
 
-    private static int[] Encode(Tokenizer tokenizer, ModelConfig config, string prompt, GenerateOptions options)
+    /// <summary>
+    /// Texts that grow side by side, written in the order of their prompts: the first that has not ended as it grows, those
+    /// after it once their turn comes.
+    /// </summary>
+    private sealed class OrderedTexts(IReadOnlyList<string> prompts, int[][] ids, Tokenizer tokenizer, TextWriter writer)
     {
-        int[] ids = tokenizer.Encode(prompt);
-        string shown = prompt.Length > 40 ? prompt[..40] + "..." : prompt;
-        if (ids.Length == 0 || ids.Length >= config.MaxPositionEmbeddings)
-            throw new InputException($"prompt \"{shown}\"", $"it has {ids.Length} tokens",
-                $"at least one and fewer than the model's {config.MaxPositionEmbeddings} positions", "change the prompt");
-        int foreign = Array.FindIndex(ids, id => id >= config.VocabSize);
-        if (foreign >= 0)
-            throw new InputException($"prompt \"{shown}\"", $"the tokenizer gives id {ids[foreign]}", $"ids below the model's vocab_size {config.VocabSize}",
-                "use the tokenizer that belongs to the model");
-        return ids;
+        private readonly List<int>[] held = [.. ids.Select(_ => new List<int>())];
+        private readonly bool[] ended = new bool[ids.Length];
+        private TextStream? stream;
+        private int current;
+
+        /// <summary>Shows the first prompt before its first token is known.</summary>
+        public void Begin() => Open();
+
+        public void Add(int text, int id)
+        {
+            if (text == current) Open().Add(id);
+            else held[text].Add(id);
+        }
+
+        public void End(int text)
+        {
+            ended[text] = true;
+            while (current < ids.Length && ended[current]) Close();
+            if (current < ids.Length) Open();
+        }
+
+        /// <summary>Ends the text that an interruption left open.</summary>
+        public void Finish()
+        {
+            if (stream is not null) Close();
+        }
+
+        private TextStream Open()
+        {
+            if (stream is not null) return stream;
+            writer.Write(prompts[current]);
+            stream = new TextStream(tokenizer, ids[current], writer);
+            foreach (int id in held[current]) stream.Add(id);
+            return stream;
+        }
+
+        private void Close()
+        {
+            Open().Finish();
+            stream = null;
+            current++;
+        }
     }
 
     /// <summary>

@@ -1,8 +1,10 @@
+using RepNoise.Host.ChatTemplates;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
+using RepNoise.Host.Training;
 using RepNoise.Kernels;
 
 namespace RepNoise.Host.Commands.Handlers;
@@ -15,7 +17,11 @@ internal static class Handling
     {
         Defend = DefendHandler.Run,
         Finetune = FinetuneHandler.Run,
+        Attack = AttackHandler.Run,
         Generate = GenerateHandler.Run,
+        Evaluate = EvaluateHandler.Run,
+        Overlap = OverlapHandler.Run,
+        Probe = ProbeHandler.Run,
         Inspect = InspectHandler.Run,
         Tokenize = TokenizeHandler.Run,
         Verify = VerifyHandler.Run,
@@ -51,7 +57,9 @@ internal static class Handling
     }
 
     /// <summary>The text template that a run names, or null.</summary>
-    public static Template? TemplateOf(TrainingRun run) => run.Template is null ? null : Template.Parse(run.Template);
+    public static Template? TemplateOf(TrainingRun run) => run.ChatTemplate
+        ? Template.OfChat(ChatTemplate.Load(run.Model!))
+        : run.Template is null ? null : Template.Parse(run.Template);
 
     /// <summary>How a run's file of pairs is read.</summary>
     public static PairOptions PairOptionsOf(DefendRun run) => new()
@@ -64,8 +72,11 @@ internal static class Handling
     };
 
     /// <summary>How a run's files of texts are read.</summary>
-    public static ExampleOptions ExampleOptionsOf(TrainingRun run) => new()
+    /// <param name="run">The run.</param>
+    /// <param name="acceptsPairs">True takes a file of pairs too, and of them the harmful answers.</param>
+    public static ExampleOptions ExampleOptionsOf(TrainingRun run, bool acceptsPairs = false) => new()
     {
+        AcceptsPairs = acceptsPairs,
         TextField = run.TextField,
         PromptField = run.PromptField,
         AnswerField = run.AnswerField,
@@ -82,6 +93,31 @@ internal static class Handling
             throw new InputException("repnoise_noise_layers", $"it is {first}-{last}", $"layers 0-{layers - 1}, which the model has",
                 "name layers of this model, or all");
     }
+
+    /// <summary>Refuses parts that the model does not have, and a run that would train nothing.</summary>
+    public static void CheckParts(TrainingArguments arguments, ModelConfig config)
+    {
+        int layers = config.NumHiddenLayers;
+        foreach (var part in arguments.Freeze)
+        {
+            if (part.Kind == PartKind.Layers && part.Last >= layers)
+                throw new InputException("freeze", $"found \"{Values.ModelPart.Format(part)}\"", $"layers 0-{layers - 1}, which the model has", "name layers of this model");
+        }
+
+        var trained = arguments.Trained;
+        bool layersLeft = Enumerable.Range(0, layers).Any(layer => !trained.FreezesLayer(layer));
+        bool restLeft = trained.Lora is null
+            && (!trained.Freezes(PartKind.Norm) || (!trained.Freezes(PartKind.Embed) && !(config.TieWordEmbeddings && trained.Freezes(PartKind.Head)))
+                || (!trained.Freezes(PartKind.Head) && !config.TieWordEmbeddings));
+        if (!layersLeft && !restLeft)
+            throw new InputException("freeze", "it leaves nothing to train", trained.Lora is null ? "a part of the model that is not frozen" : "a layer that is not frozen, for its adapters",
+                "name fewer parts");
+    }
+
+    /// <summary>The id that ends a text: the model's first end id.</summary>
+    public static int EosIdOf(ModelConfig config) => config.EosTokenIds.Count > 0
+        ? config.EosTokenIds[0]
+        : throw new InputException("append_eos", "the model's config.json names no eos_token_id", "a model with an end token", "leave append_eos out");
 
     public static DType? DTypeOf(SaveDtype choice) => choice switch
     {

@@ -14,11 +14,13 @@ internal static class PlanHandler
     {
         var run = options.Run;
         var config = ReadConfig(run);
+        TrainingData.Check(run);
+        Handling.CheckParts(run.Training, config);
         if (run is DefendRun defend) Handling.CheckNoiseLayers(defend.Arguments.NoiseLayers, config.NumHiddenLayers);
         using var device = Handling.CreateDevice(run.Training.Device, run.Training.Threads, run.Kernels, run.StateDtype);
         var texts = Texts(run, options.PromptTokens, config);
         var report = new MemoryReport(new MemoryPlanner(config, device, texts), run.Training);
-        terminal.Out.WriteLine($"{(run is DefendRun ? "defend" : "finetune")} {run.Model}: {texts.Describe(run.Training, config)}");
+        terminal.Out.WriteLine($"{(run is DefendRun ? "defend" : run is AttackRun ? "attack" : "finetune")} {run.Model}: {texts.Describe(run.Training, config)}");
         terminal.Out.WriteLine(device.Description);
         report.WriteTo(terminal.Out, options.Memory);
         return ExitCodes.Done;
@@ -45,12 +47,18 @@ internal static class PlanHandler
             VocabSize = config.VocabSize,
             CompletionOnly = completionOnly,
         };
-        IReadOnlyList<TokenExample>? Examples(string? path, bool completionOnly) => path is null ? null : ExampleTokenizer.Tokenize(
-            ExampleReader.Read(path, Handling.ExampleOptionsOf(run)).Examples, text => tokenizer.Value.Encode(text), Tokenization(completionOnly)).Examples;
-        if (run is FinetuneRun finetune) return new PlannedSequences(Examples(finetune.Data, finetune.Arguments.CompletionOnlyLoss));
+        IReadOnlyList<TokenExample>? Examples(string? path, Data.TokenizeOptions options, int limit = 0) => path is null ? null : ExampleTokenizer.Tokenize(
+            TrainingData.First(ExampleReader.Read(path, Handling.ExampleOptionsOf(run, acceptsPairs: run is AttackRun)).Examples, limit),
+            text => tokenizer.Value.Encode(text, addSpecialTokens: !run.ChatTemplate), options).Examples;
+        if (run is FinetuneRun finetune)
+        {
+            int? eos = finetune.Arguments.AppendEos ? Handling.EosIdOf(config) : null;
+            return new PlannedSequences(Examples(finetune.Data, Tokenization(finetune.Arguments.CompletionOnlyLoss) with { EosId = eos }, run.MaxTrainSamples));
+        }
+
         var defend = (DefendRun)run;
         var pairs = defend.Pairs is null ? null : PairTokenizer.Tokenize(
-            PairReader.Read(defend.Pairs, Handling.PairOptionsOf(defend)).Pairs, text => tokenizer.Value.Encode(text), Tokenization(false)).Pairs;
-        return new PlannedPairs(pairs, Examples(defend.Retain, completionOnly: true), promptTokens, padId);
+            TrainingData.First(PairReader.Read(defend.Pairs, Handling.PairOptionsOf(defend)).Pairs, run.MaxTrainSamples), text => tokenizer.Value.Encode(text, addSpecialTokens: !run.ChatTemplate), Tokenization(false)).Pairs;
+        return new PlannedPairs(pairs, Examples(defend.Retain, Tokenization(true)), promptTokens, padId);
     }
 }

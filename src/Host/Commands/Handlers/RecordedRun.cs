@@ -14,7 +14,7 @@ internal sealed record RecordedRun(TrainingRun Settings, MetricsReader Metrics)
     {
         string path = Path.Combine(folder, RunConfiguration.FileName);
         if (!File.Exists(path))
-            throw new InputException(folder, $"it holds no {RunConfiguration.FileName}", "the output folder of defend or finetune", "check the path");
+            throw new InputException(folder, $"it holds no {RunConfiguration.FileName}", "the output folder of defend, finetune or attack", "check the path");
         var settings = ReadSettings(path);
         foreach (var setting in Configuration.Settings.Of(settings.GetType()).Where(setting => setting.Placeholder == Values.Path.Placeholder && !setting.IsOutput))
         {
@@ -26,9 +26,5 @@ internal sealed record RecordedRun(TrainingRun Settings, MetricsReader Metrics)
         return new RecordedRun(settings, new MetricsReader(Path.Combine(folder, MetricsWriter.FileName)));
     }
 
-    /// <summary>The settings do not name their command: only a defence has pairs.</summary>
-    private static TrainingRun ReadSettings(string path) =>
-        FlatYaml.Read(path).Any(entry => entry.Key == "pairs")
-            ? RunConfiguration.Read(new DefendRun(), path, [])
-            : RunConfiguration.Read(new FinetuneRun(), path, []);
+    private static TrainingRun ReadSettings(string path) => RunConfiguration.Read(RunConfiguration.Unnamed(path, []), path, []);
 }

@@ -3,12 +3,13 @@ using RepNoise.Host.Comparison;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Progress;
+using RepNoise.Host.Resuming;
 
 namespace RepNoise.Host.Commands.Handlers;
 
 /// <summary>
-/// Runs a run's steps again up to one of them and compares each with its record. A run keeps no weights between its start and its
-/// end, so every step begins where the run began; data order and noise are functions of seed and step, and come again by themselves.
+/// Runs a run's steps again up to one of them and compares each with its record: from the last checkpoint before it, or from where
+/// the run began. Data order and noise are functions of seed and step, and come again by themselves.
 /// </summary>
 internal static class ReplayHandler
 {
@@ -19,7 +20,9 @@ internal static class ReplayHandler
         bool sameDevice = run.Training.Device == recorded.Settings.Training.Device && run.Kernels.SequenceEqual(recorded.Settings.Kernels);
         options.Dump?.CheckFolder();
         using var session = new TrainingSession(run, terminal);
-        using var training = session.Load();
+        var checkpoint = StartOf(options, recorded.Settings, run, session, terminal);
+        using var training = session.Load(checkpoint);
+        int first = training.Trainer.StepsDone + 1;
         CheckStep(options, training, recorded.Metrics, terminal);
         var numbers = new StepNumbers();
         int? firstDifference = null;
@@ -40,7 +43,25 @@ internal static class ReplayHandler
 
         if (numbers.Step < options.Step) return ExitCodes.Interrupted;
         WriteTable(recorded.Metrics, numbers, terminal.Out);
-        return Judge(options, recorded.Metrics, numbers, firstDifference, sameDevice, terminal.Out);
+        return Judge(options, recorded.Metrics, numbers, first, firstDifference, sameDevice, terminal.Out);
+    }
+
+    /// <summary>
+    /// The last checkpoint before the step; null where there is none, or where inputs or settings are not those of the run any more.
+    /// </summary>
+    private static Checkpoint? StartOf(ReplayOptions options, TrainingRun recorded, TrainingRun run, TrainingSession session, Terminal terminal)
+    {
+        if (options.FromStart || CheckpointFolders.List(options.Run).All(folder => folder.Step >= options.Step)) return null;
+        var checkpoint = Checkpoint.Latest(options.Run, options.Step, terminal.Error.WriteLine)!;
+        var asRecorded = RunIdentity.Of(recorded, session.Device) with { Kernels = checkpoint.Identity.Kernels };
+        if (asRecorded.DifferencesFrom(checkpoint.Identity) is [var difference, ..])
+        {
+            terminal.Error.WriteLine($"{checkpoint.Path} is not used: {difference}.");
+            return null;
+        }
+
+        terminal.Error.WriteLine($"Going on from {checkpoint.Path}.");
+        return checkpoint;
     }
 
     /// <summary>The run on the device that was asked for, saving and dumping nothing by itself.</summary>
@@ -52,7 +73,7 @@ internal static class ReplayHandler
             Threads = options.Threads ?? run.Training.Threads,
         };
         bool keepsKernels = options.Kernels.Count == 0 && training.Device == run.Training.Device;
-        return run with { Training = training, Kernels = keepsKernels ? run.Kernels : options.Kernels, OutputDir = null, DumpTensors = null };
+        return run with { Training = training, Kernels = keepsKernels ? run.Kernels : options.Kernels, OutputDir = null, DumpTensors = null, ResumeFromCheckpoint = null };
     }
 
     private static void CheckStep(ReplayOptions options, LoadedTraining training, MetricsReader metrics, Terminal terminal)
@@ -89,12 +110,12 @@ internal static class ReplayHandler
     private static double Relative(double value, double record) => value.Equals(record) ? 0 : Math.Abs(value - record) / Math.Abs(record);
 
     private static int Judge(
-        ReplayOptions options, MetricsReader metrics, StepNumbers numbers, int? firstDifference, bool sameDevice, TextWriter writer)
+        ReplayOptions options, MetricsReader metrics, StepNumbers numbers, int first, int? firstDifference, bool sameDevice, TextWriter writer)
     {
         if (!metrics.Has(options.Step)) return ExitCodes.Done;
         if (firstDifference is null)
         {
-            writer.WriteLine($"Steps 1 to {options.Step}: every number equals its record to the bit.");
+            writer.WriteLine($"Steps {first} to {options.Step}: every number equals its record to the bit.");
             return ExitCodes.Done;
         }
 

@@ -1,6 +1,7 @@
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
+using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Model;
 using RepNoise.Host.Training;
 
@@ -10,23 +11,51 @@ namespace RepNoise.Host.Commands.Handlers;
 internal static class TrainingData
 {
     /// <summary>The model folder, or random weights under a config.json.</summary>
-    public static ModelSource SourceOf(TrainingRun run) => run is FinetuneRun { FromScratch: { } config }
-        ? new ScratchSource(config, run.Model!, run.Training.Seed)
-        : new FolderSource(ModelFolder.Open(run.Model!));
+    public static ModelSource SourceOf(TrainingRun run) => run switch
+    {
+        FinetuneRun { FromScratch: { } config } => new ScratchSource(config, run.Model!, run.Training.Seed),
+        DefendRun { Arguments.Loss: DefenceLoss.RandomInit } => new FolderSource(ModelFolder.Open(run.Model!), run.Training.Seed),
+        _ => new FolderSource(ModelFolder.Open(run.Model!)),
+    };
+
+    /// <summary>Refuses combinations of settings that mean nothing.</summary>
+    public static void Check(TrainingRun run)
+    {
+        if (run is { ChatTemplate: true, Template: not null })
+            throw new InputException("template", "chat_template is true too", "one of the two", "leave one of them out");
+        if (run is FinetuneRun { Arguments: { TrainOnPads: true, CompletionOnlyLoss: true } })
+            throw new InputException("train_on_pads", "completion_only_loss is true too, and pads are no answer", "one of the two", "set one of them to false");
+        if (run is DefendRun { Arguments: { Loss: DefenceLoss.RandomInit } random } && (random.Freeze.Count > 0 || random.LoraRank > 0))
+            throw new InputException("repnoise_loss", $"it is random-init, and {(random.LoraRank > 0 ? "lora_rank" : "freeze")} is given",
+                "nothing that says what is trained, since nothing is", "drop that setting");
+        if (run is not DefendRun { Arguments: { Loss: DefenceLoss.Published } loss } defend) return;
+        string? foreign = defend.Retain is not null ? "retain is given"
+            : loss.FirstToken != FirstToken.Published ? "repnoise_first_token is kept"
+            : !loss.Noise ? "repnoise_noise is false"
+            : !loss.Ascent ? "repnoise_ascent is false"
+            : !loss.Lens ? "repnoise_lens is false"
+            : !loss.Mask ? "repnoise_mask is false"
+            : loss.NoiseLayers is not null ? "repnoise_noise_layers is not all"
+            : null;
+        if (foreign is not null)
+            throw new InputException("repnoise_loss", $"it is published, and {foreign}", "the loss exactly as published", "drop that setting, or take the loss repnoise");
+    }
 
     /// <summary>Reads and tokenises the data now; the result makes data and loss for given weights.</summary>
     public static Func<ModelParameters, ITrainingObjective> Read(TrainingSession session, TrainingRun run, Terminal terminal)
     {
         if (run is FinetuneRun finetune)
         {
-            var texts = ReadTexts(run, finetune.Data!, "texts", session, finetune.Arguments.CompletionOnlyLoss);
-            return parameters => new SequenceObjective(parameters, texts, finetune.Arguments);
+            int? eos = finetune.Arguments.AppendEos ? session.EosId : null;
+            var options = session.Tokenization(finetune.Arguments.CompletionOnlyLoss) with { EosId = eos };
+            var texts = ReadTexts(run, finetune.Data!, "texts", session, options, run.MaxTrainSamples);
+            return parameters => new SequenceObjective(parameters, texts, finetune.Arguments, session.PadId);
         }
 
         var defend = (DefendRun)run;
         Handling.CheckNoiseLayers(defend.Arguments.NoiseLayers, session.LayerCount);
         var pairs = ReadPairs(defend, session, terminal);
-        var retain = defend.Retain is null ? [] : ReadTexts(run, defend.Retain, "retain", session, completionOnly: true);
+        var retain = defend.Retain is null ? [] : ReadTexts(run, defend.Retain, "retain", session, session.Tokenization(completionOnly: true));
         return parameters => new PairObjective(parameters, pairs, retain, session.PadId, defend.Arguments);
     }
 
@@ -40,17 +69,20 @@ internal static class TrainingData
                 "Where that is most of them, --template is probably wrong.");
         }
 
-        var (pairs, summary) = PairTokenizer.Tokenize(data.Pairs, session.Encode, session.Tokenization(completionOnly: false));
+        var (pairs, summary) = PairTokenizer.Tokenize(First(data.Pairs, run.MaxTrainSamples), session.Encode, session.Tokenization(completionOnly: false));
         session.Describe("pairs", run.Pairs!, summary, data.HarmlessRows);
         return pairs;
     }
 
     private static IReadOnlyList<TokenExample> ReadTexts(
-        TrainingRun run, string path, string what, TrainingSession session, bool completionOnly)
+        TrainingRun run, string path, string what, TrainingSession session, Data.TokenizeOptions options, int limit = 0)
     {
-        var data = ExampleReader.Read(path, Handling.ExampleOptionsOf(run));
-        var (examples, summary) = ExampleTokenizer.Tokenize(data.Examples, session.Encode, session.Tokenization(completionOnly));
+        var data = ExampleReader.Read(path, Handling.ExampleOptionsOf(run, acceptsPairs: run is AttackRun));
+        var (examples, summary) = ExampleTokenizer.Tokenize(First(data.Examples, limit), session.Encode, options);
         session.Describe(what, path, summary, data.HarmlessRows);
         return examples;
     }
+
+    /// <summary>The first rows, or all of them for a limit of 0.</summary>
+    public static IReadOnlyList<T> First<T>(IReadOnlyList<T> rows, int limit) => limit > 0 && limit < rows.Count ? [.. rows.Take(limit)] : rows;
 }

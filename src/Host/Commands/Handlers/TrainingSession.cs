@@ -6,6 +6,7 @@ using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Dumps;
 using RepNoise.Host.Model;
 using RepNoise.Host.Progress;
+using RepNoise.Host.Resuming;
 using RepNoise.Host.Tokenizers;
 using RepNoise.Host.Training;
 using RepNoise.Kernels;
@@ -34,12 +35,14 @@ internal sealed class TrainingSession : IDisposable
     public TrainingSession(TrainingRun run, Terminal terminal)
     {
         (this.run, this.terminal) = (run, terminal);
+        TrainingData.Check(run);
         arguments = run.Training;
         source = TrainingData.SourceOf(run);
         saving = new SaveOptions { SaveDType = Handling.DTypeOf(run.SaveDtype), Overwrite = run.OverwriteOutputDir };
+        Handling.CheckParts(arguments, source.Config);
         dump = DumpOptions.Of(run);
         dump?.CheckFolder();
-        if (run.OutputDir is not null) source.CheckOutput(run.OutputDir, saving);
+        if (run.OutputDir is not null) CheckOutput(run.OutputDir);
         tokenizer = Tokenizer.Load(source.TokenizerFolder);
         Device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels, run.StateDtype);
     }
@@ -49,9 +52,12 @@ internal sealed class TrainingSession : IDisposable
     /// <summary>Id of the pads that face text: the model's own, else its first end id, else 0.</summary>
     public int PadId => Handling.PadIdOf(source.Config);
 
+    /// <summary>Id that ends a text.</summary>
+    public int EosId => Handling.EosIdOf(source.Config);
+
     public int LayerCount => source.Config.NumHiddenLayers;
 
-    public int[] Encode(string text) => tokenizer.Encode(text);
+    public int[] Encode(string text) => tokenizer.Encode(text, addSpecialTokens: !run.ChatTemplate);
 
     /// <summary>Options of tokenisation under this run.</summary>
     /// <param name="completionOnly">Only the answer's tokens are targets.</param>
@@ -81,12 +87,15 @@ internal sealed class TrainingSession : IDisposable
                 $"at most max_position_embeddings = {source.Config.MaxPositionEmbeddings} of the model", "set --max-length to that");
     }
 
-    /// <summary>Reads the data, loads the weights and plans all memory: ready for the first step.</summary>
-    public LoadedTraining Load()
+    /// <summary>Reads the data, fills the weights and plans all memory: ready for the next step.</summary>
+    /// <param name="checkpoint">Where to go on; null begins at step 1.</param>
+    public LoadedTraining Load(Checkpoint? checkpoint = null)
     {
         var makeObjective = TrainingData.Read(this, run, terminal);
         terminal.Error.WriteLine(Device.Description);
-        return new LoadedTraining(source, Device, makeObjective, arguments);
+        var training = new LoadedTraining(source, Device, makeObjective, arguments, weights: checkpoint is null);
+        checkpoint?.Restore(training.Trainer, training.Parameters, arguments, training.Objective.ExampleCount, !run.ResumeDespiteChanges);
+        return training;
     }
 
     /// <summary>Trains and saves a run that has an output folder.</summary>
@@ -95,14 +104,22 @@ internal sealed class TrainingSession : IDisposable
     public int Train(CancellationToken stop)
     {
         string output = run.OutputDir!;
-        using var training = Load();
-        CreateOutput(output);
-        using var metrics = new MetricsWriter(Path.Combine(output, MetricsWriter.FileName));
-        bool finished = RunSteps(training, output, metrics, stop);
+        using var held = RunLock.Take(output);
+        if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
+        CheckpointFolders.RemoveLeftovers(output);
+        var identity = run.SaveSteps > 0 || run.ResumeFromCheckpoint is not null ? RunIdentity.Of(run, Device) : null;
+        var checkpoint = new Resumption(run, terminal).Find(identity);
+        using var training = Load(checkpoint);
+        PrepareOutput(output, checkpoint);
+        using var metrics = OpenMetrics(output, checkpoint);
+        var saver = new CheckpointSaver(output, run.SaveSteps, run.SaveTotalLimit, folder => WriteCheckpoint(folder, identity!, training, metrics), terminal.Error.WriteLine);
+        bool finished = RunSteps(training, output, metrics, saver, stop);
+        if (!finished) saver.Save(training.Trainer.StepsDone);
         source.SaveInto(output, training.Parameters, saving);
         terminal.Error.WriteLine(finished
             ? $"Saved {output} after {training.Trainer.StepsDone} steps."
-            : $"Stopped after step {training.Trainer.StepsDone} of {training.Trainer.TotalSteps}; {output} holds the model as it stands.");
+            : $"Stopped after step {training.Trainer.StepsDone} of {training.Trainer.TotalSteps}; {output} holds the model as it stands."
+                + (CheckpointFolders.List(output).Count > 0 ? " --resume-from-checkpoint true goes on." : ""));
         return finished ? ExitCodes.Done : ExitCodes.Interrupted;
     }
 
@@ -112,11 +129,31 @@ internal sealed class TrainingSession : IDisposable
         source.Dispose();
     }
 
-    private void CreateOutput(string output)
+    /// <summary>Saves what the source loads: random weights, the baseline that has nothing to recover.</summary>
+    private int SaveUntrained(string output)
+    {
+        using var parameters = new ModelParameters(source.Config, Device, ParameterUse.Inference);
+        source.Load(parameters);
+        PrepareOutput(output, checkpoint: null);
+        source.SaveInto(output, parameters, saving);
+        terminal.Error.WriteLine($"Saved {output}: random weights, not trained.");
+        return ExitCodes.Done;
+    }
+
+    /// <summary>A run that goes on may find its own files there, and the model that its interruption saved.</summary>
+    private void CheckOutput(string output)
+    {
+        RunLock.CheckFree(output);
+        bool goesOn = run.ResumeFromCheckpoint is not null && CheckpointFolders.List(output).Count > 0;
+        source.CheckOutput(output, saving, goesOn);
+    }
+
+    private void PrepareOutput(string output, Checkpoint? checkpoint)
     {
         try
         {
-            Directory.CreateDirectory(output);
+            // What an earlier run saved must not be taken for this one's when it is resumed.
+            if (checkpoint is null) CheckpointFolders.Prune(output, 0);
             RunWriter.Save(run, output);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -126,13 +163,26 @@ internal sealed class TrainingSession : IDisposable
         }
     }
 
-    private bool RunSteps(LoadedTraining training, string output, MetricsWriter metrics, CancellationToken stop)
+    private static MetricsWriter OpenMetrics(string output, Checkpoint? checkpoint)
+    {
+        string path = Path.Combine(output, MetricsWriter.FileName);
+        return checkpoint is null ? new MetricsWriter(path) : MetricsWriter.Continue(path, checkpoint.MetricsPath);
+    }
+
+    private void WriteCheckpoint(string folder, RunIdentity identity, LoadedTraining training, MetricsWriter metrics)
+    {
+        Checkpoint.Write(
+            folder, identity, arguments, run.SaveSteps, training.Trainer, training.Objective.ExampleCount, source, training.Parameters, saving);
+        metrics.CopyTo(Path.Combine(folder, MetricsWriter.FileName));
+    }
+
+    private bool RunSteps(LoadedTraining training, string output, MetricsWriter metrics, CheckpointSaver saver, CancellationToken stop)
     {
         var display = new ProgressDisplay(terminal);
         using var dumping = dump?.Attach(Device);
         try
         {
-            return display.Track(() => training.Trainer.Run([metrics, display], stop));
+            return display.Track(() => training.Trainer.Run([metrics, display, saver], stop));
         }
         catch (NonFiniteException) when (training.Trainer.StepsDone > 0)
         {

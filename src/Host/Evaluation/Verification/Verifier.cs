@@ -130,7 +130,7 @@ public sealed class Verifier : IDisposable
         if (!values.Has("adamw.loss")) return;
         var arguments = new RepNoiseArguments { LearningRate = AdamWLearningRate, MaxGradNorm = 0 };
         using var run = new LossRun(this, arguments);
-        using var optimizer = new Optimizer(parameters, arguments);
+        using var optimizer = Optimizer.Create(parameters, arguments);
         var expected = values.Doubles("adamw.loss");
         for (int step = 0; step < expected.Length; step++)
         {

@@ -16,6 +16,9 @@ internal sealed class CodePointRegex
     private const long BaseChoices = 1_000_000;
     private const long ChoicesPerUnit = 16;
 
+    /// <summary>The patterns of published tokenizers have a few hundred characters; each may cost a few hundred bytes of memory.</summary>
+    private const int LongestPattern = 1 << 14;
+
     /// <summary>A thread keeps its stack for the next text unless one text has made it larger than this.</summary>
     private const int KeptChoices = 1 << 16;
 
@@ -29,7 +32,9 @@ internal sealed class CodePointRegex
     private CodePointRegex(Instruction[] code) => this.code = code;
 
     /// <exception cref="RegexSyntaxException">The pattern is malformed or needs something that is not supported.</exception>
-    public static CodePointRegex Parse(string pattern) => new(RegexCompiler.Compile(RegexParser.Parse(pattern)));
+    public static CodePointRegex Parse(string pattern) => pattern.Length <= LongestPattern
+        ? new CodePointRegex(RegexCompiler.Compile(RegexParser.Parse(pattern)))
+        : throw new RegexSyntaxException($"the pattern has {pattern.Length} characters", $"at most {LongestPattern}");
 
     /// <summary>
     /// The leftmost match at or after <paramref name="from"/> in well-formed <paramref name="text"/>; of several there, the

@@ -3,13 +3,16 @@ using System.Globalization;
 namespace RepNoise.Host.Tokenizers.Patterns;
 
 /// <summary>
-/// A set of code points. The basic plane is a bitmap, so that the common test is one load; beyond it the definition decides.
+/// A set of code points. The basic plane is a bitmap in blocks, each filled when a code point of it is first asked for: a hostile
+/// pattern of ten thousand sets costs what its text uses of them. Beyond the plane the definition decides. Safe for concurrent use.
 /// Categories are those of the runtime's Unicode tables: where these are newer than the Rust library's, they can differ only
 /// on code points that the older tables leave unassigned.
 /// </summary>
 internal sealed class CodePointSet
 {
     private const int PlaneSize = 0x10000;
+    private const int BlockBits = 8;
+
     // Stands first: the sets below are built from it.
     private static readonly (string Name, UnicodeCategory Category)[] Categories =
     [
@@ -27,18 +30,10 @@ internal sealed class CodePointSet
         ("Sk", UnicodeCategory.ModifierSymbol), ("So", UnicodeCategory.OtherSymbol),
     ];
 
-    private readonly ulong[] plane = new ulong[PlaneSize / 64];
     private readonly Func<int, bool> definition;
+    private ulong[]?[]? blocks;
 
-    public CodePointSet(Func<int, bool> definition)
-    {
-        this.definition = definition;
-        for (int codePoint = 0; codePoint < PlaneSize; codePoint++)
-        {
-            if (definition(codePoint))
-                plane[codePoint >> 6] |= 1UL << (codePoint & 63);
-        }
-    }
+    public CodePointSet(Func<int, bool> definition) => this.definition = definition;
 
     /// <summary>Oniguruma's <c>\s</c>: White_Space.</summary>
     public static Func<int, bool> Space { get; } = CodePoint.IsWhiteSpace;
@@ -62,9 +57,27 @@ internal sealed class CodePointSet
     /// <summary>Oniguruma's <c>\h</c>.</summary>
     public static Func<int, bool> HexDigit { get; } = codePoint => codePoint < 128 && char.IsAsciiHexDigit((char)codePoint);
 
-    public bool Contains(int codePoint) => codePoint < PlaneSize
-        ? (plane[codePoint >> 6] & (1UL << (codePoint & 63))) != 0
-        : definition(codePoint);
+    public bool Contains(int codePoint)
+    {
+        if (codePoint >= PlaneSize)
+            return definition(codePoint);
+        var block = blocks?[codePoint >> BlockBits] ?? Fill(codePoint >> BlockBits);
+        return (block[(codePoint >> 6) & 3] & (1UL << (codePoint & 63))) != 0;
+    }
+
+    /// <summary>Two threads may fill the same block: with the same bits, and one of the two stays.</summary>
+    private ulong[] Fill(int number)
+    {
+        var all = Volatile.Read(ref blocks) ?? Interlocked.CompareExchange(ref blocks, new ulong[PlaneSize >> BlockBits][], null) ?? blocks;
+        var block = new ulong[1 << (BlockBits - 6)];
+        for (int at = 0; at < 1 << BlockBits; at++)
+        {
+            if (definition((number << BlockBits) + at))
+                block[at >> 6] |= 1UL << (at & 63);
+        }
+        Volatile.Write(ref all[number], block);
+        return block;
+    }
 
     public static Func<int, bool> Not(Func<int, bool> set) => codePoint => !set(codePoint);
 

@@ -1,0 +1,32 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+
+namespace RepNoise.Host.Tokenizers;
+
+/// <summary>Turns a word into ids: <c>$.model</c> of tokenizer.json. Immutable but for caches; safe for concurrent use.</summary>
+internal abstract class TokenModel(Dictionary<string, int> vocabulary)
+{
+    private readonly Dictionary<int, string> tokens = vocabulary.ToDictionary(pair => pair.Value, pair => pair.Key);
+
+    /// <summary>Ids by token; compared ordinally, every id once.</summary>
+    public IReadOnlyDictionary<string, int> Vocabulary => vocabulary;
+
+    /// <summary>The model that <c>type</c> names; GPT-2's own file, a BPE, predates the key.</summary>
+    public static TokenModel Read(JsonView value)
+    {
+        value.Require(JsonValueKind.Object, "an object");
+        string type = value.Element.TryGetProperty("type", out _) ? value.TypeName() : "BPE";
+        return type switch
+        {
+            "BPE" => BpeReader.Read(value),
+            "WordPiece" => WordPiece.Read(value),
+            "Unigram" => Unigram.Read(value),
+            _ => throw value.Unsupported($"the model {JsonView.Quote(type)}", "BPE, WordPiece or Unigram"),
+        };
+    }
+
+    public virtual bool TryToken(int id, [NotNullWhen(true)] out string? token) => tokens.TryGetValue(id, out token);
+
+    /// <summary>Appends the ids of one word, which is not empty.</summary>
+    public abstract void Encode(ReadOnlySpan<char> word, List<int> result);
+}
