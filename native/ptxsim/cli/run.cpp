@@ -1,4 +1,5 @@
 // ptxsim run: one launch of one kernel, with every check, and what it cost.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -10,7 +11,8 @@
 namespace ptxsim::cli {
 namespace {
 
-const std::vector<std::string> Options = {"--grid", "--block", "--shared", "--arg", "--show", "--seed", "--threads", "--no-checks"};
+const std::vector<std::string> Options = {"--grid", "--block", "--shared", "--arg", "--show", "--seed", "--threads", "--repeat",
+                                          "--no-checks"};
 
 void print(const Counters& counters, double seconds) {
   for (size_t i = 0; i < static_cast<size_t>(Count::Number); i++)
@@ -36,6 +38,7 @@ int run(Words words) {
   ExecutorOptions options;
   options.seed = 1;
   std::vector<std::string> texts, shows;
+  uint64_t repeats = 1;
   while (!words.isEmpty()) {
     std::string option = words.take("an option");
     if (option == "--grid") triple(words.valueOf(option), option, shape.grid);
@@ -45,6 +48,7 @@ int run(Words words) {
     else if (option == "--show") shows.push_back(words.valueOf(option));
     else if (option == "--seed") options.seed = wholeNumber(words.valueOf(option), option, ~uint64_t{0});
     else if (option == "--threads") options.threads = static_cast<int>(wholeNumber(words.valueOf(option), option, 1024));
+    else if (option == "--repeat") repeats = wholeNumber(words.valueOf(option), option, 1000);
     else if (option == "--no-checks") options.checks = false;
     else unknownOption(option, Options);
   }
@@ -57,11 +61,17 @@ int run(Words words) {
   for (const auto& text : texts) arguments.push_back(parseArgument(text, memory, options.seed + arguments.size()));
   auto parameters = place(kernel, arguments);
   shape.parameters = parameters.data();
-  auto begun = std::chrono::steady_clock::now();
-  auto counters = launch(kernel, shape, memory, options);
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  Counters counters;
+  std::vector<double> seconds;
+  for (; shape.id <= std::max<uint64_t>(repeats, 1); shape.id++) {
+    auto begun = std::chrono::steady_clock::now();
+    counters = launch(kernel, shape, memory, options);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  }
+
+  std::nth_element(seconds.begin(), seconds.begin() + static_cast<ptrdiff_t>(seconds.size() / 2), seconds.end());
   for (const auto& text : shows) std::printf("%s\n", show(text, arguments).c_str());
-  print(counters, seconds);
+  print(counters, seconds[seconds.size() / 2]);
   return Good;
 }
 

@@ -29,9 +29,9 @@ bool print(const Kernel& kernel, int block, uint32_t dynamicShared) {
   int declared = std::max(boundOf(kernel.maxThreads), boundOf(kernel.requiredThreads));
   int threads = block > 0 ? block : declared > 0 ? declared : DefaultBlock;
   int bound = registerBound(kernel, threads);
-  bool isWithin = kernel.footprint.liveRegisters <= bound;
+  bool isWithin = kernel.footprint().liveRegisters <= bound;
   std::printf("%s\n", kernel.name.c_str());
-  std::printf("  live registers      %d of %d, predicates %d\n", kernel.footprint.liveRegisters, bound, kernel.footprint.livePredicates);
+  std::printf("  live registers      %d of %d, predicates %d\n", kernel.footprint().liveRegisters, bound, kernel.footprint().livePredicates);
   std::printf("  shared memory       %u bytes%s\n", kernel.sharedBytes, kernel.usesDynamicShared ? " and dynamic" : "");
   std::printf("  local memory        %u bytes a thread\n", kernel.localBytes);
   std::printf("  parameters          %u bytes in %zu\n", kernel.parameterBytes, kernel.parameters.size());
@@ -52,7 +52,7 @@ bool print(const Kernel& kernel, int block, uint32_t dynamicShared) {
 
   if (!isWithin)
     std::printf("  OVER THE BOUND: %d registers live at once, %d for each thread: the assembler must spill; use smaller tiles or blocks\n",
-                kernel.footprint.liveRegisters, bound);
+                kernel.footprint().liveRegisters, bound);
   return isWithin;
 }
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "exec/image.h"
+#include "exec/image_cache.h"
 #include "exec/launch.h"
 #include "exec/memory.h"
 
@@ -54,7 +54,7 @@ struct DriverFunction {
 };
 
 struct DriverModule {
-  std::unique_ptr<Image> image;
+  std::shared_ptr<const Image> image;
   std::map<std::string, std::unique_ptr<DriverFunction>> functions;
 };
 
@@ -76,6 +76,7 @@ class Driver {
 
   const Settings& settings() const { return settings_; }
   DeviceMemory& memory() { return memory_; }
+  ImageCache& images() { return images_; }
   std::recursive_mutex& mutex() { return mutex_; }
 
   // Records a message that cuGetErrorString gives for the result, and returns it.
@@ -103,6 +104,7 @@ class Driver {
 
   Settings settings_;
   DeviceMemory memory_;
+  ImageCache images_;  // after the memory, which images release theirs to
   std::recursive_mutex mutex_;
   Stream defaultStream_;
   std::vector<Stream*> streams_;

@@ -26,11 +26,10 @@ void copyNow(Driver& driver, void* to, const void* from, size_t bytes) {
   auto& memory = driver.memory();
   Allocation* source = memory.find(addressOf(from));
   Allocation* target = memory.find(addressOf(to));
-  if (!target || !target->written) return;
-  if (source && source->written)
-    std::memcpy(target->written.get() + (addressOf(to) - target->begin), source->written.get() + (addressOf(from) - source->begin), bytes);
-  else
-    memory.markWritten(addressOf(to), bytes);
+  if (!target || !target->shadow) return;
+  uint64_t offset = addressOf(to) - target->begin;
+  if (source && source->shadow) target->shadow->copyWritten(offset, *source->shadow, addressOf(from) - source->begin, bytes);
+  else target->shadow->markWritten(offset, bytes);
 }
 
 bool isPinned(Driver& driver, const void* pointer) {

@@ -40,7 +40,7 @@ int loadModule(void** handle, const char* text, unsigned options, const int* nam
   dump(driver.settings(), text);
   try {
     auto module = std::make_unique<DriverModule>();
-    module->image = load(text, driver.memory());
+    module->image = driver.images().load(text, driver.memory());
     *handle = module.release();
     return Success;
   } catch (const PtxError& error) {
@@ -130,7 +130,7 @@ PTXSIM_API cuFuncGetAttribute(int* value, int attribute, void* function) {
     case 0: *value = 1024; break;
     case 1: *value = static_cast<int>(f.kernel->sharedBytes); break;
     case 3: *value = static_cast<int>(f.kernel->localBytes); break;
-    case 4: *value = f.kernel->footprint.liveRegisters; break;
+    case 4: *value = f.kernel->footprint().liveRegisters; break;
     case 8: *value = static_cast<int>(f.maxDynamicShared); break;
     default: *value = 0;
   }

@@ -1,54 +1,26 @@
-#include <cstring>
+#include <cstdio>
 
 #include "exec/warp.h"
 
 namespace ptxsim {
 namespace {
 
-const char* kindOf(const char* what, bool isWrite) { return what ? what : isWrite ? "st.global" : "ld.global"; }
+[[noreturn]] void reportClash(const Clash& clash, const std::string& access, const Allocation& a, const DeviceMemory& memory, int lane) {
+  uint64_t address = a.begin + clash.offset;
+  std::string who = clash.block == Clash::Several ? "another block" : "block " + std::to_string(clash.block);
+  if (clash.kind == Clash::Kind::Unwritten)
+    throw Fault{FaultKind::Uninitialized, access + " memory that nothing has written: " + memory.describe(address), lane, address};
+  throw Fault{FaultKind::Race, access + " what " + who + " of the same launch has " + (clash.kind == Clash::Kind::Written ? "written" : "read") +
+                                   ", without an atomic: " + memory.describe(address), lane, address};
+}
 
 }  // namespace
 
-Allocation* ThreadBlock::lookUp(uint64_t address, uint32_t bytes) {
-  for (Allocation* known : cached)
-    if (known && address >= known->begin && address < known->end() && bytes <= known->end() - address) return known;
+Allocation* ThreadBlock::find(uint64_t address, uint64_t bytes) {
   Allocation* found = memory->find(address);
   if (!found || bytes > found->end() - address) return nullptr;
   cached[nextCached++ % cached.size()] = found;
   return found;
-}
-
-bool ThreadBlock::mayRead(Allocation& a, uint64_t address, uint64_t bytes, bool ordered) {
-  uint64_t offset = address - a.begin;
-  if (a.written && std::memchr(a.written.get() + offset, 0, bytes)) return false;
-  if (!a.touchers || !ordered) return true;
-  uint64_t me = launch->id << 32 | (number + 1);
-  bool isClean = true;
-  for (uint64_t pair = offset / 2; pair <= (offset + bytes - 1) / 2; pair++) {
-    auto& t = a.touchers[pair];
-    uint64_t writer = t.writer.load(std::memory_order_relaxed);
-    isClean &= writer >> 32 != launch->id || writer == me;
-    if (t.reader.load(std::memory_order_relaxed) != me) t.reader.store(me, std::memory_order_relaxed);
-  }
-
-  return isClean;
-}
-
-bool ThreadBlock::mayWrite(Allocation& a, uint64_t address, uint64_t bytes, bool ordered) {
-  uint64_t offset = address - a.begin;
-  if (a.touchers && ordered) {
-    uint64_t me = launch->id << 32 | (number + 1);
-    for (uint64_t pair = offset / 2; pair <= (offset + bytes - 1) / 2; pair++) {
-      auto& t = a.touchers[pair];
-      uint64_t writer = t.writer.load(std::memory_order_relaxed), reader = t.reader.load(std::memory_order_relaxed);
-      // Left unmarked: the report wants who came before.
-      if ((writer >> 32 == launch->id && writer != me) || (reader >> 32 == launch->id && reader != me)) return false;
-      if (writer != me) t.writer.store(me, std::memory_order_relaxed);
-    }
-  }
-
-  if (a.written) std::memset(a.written.get() + offset, 1, bytes);
-  return true;
 }
 
 Allocation& ThreadBlock::allocation(uint64_t address, uint32_t bytes, const char* what, int lane) {
@@ -60,48 +32,19 @@ Allocation& ThreadBlock::allocation(uint64_t address, uint32_t bytes, const char
 }
 
 uint8_t* ThreadBlock::globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered) {
-  what = kindOf(what, false);
+  what = what ? what : "ld.global";
   Allocation& a = allocation(address, bytes, what, lane);
-  uint64_t offset = address - a.begin;
-  if (!checks || mayRead(a, address, bytes, ordered && bytes >= 2)) return reinterpret_cast<uint8_t*>(address);
-  if (a.written) {
-    for (uint32_t i = 0; i < bytes; i++)
-      if (a.written[offset + i] == 0)
-        throw Fault{FaultKind::Uninitialized, std::string(what) + " of memory that nothing has written: " + memory->describe(address + i), lane, address + i};
-  }
-
-  if (a.touchers && ordered && bytes >= 2) {
-    uint64_t me = launch->id << 32 | (number + 1);
-    for (uint64_t pair = offset / 2; pair <= (offset + bytes - 1) / 2; pair++) {
-      auto& t = a.touchers[pair];
-      uint64_t writer = t.writer.load(std::memory_order_relaxed);
-      if (writer >> 32 == launch->id && writer != me)
-        throw Fault{FaultKind::Race, std::string(what) + " of what block " + std::to_string((writer & 0xFFFF'FFFF) - 1) +
-                                         " of the same launch has written, without an atomic: " + memory->describe(address), lane, address};
-    }
-  }
-
+  if (checks && a.shadow)
+    if (Clash clash = a.shadow->read(address - a.begin, bytes, ordered && bytes >= 2, visitor)) reportClash(clash, std::string(what) + " of", a, *memory, lane);
   return reinterpret_cast<uint8_t*>(address);
 }
 
 uint8_t* ThreadBlock::globalWrite(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered) {
-  what = kindOf(what, true);
+  what = what ? what : "st.global";
   Allocation& a = allocation(address, bytes, what, lane);
   if (a.isConstant) throw Fault{FaultKind::AddressSpace, std::string(what) + " to constant memory: " + memory->describe(address), lane, address};
-  if (!checks || mayWrite(a, address, bytes, ordered && bytes >= 2)) return reinterpret_cast<uint8_t*>(address);
-  uint64_t offset = address - a.begin;
-  if (a.touchers && ordered && bytes >= 2) {
-    uint64_t me = launch->id << 32 | (number + 1);
-    for (uint64_t pair = offset / 2; pair <= (offset + bytes - 1) / 2; pair++) {
-      auto& t = a.touchers[pair];
-      uint64_t writer = t.writer.load(std::memory_order_relaxed), reader = t.reader.load(std::memory_order_relaxed);
-      bool isOthers = writer >> 32 == launch->id && writer != me, isRead = reader >> 32 == launch->id && reader != me;
-      if (isOthers || isRead)
-        throw Fault{FaultKind::Race, std::string(what) + " to what block " + std::to_string(((isOthers ? writer : reader) & 0xFFFF'FFFF) - 1) +
-                                         " of the same launch has " + (isOthers ? "written" : "read") + ": " + memory->describe(address), lane, address};
-    }
-  }
-
+  if (checks && a.shadow)
+    if (Clash clash = a.shadow->write(address - a.begin, bytes, ordered && bytes >= 2, visitor)) reportClash(clash, std::string(what) + " to", a, *memory, lane);
   return reinterpret_cast<uint8_t*>(address);
 }
 

@@ -2,13 +2,12 @@
 #include <algorithm>
 
 #include "exec/decoder.h"
-#include "exec/handlers.h"
 #include "syntax/error.h"
 
 namespace ptxsim {
 
 // call (results), function, (arguments);  results and arguments may be absent.
-void Decoder::call(const Statement& statement, const Shape& shape) {
+void Decoder::call(const Statement& statement, const KnownForm& form) {
   auto operands = statement.operands;
   std::vector<Operand> results, arguments;
   size_t at = 0;
@@ -18,7 +17,7 @@ void Decoder::call(const Statement& statement, const Shape& shape) {
   if (at < operands.size() && operands[at].kind == Operand::Kind::Group) arguments = operands[at++].parts;
   if (at < operands.size()) fail("calls through a register are not modelled");
   if (name == "__assertfail" || name == "vprintf") {
-    builtin(statement, shape, name, arguments);
+    builtin(statement, form, name, arguments);
     return;
   }
 
@@ -31,11 +30,9 @@ void Decoder::call(const Statement& statement, const Shape& shape) {
   // A predicated call: whoever is not taken along jumps over it. The branch is the guard, negated.
   uint32_t guard = 0;
   bool isGuarded = !statement.predicate.empty();
-  auto bra = shapesOf("bra", image_.module.version, image_.module.target, line_)[0];
   if (isGuarded) {
-    auto jump = begin(statement, bra);
+    auto jump = begin(statement, formsOf("bra")[0]);
     jump.isPredicateNegated = !jump.isPredicateNegated;
-    jump.run = handlerOf(bra);
     guard = static_cast<uint32_t>(kernel_.code.size());
     append(jump);
   }
@@ -66,11 +63,10 @@ void Decoder::bindParameters(const std::vector<Variable>& parameters, const std:
 }
 
 // The two functions of the device's runtime that compilers call: their arguments are where the .param variables lie.
-void Decoder::builtin(const Statement& statement, const Shape& shape, const std::string& name, const std::vector<Operand>& arguments) {
+void Decoder::builtin(const Statement& statement, const KnownForm& form, const std::string& name, const std::vector<Operand>& arguments) {
   size_t wanted = name == "vprintf" ? 2 : 5;
   if (arguments.size() != wanted) fail("'" + name + "' takes " + std::to_string(wanted) + " arguments");
-  auto result = begin(statement, shape);
-  result.run = handlerOf(shape);
+  auto result = begin(statement, form);
   result.mode = name == "vprintf" ? 1 : 0;
   result.target = static_cast<uint32_t>(kernel_.tables.size());
   auto& places = kernel_.tables.emplace_back();

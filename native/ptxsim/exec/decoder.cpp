@@ -4,47 +4,12 @@
 
 #include "exec/handlers.h"
 #include "syntax/error.h"
+#include "syntax/spell.h"
 
 namespace ptxsim {
 namespace {
 
 uint64_t alignUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
-
-// A statement as a reader would write it: what a report quotes.
-std::string spell(const Operand& operand) {
-  std::string text = operand.isNegated ? "!" : "";
-  auto join = [](const std::vector<Operand>& parts) {
-    std::string joined;
-    for (const auto& part : parts) joined += (joined.empty() ? "" : ", ") + spell(part);
-    return joined;
-  };
-  auto offset = [&] { return operand.offset == 0 ? std::string() : (operand.offset > 0 ? "+" : "") + std::to_string(operand.offset); };
-  switch (operand.kind) {
-    case Operand::Kind::Name: text += operand.name + offset(); break;
-    case Operand::Kind::Sink: text += "_"; break;
-    case Operand::Kind::Integer: text += std::to_string(static_cast<int64_t>(operand.bits)); break;
-    case Operand::Kind::Address: text += "[" + operand.name + offset() + "]"; break;
-    case Operand::Kind::Vector: text += "{" + join(operand.parts) + "}"; break;
-    case Operand::Kind::Group: text += "(" + join(operand.parts) + ")"; break;
-    case Operand::Kind::Float32: case Operand::Kind::Float64: {
-      char digits[24];
-      bool single = operand.kind == Operand::Kind::Float32;
-      std::snprintf(digits, sizeof digits, single ? "0f%08llX" : "0d%016llX", static_cast<unsigned long long>(operand.bits));
-      text += digits;
-      break;
-    }
-  }
-
-  return operand.second ? text + "|" + spell(*operand.second) : text;
-}
-
-std::string spell(const Statement& statement) {
-  std::string text;
-  if (!statement.predicate.empty()) text = std::string("@") + (statement.isPredicateNegated ? "!" : "") + statement.predicate + " ";
-  text += statement.text;
-  for (size_t i = 0; i < statement.operands.size(); i++) text += (i ? ", " : " ") + spell(statement.operands[i]);
-  return text + ";";
-}
 
 // One number for words that choose among a handler's cases; each handler's file says what its numbers mean.
 uint8_t modeOf(const Shape& shape) {
@@ -94,9 +59,42 @@ T choose(const Shape& shape, std::initializer_list<std::pair<std::string_view, T
   return fallback;
 }
 
+// What the modifiers say, but for the operands.
+void flags(Instruction& i, const Shape& shape) {
+  using R = Rounding;
+  using C = Compare;
+  i.rounding = choose<R>(shape, {{".rz", R::Zero}, {".rzi", R::Zero}, {".rm", R::Down}, {".rmi", R::Down}, {".rp", R::Up}, {".rpi", R::Up}}, R::Nearest);
+  i.compare = choose<C>(shape,
+                        {{".ne", C::Ne}, {".lt", C::Lt}, {".lo", C::Lt}, {".le", C::Le}, {".ls", C::Le}, {".gt", C::Gt}, {".hi", C::Gt}, {".ge", C::Ge},
+                         {".hs", C::Ge}, {".equ", C::Equ}, {".neu", C::Neu}, {".ltu", C::Ltu}, {".leu", C::Leu}, {".gtu", C::Gtu}, {".geu", C::Geu},
+                         {".num", C::Num}, {".nan", C::Nan}},
+                        C::Eq);
+  if (shape.form->opcode == "setp")
+    i.combine = choose<Combine>(shape, {{".and", Combine::And}, {".or", Combine::Or}, {".xor", Combine::Xor}}, Combine::None);
+  i.ftz = shape.has(".ftz");
+  i.saturate = shape.has(".sat") || shape.has(".satfinite");
+  i.propagateNan = shape.has(".NaN");
+  i.relu = shape.has(".relu");
+  i.xorSign = shape.has(".xorsign.abs");
+  i.transpose = shape.has(".trans");
+  i.isVolatile = shape.has(".volatile") || shape.has(".relaxed") || shape.has(".acquire") || shape.has(".release");
+  i.toGeneric = shape.form->opcode == "cvta" && !shape.has(".to");
+  i.wrap = shape.has(".wrap");
+  i.mode = modeOf(shape);
+  i.kind = kindOf(shape);
+  i.isUniform = shape.has(".uni");
+  i.vector = shape.has(".v4") ? 4 : shape.has(".v2") ? 2 : 1;
+  for (auto word : shape.words)
+    if (auto space = parseSpace(word); space && word[0] == '.') {
+      i.space = *space;
+      if (shape.form->opcode != "cp") break;  // cp.async.shared.global: the first is where it goes
+      break;
+    }
+}
+
 }  // namespace
 
-void Decoder::fail(const std::string& message) const { throw PtxError(line_, message + (text_.empty() ? "" : ", in '" + text_ + "'")); }
+void Decoder::fail(const std::string& message) const { throw PtxError(line_, message + (current_ ? ", in '" + spell(*current_) + "'" : "")); }
 
 void Decoder::run(const Function& entry) {
   kernel_.name = entry.name;
@@ -129,10 +127,12 @@ void Decoder::body(const Function& function) {
   frames_.emplace_back().function = &function;
   block(function.body);
   // Whoever falls off the end returns.
-  Statement end;
-  end.text = "ret";
-  end.line = line_;
-  instruction(end);
+  static const Statement Return = [] {
+    Statement statement;
+    statement.text = "ret";
+    return statement;
+  }();
+  instruction(Return);
   resolve(frames_.back());
   frames_.pop_back();
 }
@@ -184,7 +184,7 @@ void Decoder::block(const Block& block) {
 }
 
 void Decoder::declare(const Variable& variable) {
-  text_.clear();
+  current_ = nullptr;
   line_ = variable.line;
   auto& scope = scopes_.back();
   uint64_t bytes = static_cast<uint64_t>(variable.bytes()), alignment = static_cast<uint64_t>(std::max(1, variable.alignment()));
@@ -213,16 +213,29 @@ void Decoder::declare(const Variable& variable) {
   if (!scope.emplace(variable.name, symbol).second) fail("'" + variable.name + "' is declared twice in one block");
 }
 
-Instruction Decoder::begin(const Statement& statement, const Shape& shape) {
-  Instruction result;
-  std::fill(std::begin(result.at), std::end(result.at), NoSlot);
-  result.form = shape.form;
-  result.type = shape.type();
-  result.second = shape.second();
-  result.line = statement.line;
+const std::vector<KnownForm>& Decoder::formsOf(const std::string& text) {
+  auto found = known_.find(text);
+  if (found != known_.end()) return found->second;
+  std::vector<KnownForm> forms;
+  for (auto& shape : shapesOf(text, image_.module.version, image_.module.target, line_)) {
+    Instruction prototype;
+    std::fill(std::begin(prototype.at), std::end(prototype.at), NoSlot);
+    prototype.form = shape.form;
+    prototype.type = shape.type();
+    prototype.second = shape.second();
+    flags(prototype, shape);
+    prototype.run = handlerOf(shape);
+    forms.push_back({std::move(shape), prototype});
+  }
+
+  return known_.emplace(text, std::move(forms)).first->second;
+}
+
+Instruction Decoder::begin(const Statement& statement, const KnownForm& form) {
+  Instruction result = form.prototype;
+  result.line = line_;
   result.file = file_;
   result.sourceLine = sourceLine_;
-  flags(result, shape);
   if (!statement.predicate.empty()) {
     Operand guard;
     guard.name = statement.predicate;
@@ -236,77 +249,41 @@ Instruction Decoder::begin(const Statement& statement, const Shape& shape) {
 void Decoder::append(const Instruction& instruction) {
   if (kernel_.code.size() >= MaxInstructions) fail("the kernel, its calls inlined, has more than " + std::to_string(MaxInstructions) + " instructions");
   kernel_.code.push_back(instruction);
-  kernel_.code.back().text = static_cast<uint32_t>(kernel_.texts.size());
-  kernel_.texts.push_back(text_);
+  kernel_.code.back().statement = current_;
 }
 
 void Decoder::instruction(const Statement& statement) {
-  line_ = statement.line;
-  text_ = spell(statement);
   current_ = &statement;
-  auto shapes = shapesOf(statement.text, image_.module.version, image_.module.target, statement.line);
+  const auto& forms = formsOf(statement.text);
   // Forms that differ in their operands alone: mov with braces on either side. The last one reports what is wrong with it.
-  const Shape* shape = &shapes.back();
-  for (const auto& candidate : shapes)
-    if (fits(statement, candidate)) {
-      shape = &candidate;
+  const KnownForm* form = &forms.back();
+  for (const auto& candidate : forms)
+    if (fits(statement, candidate.shape)) {
+      form = &candidate;
       break;
     }
 
-  if (shape->form->opcode == "call") {
-    call(statement, *shape);
+  auto opcode = form->shape.form->opcode;
+  if (opcode == "call") {
+    call(statement, *form);
     return;
   }
 
-  auto result = begin(statement, *shape);
-  operands(result, statement, *shape);
-  auto opcode = shape->form->opcode;
+  auto result = begin(statement, *form);
+  operands(result, statement, form->shape);
   auto at = static_cast<uint32_t>(kernel_.code.size());
   if (opcode == "bra") frames_.back().branches.emplace_back(at, statement.operands[0].name);
   if (opcode == "brx") frames_.back().tables.emplace_back(at, statement.operands[1].name);
-  result.run = handlerOf(*shape);
   // cvt between registers wider than its types: the general form looks at each register's width.
-  bool isWiderTo = (result.wide & 1) != (sizeOf(shape->type()) == 8), isWiderFrom = (result.wide >> 1 & 1) != (sizeOf(shape->second()) == 8);
+  bool isWiderTo = (result.wide & 1) != (sizeOf(result.type) == 8), isWiderFrom = (result.wide >> 1 & 1) != (sizeOf(result.second) == 8);
   if (opcode == "cvt" && result.count == 2 && (isWiderTo || isWiderFrom)) result.run = generalConversion();
   if (opcode == "ret" && frames_.size() > 1) {
     // A jump to the end of the inlined body.
-    result.run = handlerOf(shapesOf("bra", image_.module.version, image_.module.target, line_)[0]);
+    result.run = formsOf("bra")[0].prototype.run;
     frames_.back().returns.push_back(at);
   }
 
   append(result);
-}
-
-void Decoder::flags(Instruction& i, const Shape& shape) {
-  using R = Rounding;
-  using C = Compare;
-  i.rounding = choose<R>(shape, {{".rz", R::Zero}, {".rzi", R::Zero}, {".rm", R::Down}, {".rmi", R::Down}, {".rp", R::Up}, {".rpi", R::Up}}, R::Nearest);
-  i.compare = choose<C>(shape,
-                        {{".ne", C::Ne}, {".lt", C::Lt}, {".lo", C::Lt}, {".le", C::Le}, {".ls", C::Le}, {".gt", C::Gt}, {".hi", C::Gt}, {".ge", C::Ge},
-                         {".hs", C::Ge}, {".equ", C::Equ}, {".neu", C::Neu}, {".ltu", C::Ltu}, {".leu", C::Leu}, {".gtu", C::Gtu}, {".geu", C::Geu},
-                         {".num", C::Num}, {".nan", C::Nan}},
-                        C::Eq);
-  if (shape.form->opcode == "setp")
-    i.combine = choose<Combine>(shape, {{".and", Combine::And}, {".or", Combine::Or}, {".xor", Combine::Xor}}, Combine::None);
-  i.ftz = shape.has(".ftz");
-  i.saturate = shape.has(".sat") || shape.has(".satfinite");
-  i.propagateNan = shape.has(".NaN");
-  i.relu = shape.has(".relu");
-  i.xorSign = shape.has(".xorsign.abs");
-  i.transpose = shape.has(".trans");
-  i.isVolatile = shape.has(".volatile") || shape.has(".relaxed") || shape.has(".acquire") || shape.has(".release");
-  i.toGeneric = shape.form->opcode == "cvta" && !shape.has(".to");
-  i.wrap = shape.has(".wrap");
-  i.mode = modeOf(shape);
-  i.kind = kindOf(shape);
-  i.isUniform = shape.has(".uni");
-  i.vector = shape.has(".v4") ? 4 : shape.has(".v2") ? 2 : 1;
-  for (auto word : shape.words)
-    if (auto space = parseSpace(word); space && word[0] == '.') {
-      i.space = *space;
-      if (shape.form->opcode != "cp") break;  // cp.async.shared.global: the first is where it goes
-      break;
-    }
 }
 
 }  // namespace ptxsim

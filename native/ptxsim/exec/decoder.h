@@ -5,15 +5,24 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "exec/image.h"
 
 namespace ptxsim {
 
+// What an opcode with its modifiers stands for: each of its forms with an instruction that lacks nothing but operands. Modules use few.
+struct KnownForm {
+  Shape shape;
+  Instruction prototype;
+};
+using KnownForms = std::unordered_map<std::string, std::vector<KnownForm>>;
+
 class Decoder {
  public:
-  Decoder(const Image& image, Kernel& kernel) : image_(image), kernel_(kernel) {}
+  // `known` grows with what is met, and serves all kernels of a module.
+  Decoder(const Image& image, Kernel& kernel, KnownForms& known) : image_(image), kernel_(kernel), known_(known) {}
 
   void run(const Function& entry);
 
@@ -47,8 +56,8 @@ class Decoder {
   void declare(const Variable& variable);
   void declareParameters(const Function& entry);
   void instruction(const Statement& statement);
-  void flags(Instruction& instruction, const Shape& shape);
-  Instruction begin(const Statement& statement, const Shape& shape);
+  const std::vector<KnownForm>& formsOf(const std::string& text);
+  Instruction begin(const Statement& statement, const KnownForm& form);
   void append(const Instruction& instruction);
 
   // operands.cpp
@@ -72,14 +81,15 @@ class Decoder {
   static Type typeIn(std::string_view name, const Shape& shape);
 
   // calls.cpp
-  void call(const Statement& statement, const Shape& shape);
-  void builtin(const Statement& statement, const Shape& shape, const std::string& name, const std::vector<Operand>& arguments);
+  void call(const Statement& statement, const KnownForm& form);
+  void builtin(const Statement& statement, const KnownForm& form, const std::string& name, const std::vector<Operand>& arguments);
   void bindParameters(const std::vector<Variable>& parameters, const std::vector<Operand>& arguments, Scope& scope, const char* what);
 
   [[noreturn]] void fail(const std::string& message) const;
 
   const Image& image_;
   Kernel& kernel_;
+  KnownForms& known_;
   std::vector<Scope> scopes_;
   std::vector<Frame> frames_;
   std::map<std::pair<uint64_t, Class>, Slot> constants_;
@@ -88,8 +98,7 @@ class Decoder {
   std::map<std::string, uint64_t, std::less<>> sharedOffsets_;  // of module-level shared variables
   std::string lastLabel_;
   int line_ = 0, file_ = 0, sourceLine_ = 0;
-  std::string text_;
-  const Statement* current_ = nullptr;
+  const Statement* current_ = nullptr;  // null in a declaration
   int addresses_ = 0;  // of the instruction at hand
 };
 

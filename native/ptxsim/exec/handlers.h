@@ -8,6 +8,7 @@ namespace ptxsim {
 // Null where the file does not own the opcode.
 Handler integerHandler(const Shape& shape);   // 9.7.1, 9.7.2
 Handler floatHandler(const Shape& shape);     // 9.7.3
+Handler directedHandler(const Shape& shape);  // the same with .rz, .rm and .rp; null for what rounds to nearest alone
 Handler halfHandler(const Shape& shape);      // 9.7.4
 Handler compareHandler(const Shape& shape);   // 9.7.5, 9.7.6
 Handler logicHandler(const Shape& shape);     // 9.7.7

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "exec/decoder.h"
-#include "exec/liveness.h"
 #include "exec/memory.h"
 #include "syntax/error.h"
 
@@ -74,11 +73,11 @@ std::unique_ptr<Image> load(std::string_view text, DeviceMemory& memory) {
   if (image->module.addressSize != 64) throw PtxError(1, "only .address_size 64 is modelled");
   place(*image);
   initialize(*image);
+  KnownForms known;
   for (const auto& function : image->module.functions) {
     if (!function.isEntry || function.isDeclaration) continue;
     auto kernel = std::make_unique<Kernel>();
-    Decoder(*image, *kernel).run(function);
-    kernel->footprint = measure(*kernel);
+    Decoder(*image, *kernel, known).run(function);
     if (!image->kernels.emplace(function.name, std::move(kernel)).second)
       throw PtxError(function.line, "entry '" + function.name + "' stands twice");
   }

@@ -36,6 +36,7 @@ void check(const Kernel& kernel, const LaunchShape& shape) {
 Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options) {
   check(kernel, shape);
   uint64_t blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
+  uint32_t firstToken = memory.beginLaunch(blocks);
   std::vector<uint32_t> order;
   if (options.seed != 0 && blocks <= MaxShuffled) {
     order.resize(blocks);
@@ -50,7 +51,7 @@ Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& me
   Counters total;
   auto work = [&] {
     try {
-      Scheduler scheduler(kernel, shape, memory, options);
+      Scheduler scheduler(kernel, shape, memory, options, firstToken);
       for (uint64_t i; (i = next.fetch_add(1)) < blocks;) scheduler.run(order.empty() ? i : order[i]);
       std::lock_guard lock(mutex);
       total.merge(scheduler.counters());

@@ -1,10 +1,32 @@
-#include "exec/liveness.h"
-
+// Register pressure from the PTX alone: a lower bound for what the assembler needs, and the figure that tells a kernel that cannot fit.
 #include <algorithm>
 #include <unordered_map>
 
+#include "exec/program.h"
+
 namespace ptxsim {
 namespace {
+
+// The control-flow graph's edges: the instructions that may follow `at`.
+std::vector<uint32_t> successors(const Kernel& kernel, uint32_t at) {
+  const auto& instruction = kernel.code[at];
+  auto opcode = instruction.form->opcode;
+  bool isGuarded = instruction.predicate != NoSlot;
+  std::vector<uint32_t> next;
+  if (opcode == "bra" || opcode == "ret" || opcode == "exit" || opcode == "trap") {
+    if (opcode == "bra" || (opcode == "ret" && instruction.target != 0)) next.push_back(instruction.target);
+    if (isGuarded) next.push_back(at + 1);
+    return next;
+  }
+
+  if (opcode == "brx") {
+    next = kernel.tables[instruction.target];
+    if (isGuarded) next.push_back(at + 1);
+    return next;
+  }
+
+  return {at + 1};
+}
 
 using Bits = std::vector<uint64_t>;
 
@@ -138,26 +160,11 @@ class Liveness {
 
 }  // namespace
 
-std::vector<uint32_t> successors(const Kernel& kernel, uint32_t at) {
-  const auto& instruction = kernel.code[at];
-  auto opcode = instruction.form->opcode;
-  bool isGuarded = instruction.predicate != NoSlot;
-  std::vector<uint32_t> next;
-  if (opcode == "bra" || opcode == "ret" || opcode == "exit" || opcode == "trap") {
-    if (opcode == "bra" || (opcode == "ret" && instruction.target != 0)) next.push_back(instruction.target);
-    if (isGuarded) next.push_back(at + 1);
-    return next;
-  }
-
-  if (opcode == "brx") {
-    next = kernel.tables[instruction.target];
-    if (isGuarded) next.push_back(at + 1);
-    return next;
-  }
-
-  return {at + 1};
+const Footprint& Kernel::footprint() const {
+  std::call_once(isMeasured_, [this] {
+    if (!code.empty()) footprint_ = Liveness(*this).run();
+  });
+  return footprint_;
 }
-
-Footprint measure(const Kernel& kernel) { return kernel.code.empty() ? Footprint{} : Liveness(kernel).run(); }
 
 }  // namespace ptxsim

@@ -3,20 +3,13 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
-#include <type_traits>
+#include <stdexcept>
 
 namespace ptxsim {
 
 namespace {
 
-// Zero bytes are a valid value of T without its constructor.
-template <typename T>
-Zeroed<T> zeroed(uint64_t count) {
-  static_assert(std::is_trivially_destructible_v<T>);
-  auto* memory = static_cast<T*>(std::calloc(count, sizeof(T)));
-  if (!memory) throw std::bad_alloc();
-  return Zeroed<T>(memory);
-}
+constexpr uint64_t MaxToken = ~uint32_t{0};
 
 }  // namespace
 
@@ -30,11 +23,7 @@ uint64_t DeviceMemory::allocate(uint64_t bytes, const std::string& name, bool is
   allocation->bytes = bytes;
   allocation->name = name;
   allocation->isConstant = isConstant;
-  if (checks_) {
-    allocation->written = zeroed<uint8_t>(bytes + 1);
-    allocation->touchers = zeroed<Toucher>(bytes / 2 + 2);
-  }
-
+  if (checks_) allocation->shadow = std::make_unique<GlobalShadow>(bytes);
   // Fresh memory holds NaNs in every float format, not the zeros that hide a missing write.
   std::memset(reinterpret_cast<void*>(allocation->begin), 0xFF, bytes);
   used_ += bytes;
@@ -89,7 +78,22 @@ bool DeviceMemory::isWhole(uint64_t address, uint64_t bytes) const {
 
 void DeviceMemory::markWritten(uint64_t address, uint64_t bytes) {
   Allocation* allocation = find(address);
-  if (allocation && allocation->written) std::memset(allocation->written.get() + (address - allocation->begin), 1, bytes);
+  if (allocation && allocation->shadow) allocation->shadow->markWritten(address - allocation->begin, bytes);
+}
+
+uint32_t DeviceMemory::beginLaunch(uint64_t blocks) {
+  std::unique_lock lock(mutex_);
+  uint64_t tokens = blocks + Visitor::FirstBlock;
+  if (tokens > MaxToken) throw std::invalid_argument("a grid of " + std::to_string(blocks) + " blocks; 2^32 are too many");
+  if (nextToken_ + tokens > MaxToken) {
+    for (const auto& [begin, allocation] : allocations_)
+      if (allocation->shadow) allocation->shadow->forgetVisitors();
+    nextToken_ = 1;
+  }
+
+  auto first = static_cast<uint32_t>(nextToken_);
+  nextToken_ += tokens;
+  return first;
 }
 
 std::string DeviceMemory::describe(uint64_t address) const {

@@ -1,31 +1,16 @@
-// Device memory: allocations with a shadow that knows which bytes were written, and by whom in the launch at hand.
+// Device memory: allocations, each with a shadow.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
-#include <vector>
+
+#include "exec/global_shadow.h"
 
 namespace ptxsim {
-
-// Who last touched two bytes of global memory, the smallest unit that blocks share (rows of bf16; single bytes are not looked at): the launch, and the block in it. Blocks of one launch run in any order on a GPU, so
-// two of them must not write the same place, nor one read what another writes, unless atomically.
-struct Toucher {
-  std::atomic<uint64_t> writer{0};  // launch << 32 | block + 1; 0 for none
-  std::atomic<uint64_t> reader{0};
-};
-
-// Memory from calloc: shadows of large allocations take room only where they are touched.
-struct FreeZeroed {
-  void operator()(void* memory) const { std::free(memory); }
-};
-template <typename T>
-using Zeroed = std::unique_ptr<T[], FreeZeroed>;
 
 // Memory handed out by cuMemAlloc, a module's variable, or pinned memory of the host.
 struct Allocation {
@@ -35,8 +20,7 @@ struct Allocation {
   bool isConstant = false;              // kernels must not write it
   std::string name;                     // of a variable
   std::unique_ptr<uint8_t[]> storage;   // with guard bytes on both sides
-  Zeroed<uint8_t> written;   // one a byte: has anything been stored there? null where everything counts as written
-  Zeroed<Toucher> touchers;  // one for two bytes; null without checks
+  std::unique_ptr<GlobalShadow> shadow; // null without checks, and where everything counts as written
 
   uint64_t end() const { return begin + bytes; }
 };
@@ -56,6 +40,8 @@ class DeviceMemory {
   // True where [address, address + bytes) lies in one allocation, or touches none (memory of the host).
   bool isWhole(uint64_t address, uint64_t bytes) const;
   void markWritten(uint64_t address, uint64_t bytes);
+  // A launch of so many blocks begins; none other may run. The first of its blocks' tokens: see Visitor.
+  uint32_t beginLaunch(uint64_t blocks);
   // "64 bytes past the end of an allocation of 4096 bytes at 0x..": for reports.
   std::string describe(uint64_t address) const;
 
@@ -68,6 +54,7 @@ class DeviceMemory {
   uint64_t capacity_ = uint64_t{8} << 30;
   uint64_t used_ = 0;
   bool checks_ = true;
+  uint64_t nextToken_ = 1;
   mutable std::shared_mutex mutex_;
   std::map<uint64_t, std::unique_ptr<Allocation>> allocations_;  // by begin
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace ptxsim {
 
 struct Warp;
 struct Instruction;
+struct Statement;
 
 // Executes one instruction for the warp's active lanes.
 using Handler = void (*)(Warp& warp, const Instruction& instruction);
@@ -37,13 +39,13 @@ enum class Combine : uint8_t { None, And, Or, Xor };
 
 constexpr int MaxOperands = 14;  // mma.m16n8k16: 4 results, 4 + 2 + 4 operands
 
-struct Instruction {
+// What every execution looks at lies in the first cache line.
+struct alignas(64) Instruction {
   Handler run = nullptr;
-  Slot at[MaxOperands];          // in the order of the text
-  bool isNegated[MaxOperands] = {};  // of predicates that are read
-  uint16_t written = 0;          // bit i: at[i] is a result
-  uint16_t wide = 0;             // bit i: at[i] has 64 bits a lane
-  uint8_t count = 0;
+  Slot predicate = NoSlot;
+  bool isPredicateNegated = false;
+  Count kind = Count::IntegerInstructions;  // what it is counted as
+  uint8_t count = 0;             // operands
   uint8_t vector = 1;
   Type type = Type::None, second = Type::None;
   Space space = Space::Generic;
@@ -53,18 +55,20 @@ struct Instruction {
   uint8_t mode = 0;              // of shfl, vote, prmt, bar.red, lop3 (its table), atom (its operation)
   bool ftz = false, saturate = false, propagateNan = false, relu = false, xorSign = false, transpose = false;
   bool isVolatile = false, toGeneric = false, wrap = false, isUniform = false;
-  int64_t displacement[2] = {0, 0};  // of its addresses, in order
+  uint16_t written = 0;          // bit i: at[i] is a result
+  uint16_t wide = 0;             // bit i: at[i] has 64 bits a lane
+  Slot at[MaxOperands];          // in the order of the text
+  bool isNegated[MaxOperands] = {};  // of predicates that are read
   bool isWideAddress[2] = {true, true};  // the base register has 64 bits
+  int64_t displacement[2] = {0, 0};  // of its addresses, in order
   uint64_t immediate = 0;        // of lop3, cp.async: also in a slot
-  Slot predicate = NoSlot;
-  bool isPredicateNegated = false;
   uint32_t target = 0;           // of a branch; the index into `tables` of brx
   int line = 0;                  // in the PTX
   int file = 0, sourceLine = 0;  // from .loc; 0 without
   const Form* form = nullptr;
-  Count kind = Count::IntegerInstructions;  // what it is counted as
-  uint32_t text = 0;             // index into Kernel::texts
+  const Statement* statement = nullptr;  // what it was made from, for reports
 };
+static_assert(sizeof(Instruction) <= 192);
 
 struct SlotValue {
   Slot slot;
@@ -81,7 +85,7 @@ struct Parameter {
   uint32_t offset, size, alignment;
 };
 
-// Static figures of a kernel.
+// Static figures of a kernel, by backward data flow over its control-flow graph.
 struct Footprint {
   int liveRegisters = 0;    // largest number of 32-bit registers live at one instruction; predicates apart
   int livePredicates = 0;
@@ -101,14 +105,19 @@ struct Kernel {
   std::vector<std::pair<Slot, Special>> specials;
   std::vector<Slot> dynamicBases;  // slots that hold the offset of dynamic shared memory
   std::vector<Instruction> code;
-  std::vector<std::string> texts;  // statements as written, for reports
   std::vector<std::vector<uint32_t>> tables;
   std::vector<std::string> files;
   int maxThreads[3] = {0, 0, 0}, requiredThreads[3] = {0, 0, 0};
   int maxRegisters = 0, minBlocks = 0;
-  Footprint footprint;
+
+  // Worked out when first asked for.
+  const Footprint& footprint() const;
 
   uint32_t dynamicOffset() const { return (sharedBytes + dynamicAlignment - 1) / dynamicAlignment * dynamicAlignment; }
+
+ private:
+  mutable std::once_flag isMeasured_;
+  mutable Footprint footprint_;
 };
 
 // Windows of the generic address space; global addresses are the host's own.

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "syntax/spell.h"
+
 namespace ptxsim {
 namespace {
 
@@ -52,7 +54,7 @@ bool Warp::gather(uint32_t members, const char* what) {
   return true;
 }
 
-Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options)
+Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken)
     : kernel_(kernel),
       shape_(shape),
       options_(options),
@@ -69,6 +71,7 @@ Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemor
   block_.local = local_.data();
   block_.threads = threads;
   block_.checks = options.checks;
+  block_.visitor = {firstToken, 0};
   block_.warps.resize(warps);
   for (size_t i = 0; i < warps; i++) {
     auto& warp = block_.warps[i];
@@ -82,6 +85,7 @@ Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemor
 
 void Scheduler::begin(uint64_t blockNumber) {
   block_.number = blockNumber;
+  block_.visitor.block = block_.visitor.launch + Visitor::FirstBlock + static_cast<uint32_t>(blockNumber);
   block_.index[0] = static_cast<uint32_t>(blockNumber % shape_.grid[0]);
   block_.index[1] = static_cast<uint32_t>(blockNumber / shape_.grid[0] % shape_.grid[1]);
   block_.index[2] = static_cast<uint32_t>(blockNumber / shape_.grid[0] / shape_.grid[1]);
@@ -98,14 +102,12 @@ void Scheduler::begin(uint64_t blockNumber) {
     warp.nearest = Nowhere;
     warp.parked = 0;
     warp.wait = Wait::None;
-    warp.step = 0;
-    warp.clock.fill(0);
-    warp.clock[static_cast<size_t>(warp.index)] = 1;
     warp.group.fill(0);
     warp.copies.clear();
     fillSpecials(warp);
   }
 
+  orderAll();
   if (options_.seed != 0) {
     random_.seed(options_.seed ^ (blockNumber * 0x9E3779B97F4A7C15));
     std::shuffle(order_.begin(), order_.end(), random_);
@@ -191,7 +193,10 @@ void Scheduler::regroup(Warp& warp) {
 
 void Scheduler::runWarp(Warp& warp) {
   const Instruction* code = kernel_.code.data();
-  for (uint64_t left = Slice; left > 0; left--) {
+  auto& counters = block_.counters;
+  uint64_t issued = 0, threads = 0;
+  bool yields = false;
+  while (issued < Slice) {
     const Instruction& instruction = code[warp.pc];
     warp.next = warp.pc + 1;
     warp.active = warp.running;
@@ -200,78 +205,90 @@ void Scheduler::runWarp(Warp& warp) {
       warp.active &= instruction.isPredicateNegated ? ~guard : guard;
     }
 
-    count(warp, instruction);
+    issued++;
+    threads += static_cast<uint64_t>(std::popcount(warp.active));
+    counters.add(instruction.kind);
     if (warp.active != 0) instruction.run(warp, instruction);
     warp.pc = warp.next;
     if (warp.running != 0 && warp.pc < warp.nearest && !warp.yields) continue;
-    bool yields = std::exchange(warp.yields, false);
+    yields = std::exchange(warp.yields, false);
     regroup(warp);
-    if (warp.running == 0) break;
-    if (yields) break;
+    if (warp.running == 0 || yields) break;
   }
 
-  steps_ += Slice;
+  counters.add(Count::WarpInstructions, issued);
+  counters.add(Count::ThreadInstructions, threads);
+  // Whoever polls in vain is stuck sooner than whoever computes.
+  steps_ += yields ? Slice : issued;
   if (steps_ > options_.maxSteps) reportStuck();
   if (warp.running == 0 && warp.live != 0) warp.wait = Wait::Barrier;
 }
 
-void Scheduler::count(const Warp& warp, const Instruction& instruction) {
-  auto& values = block_.counters;
-  values.add(Count::WarpInstructions);
-  values.add(Count::ThreadInstructions, static_cast<uint64_t>(std::popcount(warp.active)));
-  values.add(instruction.kind);
+void Scheduler::orderAll() {
+  uint32_t highest = 0;
+  for (const auto& warp : block_.warps) highest = std::max(highest, warp.clock[static_cast<size_t>(warp.index)]);
+  uint32_t now = shared_.order(highest);
+  for (auto& warp : block_.warps) {
+    warp.clock.fill(now - 1);
+    warp.clock[static_cast<size_t>(warp.index)] = now;
+    warp.step = 0;
+  }
 }
 
 // Releases every barrier at which enough warps have arrived; false where there is none.
 bool Scheduler::releaseBarriers() {
+  uint32_t ids = 0;
+  for (const auto& warp : block_.warps)
+    if (warp.live != 0 && warp.wait == Wait::Barrier)
+      if (int id = warp.barrier[static_cast<size_t>(std::countr_zero(warp.live))]; id >= 0) ids |= 1u << id;
   bool any = false;
-  for (int id = 0; id < 16; id++) {
-    auto& barrier = block_.barriers[static_cast<size_t>(id)];
-    uint32_t waiting = 0, alive = 0, threads = barrier.threads;
-    bool isMixed = false;
-    for (const auto& warp : block_.warps) {
-      if (warp.live == 0) continue;
-      alive++;
-      if (warp.wait != Wait::Barrier) continue;
-      // All live lanes are parked; they must stand at one instruction, and at this barrier.
-      auto first = static_cast<size_t>(std::countr_zero(warp.live));
-      bool isHere = true;
-      for (uint32_t left = warp.live; left != 0; left &= left - 1) {
-        auto lane = static_cast<size_t>(std::countr_zero(left));
-        isHere &= warp.lanePc[lane] == warp.lanePc[first] && warp.barrier[lane] == id;
-      }
-
-      if (!isHere) continue;
-      isMixed |= waiting + barrier.arrived > 0 && threads != warp.barrierThreads;
-      threads = warp.barrierThreads;
-      waiting++;
-    }
-
-    if (waiting == 0) continue;
-    const Warp* anyWaiting = nullptr;
-    for (const auto& warp : block_.warps)
-      if (warp.live != 0 && warp.wait == Wait::Barrier && warp.barrier[static_cast<size_t>(std::countr_zero(warp.live))] == id) anyWaiting = &warp;
-    if (isMixed)
-      report(*anyWaiting, {FaultKind::Barrier, "warps arrive at barrier " + std::to_string(id) + " with different thread counts"});
-    uint32_t wanted = threads == 0 ? alive : threads / Lanes;
-    if (waiting + barrier.arrived > wanted)
-      report(*anyWaiting, {FaultKind::Barrier, "more warps arrive at barrier " + std::to_string(id) + " than the " + std::to_string(wanted) + " it counts"});
-    if (waiting + barrier.arrived < wanted) continue;
-    release(barrier, id);
-    any = true;
-  }
-
+  for (; ids != 0; ids &= ids - 1) any |= releaseBarrier(std::countr_zero(ids));
   return any;
 }
 
-void Scheduler::release(Barrier& barrier, int id) {
+bool Scheduler::releaseBarrier(int id) {
+  auto& barrier = block_.barriers[static_cast<size_t>(id)];
+  uint32_t waiting = 0, alive = 0, threads = barrier.threads;
+  bool isMixed = false;
+  const Warp* anyWaiting = nullptr;
+  for (const auto& warp : block_.warps) {
+    if (warp.live == 0) continue;
+    alive++;
+    if (warp.wait != Wait::Barrier) continue;
+    // All live lanes are parked; they must stand at one instruction, and at this barrier.
+    auto first = static_cast<size_t>(std::countr_zero(warp.live));
+    if (warp.barrier[first] == id) anyWaiting = &warp;
+    bool isHere = true;
+    for (uint32_t left = warp.live; left != 0; left &= left - 1) {
+      auto lane = static_cast<size_t>(std::countr_zero(left));
+      isHere &= warp.lanePc[lane] == warp.lanePc[first] && warp.barrier[lane] == id;
+    }
+
+    if (!isHere) continue;
+    isMixed |= waiting + barrier.arrived > 0 && threads != warp.barrierThreads;
+    threads = warp.barrierThreads;
+    waiting++;
+  }
+
+  if (waiting == 0) return false;
+  if (isMixed) report(*anyWaiting, {FaultKind::Barrier, "warps arrive at barrier " + std::to_string(id) + " with different thread counts"});
+  uint32_t wanted = threads == 0 ? alive : threads / Lanes;
+  if (waiting + barrier.arrived > wanted)
+    report(*anyWaiting, {FaultKind::Barrier, "more warps arrive at barrier " + std::to_string(id) + " than the " + std::to_string(wanted) + " it counts"});
+  if (waiting + barrier.arrived < wanted) return false;
+  release(barrier, id, waiting == block_.warps.size());
+  return true;
+}
+
+// `isWhole`: every warp that the block began with waits at it.
+void Scheduler::release(Barrier& barrier, int id, bool isWhole) {
   uint32_t votes = 0, voters = 0;
   auto isWaiting = [&](const Warp& warp) {
     return warp.live != 0 && warp.wait == Wait::Barrier && warp.barrier[static_cast<size_t>(std::countr_zero(warp.live))] == id;
   };
   for (const auto& warp : block_.warps) {
     if (!isWaiting(warp)) continue;
-    join(barrier.clock, warp.clock);
+    if (!isWhole) join(barrier.clock, warp.clock);
     votes += static_cast<uint32_t>(std::popcount(warp.vote & warp.live));
     voters += static_cast<uint32_t>(std::popcount(warp.live));
   }
@@ -285,9 +302,12 @@ void Scheduler::release(Barrier& barrier, int id) {
     if (instruction.mode == 1) std::fill_n(warp.slot<uint32_t>(instruction.at[0]), Lanes, votes);
     else if (instruction.mode == 2) warp.setMask(instruction.at[0], votes == voters ? AllLanes : 0);
     else if (instruction.mode == 3) warp.setMask(instruction.at[0], votes != 0 ? AllLanes : 0);
-    warp.clock = barrier.clock;
-    warp.clock[static_cast<size_t>(warp.index)]++;
-    warp.step = 0;
+    if (!isWhole) {
+      warp.clock = barrier.clock;
+      warp.clock[static_cast<size_t>(warp.index)]++;
+      warp.step = 0;
+    }
+
     warp.parked = 0;
     warp.running = warp.live;
     warp.pc = pc + 1;
@@ -295,6 +315,7 @@ void Scheduler::release(Barrier& barrier, int id) {
     warp.wait = Wait::None;
   }
 
+  if (isWhole) orderAll();
   barrier = Barrier();
 }
 
@@ -316,7 +337,7 @@ void Scheduler::reportStuck() {
       if (together != warp.live) kind = FaultKind::Barrier, culprit = &warp;
       const auto& instruction = kernel_.code[std::min<size_t>(warp.lanePc[first], kernel_.code.size() - 1)];
       text += "\n    warp " + std::to_string(warp.index) + (together == warp.live ? "" : ", lanes " + lanesOf(together)) + " waits at line " +
-              std::to_string(instruction.line) + ": " + kernel_.texts[instruction.text];
+              std::to_string(instruction.line) + ": " + spell(*instruction.statement);
       left &= ~together;
     }
   }
@@ -331,7 +352,7 @@ void Scheduler::report(const Warp& warp, const Fault& fault) const {
   uint32_t thread = static_cast<uint32_t>(warp.index) * Lanes + static_cast<uint32_t>(lane);
   uint32_t threadIndex[3] = {thread % shape_.block[0], thread / shape_.block[0] % shape_.block[1], thread / shape_.block[0] / shape_.block[1]};
   std::string text = "kernel '" + kernel_.name + "': " + fault.message + "\n  at PTX line " + std::to_string(instruction.line) + ": " +
-                     kernel_.texts[instruction.text];
+                     spell(*instruction.statement);
   if (instruction.sourceLine != 0) {
     auto file = static_cast<size_t>(instruction.file);
     text += "\n  from " + (file < kernel_.files.size() ? kernel_.files[file] : "file " + std::to_string(file)) + ":" + std::to_string(instruction.sourceLine);

@@ -9,7 +9,7 @@ namespace ptxsim {
 
 class Scheduler {
  public:
-  Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options);
+  Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken);
 
   // Throws KernelFault.
   void run(uint64_t blockNumber);
@@ -21,9 +21,11 @@ class Scheduler {
   void runWarp(Warp& warp);
   // Picks the lanes at the lowest program counter.
   static void regroup(Warp& warp);
-  void count(const Warp& warp, const Instruction& instruction);
   bool releaseBarriers();
-  void release(Barrier& barrier, int id);
+  bool releaseBarrier(int id);
+  void release(Barrier& barrier, int id, bool isWhole);
+  // All that the warps did is ordered before what they do now.
+  void orderAll();
   [[noreturn]] void reportStuck();
   [[noreturn]] void report(const Warp& warp, const Fault& fault) const;
 

@@ -20,13 +20,14 @@ constexpr uint32_t AllLanes = ~uint32_t{0};
 
 struct ThreadBlock;
 
-// A copy that cp.async began and no wait has completed.
-struct PendingCopy {
-  uint64_t source;   // 0 for none
-  uint64_t shared;
-  uint32_t sourceBytes, bytes;
-  uint32_t group;
-  int lane;
+// What one cp.async of a warp began and no wait has completed.
+struct PendingCopies {
+  uint32_t lanes;               // that still wait
+  uint32_t bytes;
+  uint64_t source[Lanes];
+  uint64_t shared[Lanes];
+  uint32_t sourceBytes[Lanes];  // what the source lacks is zero
+  uint32_t group[Lanes];
 };
 
 // Why a warp does not run on.
@@ -53,7 +54,7 @@ struct Warp {
   Clock clock{};
   std::array<uint32_t, Lanes> carry{};     // of add.cc
   std::array<uint32_t, Lanes> group{};     // cp.async groups committed by each lane
-  std::vector<PendingCopy> copies;
+  std::vector<PendingCopies> copies;
 
   template <typename T>
   T* slot(Slot at) const { return reinterpret_cast<T*>(registers + at); }
@@ -94,7 +95,7 @@ struct LaunchShape {
   uint32_t grid[3] = {1, 1, 1}, block[3] = {1, 1, 1};
   uint32_t dynamicShared = 0;
   const uint8_t* parameters = nullptr;
-  uint64_t id = 0;  // counts launches, for the shadow of global memory
+  uint64_t id = 0;  // counts launches: %gridid
 };
 
 // One of a block's sixteen barriers: warps that have arrived without waiting (bar.arrive). Those that wait know it themselves.
@@ -122,6 +123,7 @@ struct ThreadBlock {
   SharedMemory* shared = nullptr;
   uint8_t* local = nullptr;         // localBytes of each thread
   uint64_t number = 0;              // in the grid
+  Visitor visitor{};                // who it is for the shadow of global memory
   uint32_t index[3] = {0, 0, 0};
   uint32_t threads = 0;
   std::vector<Warp> warps;
@@ -137,14 +139,23 @@ struct ThreadBlock {
   // Global memory, checked; `order` false for atomics and volatile accesses, which blocks may share.
   uint8_t* globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
   uint8_t* globalWrite(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
-  // The cached or found allocation, or null: no fault.
-  Allocation* lookUp(uint64_t address, uint32_t bytes);
-  // Whether the bytes, which lie in the allocation, may be read (written) with nothing to report; marks them as read (written).
-  bool mayRead(Allocation& a, uint64_t address, uint64_t bytes, bool ordered);
-  bool mayWrite(Allocation& a, uint64_t address, uint64_t bytes, bool ordered);
+  // The allocation, or null: no fault.
+  Allocation* lookUp(uint64_t address, uint64_t bytes) {
+    for (Allocation* known : cached)
+      if (known && address >= known->begin && address < known->end() && bytes <= known->end() - address) return known;
+    return find(address, bytes);
+  }
+  Allocation* find(uint64_t address, uint64_t bytes);
 };
 
-// One lane after the other, or all at once where none is masked: compilers turn the second loop into vector code.
+// Lanes do not depend on each other, even where a result takes the place of an operand: the compiler need not check that slots differ.
+#if defined(__clang__)
+#define PTXSIM_LANE_BY_LANE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define PTXSIM_LANE_BY_LANE _Pragma("GCC ivdep")
+#endif
+
+// The active lanes, one after the other.
 template <typename F>
 inline void forLanes(const Warp& warp, F&& body) {
   if (warp.active == AllLanes) {
@@ -152,6 +163,21 @@ inline void forLanes(const Warp& warp, F&& body) {
   } else {
     for (uint32_t left = warp.active; left != 0; left &= left - 1) body(std::countr_zero(left));
   }
+}
+
+// d[lane] = value(lane) for the active lanes, all of them at once as vector code. `value` is evaluated for the others too: it must do
+// nothing else.
+template <typename D, typename F>
+inline void assignLanes(const Warp& warp, D* d, F&& value) {
+  if (warp.active == AllLanes) {
+    PTXSIM_LANE_BY_LANE
+    for (int lane = 0; lane < Lanes; lane++) d[lane] = value(lane);
+    return;
+  }
+
+  D values[Lanes];
+  for (int lane = 0; lane < Lanes; lane++) values[lane] = value(lane);
+  for (int lane = 0; lane < Lanes; lane++) d[lane] = warp.active >> lane & 1 ? values[lane] : d[lane];
 }
 
 }  // namespace ptxsim

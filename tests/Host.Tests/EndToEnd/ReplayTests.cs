@@ -65,7 +65,7 @@ public sealed class ReplayTests
     {
         using var world = new TinyWorld();
         Defend(world);
-        Refused("it holds no run.yaml; expected the output folder of defend or finetune", "replay", world.Model, "--step", "1");
+        Refused("it holds no run.yaml; expected the output folder of defend, finetune or attack", "replay", world.Model, "--step", "1");
         Refused("--step: not given", "replay", world["out"]);
         Refused("--step: found 9; expected a step of the run, 1 to 4", "replay", world["out"], "--step", "9");
         File.AppendAllText(world["out/metrics.jsonl"], "{oops\n");

@@ -65,6 +65,7 @@ scale="run $folder/scale.ptx scale"
 {
     expect 0 "argument 0: 0 1.5 3 4.5" $scale --grid 2 --block 64 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100 --show 0:f32:4
     expect 0 "global_store_bytes                  400" $scale --grid 2 --block 64 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
+    expect 0 "global_store_bytes                  400" $scale --grid 2 --block 64 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100 --repeat 3
     expect 1 "from scale.cu:5" $scale --grid 2 --block 64 --arg out:396 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
     expect 1 "past the end of the 396 bytes" $scale --grid 2 --block 64 --arg out:396 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
     expect 2 "above its .maxntid of 128" $scale --block 256 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100

@@ -112,6 +112,21 @@ CASE(overwriting_what_another_warp_still_reads_is_a_race) {
 
 CASE(blocks_must_not_write_one_place) { faultOf(check::entry("mov.u32 %r1, %ctaid.x;\nst.global.u32 [%rd1], %r1;"), ptxsim::FaultKind::Race, 8, 1); }
 
+CASE(blocks_may_write_neighbouring_places) {
+  // Sixteen blocks within one line of the shadow, two bytes each.
+  std::string write = "mov.u32 %r1, %ctaid.x;\nmul.wide.u32 %rd6, %r1, 2;\nadd.u64 %rd7, %rd1, %rd6;\ncvt.u16.u32 %h1, %r1;\nst.global.u16 [%rd7], %h1;\n";
+  Machine machine(check::entry(write + "ld.global.u16 %h2, [%rd7];"));
+  uint64_t out = machine.room(64);
+  machine.launch("k", {out, out}, 16, 1);
+  auto values = machine.download<uint16_t>(out, 16);
+  for (uint32_t i = 0; i < 16; i++) check::equal(values[i], static_cast<uint16_t>(i), "value of block " + std::to_string(i));
+}
+
+CASE(a_block_must_not_write_what_several_have_read) {
+  check::contains(faultOf(check::entry("ld.global.u32 %r2, [%rd2];\nmov.u32 %r1, %ctaid.x;\nsetp.eq.u32 %p1, %r1, 3;\n@%p1 st.global.u32 [%rd2], %r1;"), ptxsim::FaultKind::Race, 4, 1),
+                  "of the same launch has");
+}
+
 CASE(blocks_may_add_atomically) {
   Machine machine(check::entry("red.global.add.u32 [%rd1], 1;"));
   uint64_t out = machine.upload(std::vector<uint32_t>{0});

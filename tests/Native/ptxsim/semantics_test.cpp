@@ -341,7 +341,7 @@ CASE(results_do_not_depend_on_the_order_of_blocks_and_warps) {
 CASE(live_registers_are_counted) {
   Machine machine(check::entry("ld.global.v4.f32 {%f1,%f2,%f3,%f4}, [%rd2];\nadd.f32 %f5, %f1, %f2;\nadd.f32 %f6, %f3, %f4;\nadd.f32 %f7, %f5, %f6;\nst.global.f32 [%rd4], %f7;"));
   // The four values and the address of the store, which takes two registers.
-  check::equal(machine.kernel("k").footprint.liveRegisters, 6, "live registers");
+  check::equal(machine.kernel("k").footprint().liveRegisters, 6, "live registers");
 }
 
 int main(int argc, char** argv) { return check::run(argc, argv); }

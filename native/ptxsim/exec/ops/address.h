@@ -13,6 +13,37 @@ struct Place {
 // The address operand at `operand`, the `which`-th address of the instruction, for one lane.
 Place placeOf(const Warp& warp, const Instruction& instruction, int operand, int which, int lane);
 
+// Where some lanes of a warp access, in one space.
+struct Addresses {
+  uint64_t at[Lanes];  // of the other lanes: the first one's
+  uint64_t lowest, highest;
+  uint32_t lanes, count;
+  int first;
+  Space space;
+  bool isInOrder;  // side by side, in the order of the lanes
+  bool isOne;      // all the same
+
+  // The address operand at `operand`, the `which`-th of the instruction, of `lanes`, of which there is one at least. False where one is no
+  // multiple of `bytes`, a power of two, or the spaces differ.
+  bool gather(const Warp& warp, const Instruction& instruction, int operand, int which, uint32_t bytes, uint32_t lanes);
+
+  // Bits of a lane's number that its address does not depend on: lanes that differ in them alone share a place, as in the rows and columns
+  // of a tile. None where not all lanes are there.
+  uint32_t repeats() const;
+};
+
+// The lanes whose number has none of the bits.
+constexpr uint32_t lanesWithout(uint32_t bits) {
+  constexpr uint32_t Clear[] = {0x55555555, 0x33333333, 0x0F0F0F0F, 0x00FF00FF, 0x0000FFFF};
+  uint32_t lanes = AllLanes;
+  for (int bit = 0; bit < 5; bit++)
+    if (bits >> bit & 1) lanes &= Clear[bit];
+  return lanes;
+}
+
+// Whether every lane may read (or write) its bytes of global memory; then they are marked. False: going lane by lane tells why not.
+bool passGlobal(const Warp& warp, const Addresses& addresses, uint32_t bytes, bool isStore, bool isVolatile);
+
 // A thread's own memory; throws Fault outside of it or misaligned.
 uint8_t* local(const Warp& warp, uint64_t address, uint32_t bytes, const char* what, int lane);
 
@@ -31,26 +62,28 @@ class Traffic {
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  void shared(uint64_t address) { shared_[sharedCount_++] = static_cast<uint32_t>(address); }
+  void shared(uint64_t address) { shared_[sharedCount_++] = address; }
   void global(uint64_t address);
+  void global(const Addresses& addresses);
   void local() { localCount_++; }
   // `lanes` lanes at consecutive addresses: 32 words side by side lie in 32 banks.
   void sharedInOrder(uint32_t lanes);
   void globalInOrder(uint64_t begin, uint32_t lanes);
+  // Aligned addresses; `repeats` as Addresses gives it.
+  void shared(const Addresses& addresses, uint32_t repeats);
   // All of `lanes` lanes at one address, which is read once.
-  void sharedAtOnce(uint32_t lanes) { sharedInOrder(lanes); }
   void globalAtOnce(uint64_t address, uint32_t lanes);
 
  private:
-  uint32_t wavefronts(uint32_t begin, uint32_t end) const;
+  uint32_t wavefronts(const uint64_t* addresses, uint32_t lanes) const;
   uint32_t together() const { return bytes_ <= 4 ? 32 : bytes_ <= 8 ? 16 : 8; }
 
   Counters& counters_;
   uint32_t bytes_;
   bool isStore_;
   uint32_t sharedCount_ = 0, localCount_ = 0, globalCount_ = 0, sectorCount_ = 0;
-  uint32_t shared_[Lanes];
-  uint64_t sectors_[2 * Lanes];
+  uint64_t shared_[Lanes];
+  uint64_t sectors_[2 * Lanes], highestSector_ = 0;
 };
 
 }  // namespace ptxsim

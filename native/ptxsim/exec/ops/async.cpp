@@ -11,37 +11,67 @@ namespace {
 
 constexpr const char* CopyName = "cp.async";
 
-void complete(Warp& w, const PendingCopy& copy) {
-  auto access = w.access(copy.lane, CopyName);
-  uint8_t zeros[16] = {};
-  w.block->shared->endCopy(copy.shared, copy.bytes, access);
-  uint8_t* place = w.block->shared->write(copy.shared, copy.bytes, copy.bytes, access);
-  std::memcpy(place, zeros, copy.bytes);
-  if (copy.sourceBytes > 0) std::memcpy(place, reinterpret_cast<const void*>(copy.source), copy.sourceBytes);
+void complete(Warp& w, const PendingCopies& copies, uint32_t lanes) {
+  auto access = w.access(0, CopyName);
+  for (uint32_t left = lanes; left != 0; left &= left - 1) {
+    auto lane = static_cast<size_t>(std::countr_zero(left));
+    access.lane = static_cast<int>(lane);
+    uint8_t values[16] = {};
+    std::memcpy(values, reinterpret_cast<const void*>(copies.source[lane]), copies.sourceBytes[lane]);
+    w.block->shared->endCopy(copies.shared[lane], copies.bytes, access, values);
+  }
 }
 
-// cp.async [shared], [global], bytes, sourceBytes: what the source lacks is zero.
+// Whether the lanes may read what they copy: at once where each copies all of its bytes, else lane by lane, which throws.
+void passSources(Warp& w, const Instruction& i, const PendingCopies& copies) {
+  uint32_t whole = 0;
+  for (uint32_t lane = 0; lane < Lanes; lane++) whole |= static_cast<uint32_t>(copies.sourceBytes[lane] == copies.bytes) << lane;
+  whole &= w.active;
+  Addresses from;
+  if (whole != 0 && from.gather(w, i, 1, 1, copies.bytes, whole) && passGlobal(w, from, copies.bytes, false, false)) {
+    Traffic(w, copies.bytes, false).global(from);
+  } else {
+    whole = 0;
+  }
+
+  Traffic load(w, copies.bytes, false);
+  for (uint32_t left = w.active & ~whole; left != 0; left &= left - 1) {
+    int lane = std::countr_zero(left);
+    auto place = static_cast<size_t>(lane);
+    aligned(placeOf(w, i, 1, 1, lane).address, copies.bytes, CopyName, lane);
+    if (copies.sourceBytes[place] == 0) continue;
+    w.block->globalRead(copies.source[place], copies.sourceBytes[place], CopyName, lane, true);
+    load.global(copies.source[place]);
+  }
+}
+
+// cp.async [shared], [global], bytes, sourceBytes.
 void copy(Warp& w, const Instruction& i) {
   auto bytes = static_cast<uint32_t>(i.immediate);
-  Traffic store(w, bytes, true), load(w, bytes, false);
+  auto& copies = w.copies.emplace_back();
+  copies.lanes = w.active;
+  copies.bytes = bytes;
+  auto access = w.access(0, CopyName);
+  Traffic store(w, bytes, true);
+  uint64_t copied = 0;
   for (uint32_t left = w.active; left != 0; left &= left - 1) {
     int lane = std::countr_zero(left);
-    Place to = placeOf(w, i, 0, 0, lane);
-    uint64_t from = placeOf(w, i, 1, 1, lane).address;
+    auto place = static_cast<size_t>(lane);
+    uint64_t to = placeOf(w, i, 0, 0, lane).address;
     uint32_t sourceBytes = i.at[3] == NoSlot ? bytes : w.slot<uint32_t>(i.at[3])[lane];
     if (sourceBytes > bytes) throw Fault{FaultKind::IllegalInstruction, "cp.async of " + std::to_string(bytes) + " bytes with a source of " + std::to_string(sourceBytes), lane};
-    uint8_t* place = w.block->shared->beginCopy(to.address, bytes, w.access(lane, CopyName));
-    std::memset(place, 0xFF, bytes);
-    store.shared(to.address);
-    aligned(from, bytes, CopyName, lane);
-    if (sourceBytes > 0) {
-      w.block->globalRead(from, sourceBytes, CopyName, lane, true);
-      load.global(from);
-    }
-
-    w.block->counters.add(Count::AsyncCopyBytes, sourceBytes);
-    w.copies.push_back({sourceBytes ? from : 0, to.address, sourceBytes, bytes, w.group[static_cast<size_t>(lane)], lane});
+    access.lane = lane;
+    w.block->shared->beginCopy(to, bytes, access);
+    store.shared(to);
+    copies.source[place] = placeOf(w, i, 1, 1, lane).address;
+    copies.shared[place] = to;
+    copies.sourceBytes[place] = sourceBytes;
+    copies.group[place] = w.group[place];
+    copied += sourceBytes;
   }
+
+  passSources(w, i, copies);
+  w.block->counters.add(Count::AsyncCopyBytes, copied);
 }
 
 void commit(Warp& w, const Instruction&) {
@@ -50,14 +80,15 @@ void commit(Warp& w, const Instruction&) {
 
 // Completes every copy of the active lanes but those in each lane's last `pending` groups (and, with `uncommitted`, those in none yet).
 void completeGroups(Warp& w, uint32_t pending, bool uncommitted) {
-  auto isDue = [&](const PendingCopy& copy) {
-    if (!(w.active >> copy.lane & 1)) return false;
-    uint32_t committed = w.group[static_cast<size_t>(copy.lane)];
-    return uncommitted || copy.group + pending < committed;
-  };
-  for (const auto& copy : w.copies)
-    if (isDue(copy)) complete(w, copy);
-  std::erase_if(w.copies, isDue);
+  for (auto& copies : w.copies) {
+    uint32_t due = 0;
+    for (uint32_t lane = 0; lane < Lanes; lane++) due |= static_cast<uint32_t>(uncommitted || copies.group[lane] + pending < w.group[lane]) << lane;
+    due &= copies.lanes & w.active;
+    complete(w, copies, due);
+    copies.lanes &= ~due;
+  }
+
+  std::erase_if(w.copies, [](const PendingCopies& copies) { return copies.lanes == 0; });
 }
 
 void waitGroup(Warp& w, const Instruction& i) { completeGroups(w, static_cast<uint32_t>(i.immediate), false); }

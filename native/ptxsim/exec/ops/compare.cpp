@@ -88,9 +88,9 @@ template <typename T>
 void set(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
   auto *a = w.slot<SlotOf<T>>(i.at[1]), *b = w.slot<SlotOf<T>>(i.at[2]);
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     bool is = holds(i.compare, comparable(i, fromSlot<T>(a[l])), comparable(i, fromSlot<T>(b[l])));
-    d[l] = i.type == Type::F32 ? (is ? std::bit_cast<uint32_t>(1.0f) : 0) : (is ? AllLanes : 0);
+    return i.type == Type::F32 ? (is ? std::bit_cast<uint32_t>(1.0f) : 0) : (is ? AllLanes : 0);
   });
 }
 
@@ -98,7 +98,7 @@ template <typename S>
 void selp(Warp& w, const Instruction& i) {
   auto *d = w.slot<S>(i.at[0]), *a = w.slot<S>(i.at[1]), *b = w.slot<S>(i.at[2]);
   uint32_t chosen = w.test(i, 3);
-  forLanes(w, [&](int l) { d[l] = chosen >> l & 1 ? a[l] : b[l]; });
+  assignLanes(w, d, [&](int l) { return chosen >> l & 1 ? a[l] : b[l]; });
 }
 
 // a where c >= 0; an f32 c that is NaN chooses b, and -0 chooses a.
@@ -106,9 +106,9 @@ template <typename S>
 void slct(Warp& w, const Instruction& i) {
   auto *d = w.slot<S>(i.at[0]), *a = w.slot<S>(i.at[1]), *b = w.slot<S>(i.at[2]);
   auto* c = w.slot<uint32_t>(i.at[3]);
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     bool first = i.second == Type::F32 ? comparable(i, std::bit_cast<float>(c[l])) >= 0 : static_cast<int32_t>(c[l]) >= 0;
-    d[l] = first ? a[l] : b[l];
+    return first ? a[l] : b[l];
   });
 }
 

@@ -1,8 +1,7 @@
 // cvt (PTX ISA, section 9.7.8.20): between integers by truncation or clamping, to integers by the rounding asked for and always clamped,
 // between floats by one rounding.
-#include <cfenv>
-
 #include "exec/ops/lanes.h"
+#include "exec/ops/rounding.h"
 
 namespace ptxsim {
 namespace {
@@ -51,21 +50,6 @@ uint64_t clampFloat(Type type, double value) {
   return static_cast<uint64_t>(static_cast<Int128>(value));
 }
 
-// The float of a format nearest to a value in the direction asked for.
-class DirectedRounding {
- public:
-  explicit DirectedRounding(Rounding rounding) : before_(std::fegetround()) {
-    constexpr int Modes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD};
-    std::fesetround(Modes[static_cast<int>(rounding)]);
-  }
-  ~DirectedRounding() { std::fesetround(before_); }
-  DirectedRounding(const DirectedRounding&) = delete;
-  DirectedRounding& operator=(const DirectedRounding&) = delete;
-
- private:
-  int before_;
-};
-
 float flushed(const Instruction& i, float value) { return i.ftz && std::fpclassify(value) == FP_SUBNORMAL ? std::copysign(0.0f, value) : value; }
 
 uint64_t writeFloat(const Instruction& i, Type type, double value) {
@@ -78,7 +62,7 @@ uint64_t writeFloat(const Instruction& i, Type type, double value) {
       return i.rounding == Rounding::Zero ? toBrainTowardZero(single).bits : toBrain(single).bits;
     }
     case Type::F32: {
-      DirectedRounding scope(i.rounding);
+      RoundingScope scope(i.rounding);
       volatile double source = value;  // or the compiler rounds before the mode is set
       return std::bit_cast<uint32_t>(flushed(i, static_cast<float>(source)));
     }
@@ -89,7 +73,7 @@ uint64_t writeFloat(const Instruction& i, Type type, double value) {
 uint64_t fromInteger(const Instruction& i, Type to, Type from, uint64_t raw) {
   Int128 value = readInteger(from, raw);
   if (isFloat(to)) {
-    DirectedRounding scope(to == Type::F16 ? Rounding::Nearest : i.rounding);
+    RoundingScope scope(to == Type::F16 ? Rounding::Nearest : i.rounding);
     volatile int64_t asSigned = static_cast<int64_t>(raw);
     volatile uint64_t asUnsigned = static_cast<uint64_t>(value);
     // One rounding, straight to the format.
@@ -143,19 +127,19 @@ template <typename D, typename A>
 void plain(Warp& w, const Instruction& i) {
   auto* d = w.slot<SlotOf<D>>(i.at[0]);
   auto* a = w.slot<SlotOf<A>>(i.at[1]);
-  forLanes(w, [&](int l) { d[l] = toSlot<D>(static_cast<D>(fromSlot<A>(a[l]))); });
+  assignLanes(w, d, [&](int l) { return toSlot<D>(static_cast<D>(fromSlot<A>(a[l]))); });
 }
 
 // Rounds to nearest. A NaN keeps its sign and the top of its payload, as an H100 was seen to do.
 void doubleToFloat(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
   auto* a = w.slot<double>(i.at[1]);
-  forLanes(w, [&](int l) { d[l] = std::bit_cast<uint32_t>(static_cast<float>(a[l])); });
+  assignLanes(w, d, [&](int l) { return std::bit_cast<uint32_t>(static_cast<float>(a[l])); });
 }
 
 void brainToFloat(Warp& w, const Instruction& i) {
   auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]);
-  forLanes(w, [&](int l) { d[l] = a[l] << 16; });
+  assignLanes(w, d, [&](int l) { return a[l] << 16; });
 }
 
 // cvt.rn.bf16x2.f32 d, a, b: a goes into the upper half.
@@ -164,19 +148,19 @@ void pair(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
   auto *a = w.slot<float>(i.at[1]), *b = w.slot<float>(i.at[2]);
   Type type = IsBrain ? Type::BF16 : Type::F16;
-  forLanes(w, [&](int l) { d[l] = static_cast<uint32_t>(writeFloat(i, type, a[l]) << 16 | writeFloat(i, type, b[l])); });
+  assignLanes(w, d, [&](int l) { return static_cast<uint32_t>(writeFloat(i, type, a[l]) << 16 | writeFloat(i, type, b[l])); });
 }
 
 // 10 bits of fraction, ties away from zero; the low 13 bits are clear.
 void toTf32(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
   auto* a = w.slot<uint32_t>(i.at[1]);
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     bool isFinite = (a[l] & 0x7F800000) != 0x7F800000;
     uint32_t rounded = isFinite ? (a[l] + 0x1000) & ~0x1FFFu : a[l] & ~0x1FFFu;
     if ((a[l] & 0x7FFFFFFF) > 0x7F800000) rounded = 0x7FFFFFFF;
     if (i.saturate && isFinite && (rounded & 0x7F800000) == 0x7F800000) rounded = (a[l] & 0x80000000) | 0x7F7FE000;
-    d[l] = rounded;
+    return rounded;
   });
 }
 

@@ -47,7 +47,7 @@ void vote(Warp& w, const Instruction& i) {
   uint32_t yes = w.test(i, 1) & w.active;
   if (i.mode == 3) {
     auto* d = w.slot<uint32_t>(i.at[0]);
-    forLanes(w, [&](int l) { d[l] = yes; });
+    assignLanes(w, d, [&](int) { return yes; });
     return;
   }
 
@@ -71,13 +71,13 @@ void match(Warp& w, const Instruction& i) {
       else agree = false;
     }
   });
-  forLanes(w, [&](int l) { d[l] = i.mode == 0 ? result[l] : agree ? w.active : 0; });
+  assignLanes(w, d, [&](int l) { return i.mode == 0 ? result[l] : agree ? w.active : 0; });
   if (i.mode == 1) w.setMask(i.at[1], agree ? AllLanes : 0);
 }
 
 void activemask(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
-  forLanes(w, [&](int l) { d[l] = w.active; });
+  assignLanes(w, d, [&](int) { return w.active; });
 }
 
 // mode: 0 add, 1 min, 2 max, 3 and, 4 or, 5 xor
@@ -97,7 +97,7 @@ void redux(Warp& w, const Instruction& i) {
       default: total ^= x; break;
     }
   }
-  forLanes(w, [&](int l) { d[l] = static_cast<uint32_t>(total); });
+  assignLanes(w, d, [&](int) { return static_cast<uint32_t>(total); });
 }
 
 }  // namespace

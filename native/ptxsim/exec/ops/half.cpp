@@ -3,16 +3,6 @@
 
 namespace ptxsim {
 
-float toFloat(Half value) {
-  uint32_t sign = static_cast<uint32_t>(value.bits & 0x8000) << 16, exponent = value.bits >> 10 & 31, fraction = value.bits & 0x3FF;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000 | fraction << 13);
-  if (exponent == 0) {
-    float magnitude = std::ldexp(static_cast<float>(fraction), -24);
-    return sign ? -magnitude : magnitude;
-  }
-  return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 namespace {
 
 // Rounds a double to a float format of few bits: `digits` of fraction, `bias`, to nearest even or (zero) toward zero.
@@ -41,12 +31,6 @@ Half toHalf(double value) { return {roundTo(value, 10, 15, 15, false)}; }
 Half toHalfTowardZero(double value) { return {roundTo(value, 10, 15, 15, true)}; }
 Brain toBrainTowardZero(float value) {
   return {value == value ? static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16) : uint16_t{0x7FFF}};
-}
-
-Brain toBrain(float value) {
-  if (value != value) return {0x7FFF};
-  auto bits = std::bit_cast<uint32_t>(value);
-  return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
 }
 
 namespace {
@@ -87,14 +71,14 @@ struct Mul { static double apply(double a, double b) { return a * b; } };
 template <typename T, int Pack, typename F>
 void each(Warp& w, const Instruction& i, int operands, F f) {
   auto* d = w.slot<uint32_t>(i.at[0]);
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     uint32_t result = 0;
     for (int part = 0; part < Pack; part++) {
       T x[3] = {};
       for (int o = 0; o < operands; o++) x[o] = {static_cast<uint16_t>(w.slot<uint32_t>(i.at[1 + o])[l] >> (16 * part))};
       result |= static_cast<uint32_t>(f(x).bits) << (16 * part);
     }
-    d[l] = result;
+    return result;
   });
 }
 

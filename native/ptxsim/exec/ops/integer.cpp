@@ -101,14 +101,14 @@ template <typename T>
 void bfi(Warp& w, const Instruction& i) {
   auto *d = w.slot<T>(i.at[0]), *a = w.slot<T>(i.at[1]), *b = w.slot<T>(i.at[2]);
   auto *position = w.slot<uint32_t>(i.at[3]), *length = w.slot<uint32_t>(i.at[4]);
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     uint32_t pos = position[l] & 0xFF, len = length[l] & 0xFF;
     T result = b[l], field = a[l];
     for (uint32_t bit = 0; bit < len && pos + bit < 8 * sizeof(T); bit++) {
       T mask = T{1} << (pos + bit);
       result = (field >> bit & 1) ? result | mask : result & ~mask;
     }
-    d[l] = result;
+    return result;
   });
 }
 

@@ -19,10 +19,18 @@ __extension__ typedef unsigned __int128 UInt128;
 struct Half { uint16_t bits; };
 struct Brain { uint16_t bits; };
 
-float toFloat(Half value);
+// Without a branch, so that loops over lanes become vector code: a half's bits at a float's place are its value over 2^112.
+inline float toFloat(Half value) {
+  float magnitude = std::bit_cast<float>(static_cast<uint32_t>(value.bits & 0x7FFF) << 13) * 0x1p112f;
+  uint32_t special = magnitude >= 0x1p16f ? 0x7F800000 : 0;  // infinity and NaN
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | special | static_cast<uint32_t>(value.bits & 0x8000) << 16);
+}
 Half toHalf(float value);               // round to nearest even
 inline float toFloat(Brain value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
-Brain toBrain(float value);
+inline Brain toBrain(float value) {    // likewise
+  auto bits = std::bit_cast<uint32_t>(value);
+  return {static_cast<uint16_t>((bits & 0x7FFF'FFFF) > 0x7F80'0000 ? 0x7FFF : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
+}
 Half toHalf(double value);
 Half toHalfTowardZero(double value);
 Brain toBrainTowardZero(float value);
@@ -49,7 +57,7 @@ template <typename D, typename A, typename Op>
 void unary(Warp& warp, const Instruction& i) {
   auto* d = warp.slot<SlotOf<D>>(i.at[0]);
   const auto* a = warp.slot<SlotOf<A>>(i.at[1]);
-  forLanes(warp, [&](int l) { d[l] = toSlot<D>(Op::apply(i, fromSlot<A>(a[l]))); });
+  assignLanes(warp, d, [&](int l) { return toSlot<D>(Op::apply(i, fromSlot<A>(a[l]))); });
 }
 
 template <typename D, typename A, typename B, typename Op>
@@ -57,7 +65,7 @@ void binary(Warp& warp, const Instruction& i) {
   auto* d = warp.slot<SlotOf<D>>(i.at[0]);
   const auto* a = warp.slot<SlotOf<A>>(i.at[1]);
   const auto* b = warp.slot<SlotOf<B>>(i.at[2]);
-  forLanes(warp, [&](int l) { d[l] = toSlot<D>(Op::apply(i, fromSlot<A>(a[l]), fromSlot<B>(b[l]))); });
+  assignLanes(warp, d, [&](int l) { return toSlot<D>(Op::apply(i, fromSlot<A>(a[l]), fromSlot<B>(b[l]))); });
 }
 
 template <typename D, typename A, typename B, typename C, typename Op>
@@ -66,7 +74,7 @@ void ternary(Warp& warp, const Instruction& i) {
   const auto* a = warp.slot<SlotOf<A>>(i.at[1]);
   const auto* b = warp.slot<SlotOf<B>>(i.at[2]);
   const auto* c = warp.slot<SlotOf<C>>(i.at[3]);
-  forLanes(warp, [&](int l) { d[l] = toSlot<D>(Op::apply(i, fromSlot<A>(a[l]), fromSlot<B>(b[l]), fromSlot<C>(c[l]))); });
+  assignLanes(warp, d, [&](int l) { return toSlot<D>(Op::apply(i, fromSlot<A>(a[l]), fromSlot<B>(b[l]), fromSlot<C>(c[l]))); });
 }
 
 // The handler for a type: `make` is a generic lambda that is called with a value of the type that stands for it.

@@ -23,26 +23,30 @@ void predicates(Warp& w, const Instruction& i) {
   w.setMask(i.at[0], i.mode == 0 ? a & b : i.mode == 1 ? a | b : i.mode == 2 ? a ^ b : ~a);
 }
 
-// The table's bit at (a, b, c) of each bit.
+// The table's bit at (a, b, c) of each bit: of the rows that are set, or the complement of the others.
 void lop3(Warp& w, const Instruction& i) {
   auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]), *b = w.slot<uint32_t>(i.at[2]), *c = w.slot<uint32_t>(i.at[3]);
-  auto table = static_cast<uint32_t>(i.immediate);
-  forLanes(w, [&](int l) {
-    uint32_t result = 0;
-    for (uint32_t row = 0; row < 8; row++)
-      if (table >> row & 1) result |= (row & 4 ? a[l] : ~a[l]) & (row & 2 ? b[l] : ~b[l]) & (row & 1 ? c[l] : ~c[l]);
-    d[l] = result;
-  });
+  auto table = static_cast<uint32_t>(i.immediate & 0xFF);
+  bool isComplement = std::popcount(table) > 4;
+  uint32_t result[Lanes] = {};
+  for (uint32_t left = isComplement ? ~table & 0xFF : table; left != 0; left &= left - 1) {
+    int row = std::countr_zero(left);
+    uint32_t notA = row & 4 ? 0 : AllLanes, notB = row & 2 ? 0 : AllLanes, notC = row & 1 ? 0 : AllLanes;
+    for (int l = 0; l < Lanes; l++) result[l] |= (a[l] ^ notA) & (b[l] ^ notB) & (c[l] ^ notC);
+  }
+
+  uint32_t flip = isComplement ? AllLanes : 0;
+  assignLanes(w, d, [&](int l) { return result[l] ^ flip; });
 }
 
 // Funnel shift of the 64 bits b:a; the left form gives the upper half.
 template <bool Left>
 void shf(Warp& w, const Instruction& i) {
   auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]), *b = w.slot<uint32_t>(i.at[2]), *c = w.slot<uint32_t>(i.at[3]);
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     uint32_t n = i.wrap ? c[l] & 31 : std::min(c[l], 32u);
     uint64_t both = static_cast<uint64_t>(b[l]) << 32 | a[l];
-    d[l] = static_cast<uint32_t>(Left ? both << n >> 32 : both >> n);
+    return static_cast<uint32_t>(Left ? both << n >> 32 : both >> n);
   });
 }
 

@@ -2,6 +2,7 @@
 // operands are exact in float; each dot product is summed in double and added to the accumulator with one rounding. Tensor cores add in
 // an order of their own: results agree to a few units in the last place, not to the bit.
 #include <cstring>
+#include <stdexcept>
 
 #include "exec/ops/address.h"
 #include "exec/ops/lanes.h"
@@ -14,28 +15,57 @@ void together(const Warp& w, const char* what) {
     throw Fault{FaultKind::Convergence, std::string(what) + " needs all 32 lanes, and some are not here", std::countr_zero(w.active)};
 }
 
-// Eight rows of sixteen bytes for each matrix, row r of matrix m at the address of lane 8 m + r.
+// Eight rows of eight, turned around.
+void transpose(uint16_t (&m)[8][8]) {
+#if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
+  typedef uint16_t Row __attribute__((vector_size(16)));
+  Row rows[8], next[8];
+  std::memcpy(rows, m, sizeof rows);
+  // Row i meets row i + 4; after three rounds each element has gone where its three bits of row and of column say.
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 4; i++) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    std::memcpy(rows, next, sizeof rows);
+  }
+  std::memcpy(m, rows, sizeof rows);
+#else
+  for (int row = 0; row < 8; row++)
+    for (int column = 0; column < row; column++) std::swap(m[row][column], m[column][row]);
+#endif
+}
+
+// Rows of sixteen bytes, one each of the first `lanes` lanes.
+Addresses rowsOf(const Warp& w, const Instruction& i, int operand, int lanes, const char* what) {
+  Addresses a;
+  auto mask = static_cast<uint32_t>((uint64_t{1} << lanes) - 1);
+  if (a.gather(w, i, operand, 0, 16, mask) && a.space == Space::Shared && w.block->shared->isInside(a.highest, 16)) return a;
+  for (int lane = 0; lane < lanes; lane++) {
+    Place place = placeOf(w, i, operand, 0, lane);
+    if (place.space != Space::Shared) throw Fault{FaultKind::AddressSpace, std::string(what) + " outside shared memory", lane, place.address};
+    w.block->shared->check(place.address, 16, w.access(lane, what));
+  }
+
+  throw std::logic_error("rows that are neither right nor wrong");
+}
+
+// Eight rows of sixteen bytes for each matrix, row r of matrix m at the address of lane 8 m + r. Four lanes side by side hold a row.
 void ldmatrix(Warp& w, const Instruction& i) {
   together(w, "ldmatrix");
   int count = i.count - 1;
   Traffic traffic(w, 16, false);
-  uint16_t rows[4][8][8];
-  for (int lane = 0; lane < 8 * count; lane++) {
-    Place place = placeOf(w, i, count, 0, lane);
-    if (place.space != Space::Shared) throw Fault{FaultKind::AddressSpace, "ldmatrix outside shared memory", lane, place.address};
-    std::memcpy(rows[lane / 8][lane % 8], w.block->shared->read(place.address, 16, 16, w.access(lane, "ldmatrix")), 16);
-    traffic.shared(place.address);
-  }
-
+  Addresses a = rowsOf(w, i, count, 8 * count, "ldmatrix");
+  w.block->shared->readScattered(a.at, a.lanes, 0, 4, w.access(0, "ldmatrix"));
+  traffic.shared(a, 0);
   w.meet();
+  const uint8_t* memory = w.block->shared->data();
   for (int m = 0; m < count; m++) {
     auto* d = w.slot<uint32_t>(i.at[m]);
-    for (int lane = 0; lane < Lanes; lane++) {
-      int row = lane / 4, column = 2 * (lane % 4);
-      uint32_t low = i.transpose ? rows[m][column][row] : rows[m][row][column];
-      uint32_t high = i.transpose ? rows[m][column + 1][row] : rows[m][row][column + 1];
-      d[lane] = high << 16 | low;
-    }
+    uint16_t rows[8][8];
+    for (int row = 0; row < 8; row++) std::memcpy(rows[row], memory + a.at[8 * m + row], sizeof rows[row]);
+    if (i.transpose) transpose(rows);
+    std::memcpy(d, rows, sizeof rows);
   }
 }
 
@@ -44,6 +74,7 @@ void stmatrix(Warp& w, const Instruction& i) {
   int count = i.count - 1;
   Traffic traffic(w, 16, true);
   w.meet();
+  Addresses a = rowsOf(w, i, 0, 8 * count, "stmatrix");
   for (int lane = 0; lane < 8 * count; lane++) {
     int m = lane / 8, row = lane % 8;
     uint16_t values[8];
@@ -52,66 +83,110 @@ void stmatrix(Warp& w, const Instruction& i) {
       values[column] = static_cast<uint16_t>(w.slot<uint32_t>(i.at[1 + m])[holder] >> (16 * half));
     }
 
-    Place place = placeOf(w, i, 0, 0, lane);
-    if (place.space != Space::Shared) throw Fault{FaultKind::AddressSpace, "stmatrix outside shared memory", lane, place.address};
-    std::memcpy(w.block->shared->write(place.address, 16, 16, w.access(lane, "stmatrix"), values), values, 16);
-    traffic.shared(place.address);
+    w.block->shared->writeRow(a.at[lane], 4, 4, w.access(lane, "stmatrix"), values);
   }
+
+  traffic.shared(a, 0);
 }
 
 void movmatrix(Warp& w, const Instruction& i) {
   together(w, "movmatrix");
-  auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]);
-  uint16_t values[8][8];
-  for (int lane = 0; lane < Lanes; lane++)
-    for (int half = 0; half < 2; half++) values[lane / 4][2 * (lane % 4) + half] = static_cast<uint16_t>(a[lane] >> (16 * half));
-  for (int lane = 0; lane < Lanes; lane++)
-    d[lane] = static_cast<uint32_t>(values[2 * (lane % 4) + 1][lane / 4]) << 16 | values[2 * (lane % 4)][lane / 4];
+  uint16_t rows[8][8];
+  std::memcpy(rows, w.slot<uint32_t>(i.at[1]), sizeof rows);
+  transpose(rows);
+  std::memcpy(w.slot<uint32_t>(i.at[0]), rows, sizeof rows);
   w.meet();
 }
 
-// How many values a register of A or B holds, and the value.
+// Eight values at once. Vectors stay in memory between functions: how they are passed depends on what a file is compiled for.
+typedef uint16_t Words8 __attribute__((vector_size(16)));
+typedef uint32_t Bits8 __attribute__((vector_size(32)));
+typedef float Floats8 __attribute__((vector_size(32)));
+typedef double Doubles8 __attribute__((vector_size(64)));  // a row of the accumulator: its eight columns
+
+// How a register of A or B holds values, and eight of them, side by side, as doubles.
 struct BrainPair {
-  static constexpr int Packed = 2;
-  static float value(uint32_t raw, int part) { return toFloat(Brain{static_cast<uint16_t>(raw >> (16 * part))}); }
+  using Raw = uint16_t;
+  static void widen(double* to, const Raw* from) {
+    Words8 words;
+    std::memcpy(&words, from, sizeof words);
+    Bits8 bits = __builtin_convertvector(words, Bits8) << 16;
+    auto result = __builtin_convertvector(reinterpret_cast<Floats8>(bits), Doubles8);
+    std::memcpy(to, &result, sizeof result);
+  }
 };
 struct HalfPair {
-  static constexpr int Packed = 2;
-  static float value(uint32_t raw, int part) { return toFloat(Half{static_cast<uint16_t>(raw >> (16 * part))}); }
+  using Raw = uint16_t;
+  // As toFloat.
+  static void widen(double* to, const Raw* from) {
+    Words8 words;
+    std::memcpy(&words, from, sizeof words);
+    Bits8 bits = __builtin_convertvector(words, Bits8);
+    Floats8 magnitude = reinterpret_cast<Floats8>((bits & 0x7FFF) << 13) * 0x1p112f;
+    Bits8 special = reinterpret_cast<Bits8>(magnitude >= 0x1p16f) & 0x7F800000;
+    Bits8 value = reinterpret_cast<Bits8>(magnitude) | special | (bits & 0x8000) << 16;
+    auto result = __builtin_convertvector(reinterpret_cast<Floats8>(value), Doubles8);
+    std::memcpy(to, &result, sizeof result);
+  }
 };
 struct Tf32 {
-  static constexpr int Packed = 1;
+  using Raw = uint32_t;
   // The tensor core does not read the low 13 bits.
-  static float value(uint32_t raw, int) { return std::bit_cast<float>(raw & ~0x1FFFu); }
+  static void widen(double* to, const Raw* from) {
+    for (int i = 0; i < 8; i++) to[i] = static_cast<double>(std::bit_cast<float>(from[i] & ~0x1FFFu));
+  }
 };
 
 // m16n8kK. With g = lane / 4 and t = lane % 4: register r of A holds row g + 8 (r & 1), columns from P t + 4 P (r / 2); register r of B
 // rows from P t + 4 P r, column g; the accumulator's register r row g + 8 (r / 2), column 2 t + (r & 1). P is the values per register.
+// So a register of all lanes is a matrix of 8 x 4 P, row after row. Products are exact in double, and each sum is made in the order of k.
 template <typename Operand, int K>
 void mma(Warp& w, const Instruction& i) {
   together(w, "mma");
-  constexpr int P = Operand::Packed, RegistersA = 16 * K / (32 * P), RegistersB = 8 * K / (32 * P);
-  float a[16][K], b[8][K];
-  for (int lane = 0; lane < Lanes; lane++) {
-    int g = lane / 4, t = lane % 4;
-    for (int r = 0; r < RegistersA; r++)
-      for (int part = 0; part < P; part++)
-        a[g + 8 * (r & 1)][P * t + part + 4 * P * (r / 2)] = Operand::value(w.slot<uint32_t>(i.at[4 + r])[lane], part);
-    for (int r = 0; r < RegistersB; r++)
-      for (int part = 0; part < P; part++)
-        b[g][P * t + part + 4 * P * r] = Operand::value(w.slot<uint32_t>(i.at[4 + RegistersA + r])[lane], part);
+  using Raw = typename Operand::Raw;
+  constexpr int P = sizeof(uint32_t) / sizeof(Raw), W = 4 * P, RegistersA = 16 * K / (32 * P), RegistersB = 8 * K / (32 * P), C = 4 + RegistersA + RegistersB;
+  constexpr int Block = 8;  // rows whose sums fit into registers
+  double a[16][K], b[K][8], sums[16][8], values[8][W];
+  Raw raw[8][W];
+  for (int r = 0; r < RegistersA; r++) {
+    const auto* from = reinterpret_cast<const Raw*>(w.slot<uint32_t>(i.at[4 + r]));
+    for (int n = 0; n < W; n++) Operand::widen(values[0] + 8 * n, from + 8 * n);
+    for (int g = 0; g < 8; g++) std::memcpy(&a[g + 8 * (r & 1)][W * (r / 2)], values[g], sizeof values[g]);
   }
 
-  float d[16][8];
-  for (int row = 0; row < 16; row++)
-    for (int column = 0; column < 8; column++) {
-      double sum = 0;
-      for (int k = 0; k < K; k++) sum += static_cast<double>(a[row][k]) * b[column][k];
-      int lane = 4 * (row % 8) + column / 2, r = 2 * (row / 8) + column % 2;
-      d[row][column] = static_cast<float>(sum + w.slot<float>(i.at[4 + RegistersA + RegistersB + r])[lane]);
+  for (int r = 0; r < RegistersB; r++) {
+    std::memcpy(raw, w.slot<uint32_t>(i.at[4 + RegistersA + r]), sizeof raw);
+    if constexpr (W == 8) {
+      transpose(raw);
+      for (int c = 0; c < W; c++) Operand::widen(b[c + W * r], raw[c]);
+    } else {
+      for (int n = 0; n < W; n++) Operand::widen(values[0] + 8 * n, raw[0] + 8 * n);
+      for (int c = 0; c < W; c++)
+        for (int g = 0; g < 8; g++) b[c + W * r][g] = values[g][c];
     }
-  for (int lane = 0; lane < Lanes; lane++)
-    for (int r = 0; r < 4; r++) w.slot<float>(i.at[r])[lane] = d[lane / 4 + 8 * (r / 2)][2 * (lane % 4) + (r & 1)];
+  }
+
+  for (int first = 0; first < 16; first += Block) {
+    Doubles8 block[Block];
+    for (int row = 0; row < Block; row++) block[row] = Doubles8{};
+    for (int k = 0; k < K; k++) {
+      Doubles8 factors;
+      std::memcpy(&factors, b[k], sizeof factors);
+      for (int row = 0; row < Block; row++) block[row] += a[first + row][k] * factors;
+    }
+
+    std::memcpy(sums[first], block, sizeof block);
+  }
+
+  // All addends are read before a result is written, which may take their place.
+  float results[4][Lanes];
+  for (int r = 0; r < 4; r++) {
+    const auto* addends = w.slot<float>(i.at[C + r]);
+    for (int g = 0; g < 8; g++)
+      for (int t = 0; t < 4; t++) results[r][4 * g + t] = static_cast<float>(sums[g + 8 * (r / 2)][2 * t + (r & 1)] + addends[4 * g + t]);
+  }
+
+  for (int r = 0; r < 4; r++) std::memcpy(w.slot<float>(i.at[r]), results[r], sizeof results[r]);
   w.meet();
 }
 

@@ -7,13 +7,13 @@ namespace {
 template <typename S>
 void mov(Warp& w, const Instruction& i) {
   auto *d = w.slot<S>(i.at[0]), *a = w.slot<S>(i.at[1]);
-  forLanes(w, [&](int l) { d[l] = a[l]; });
+  assignLanes(w, d, [&](int l) { return a[l]; });
 }
 
 // A 16-bit move leaves the upper half of the slot clear, whatever the source register held.
 void mov16(Warp& w, const Instruction& i) {
   auto *d = w.slot<uint32_t>(i.at[0]), *a = w.slot<uint32_t>(i.at[1]);
-  forLanes(w, [&](int l) { d[l] = a[l] & 0xFFFF; });
+  assignLanes(w, d, [&](int l) { return a[l] & 0xFFFF; });
 }
 
 void movPredicate(Warp& w, const Instruction& i) { w.setMask(i.at[0], w.test(i, 1)); }
@@ -51,7 +51,7 @@ void prmt(Warp& w, const Instruction& i) {
       {0x3210, 0x4321, 0x5432, 0x6543}, {0x5670, 0x6701, 0x7012, 0x0123}, {0x0000, 0x1111, 0x2222, 0x3333},
       {0x3210, 0x3211, 0x3222, 0x3333}, {0x0000, 0x1110, 0x2210, 0x3210}, {0x1010, 0x3232, 0x1010, 0x3232},
   };
-  forLanes(w, [&](int l) {
+  assignLanes(w, d, [&](int l) {
     uint64_t bytes = static_cast<uint64_t>(b[l]) << 32 | a[l];
     uint32_t selector = i.mode == 0 ? c[l] : Tables[i.mode - 1][c[l] & 3], result = 0;
     for (int byte = 0; byte < 4; byte++) {
@@ -60,7 +60,7 @@ void prmt(Warp& w, const Instruction& i) {
       if (choice & 8) value = static_cast<int8_t>(value) < 0 ? 0xFF : 0;
       result |= static_cast<uint32_t>(value) << (8 * byte);
     }
-    d[l] = result;
+    return result;
   });
 }
 
@@ -72,7 +72,7 @@ template <typename S>
 void cvta(Warp& w, const Instruction& i) {
   auto *d = w.slot<S>(i.at[0]), *a = w.slot<S>(i.at[1]);
   auto window = static_cast<S>(windowOf(i.space));
-  forLanes(w, [&](int l) { d[l] = i.toGeneric ? a[l] + window : a[l] - window; });
+  assignLanes(w, d, [&](int l) { return i.toGeneric ? a[l] + window : a[l] - window; });
 }
 
 void isspacep(Warp& w, const Instruction& i) {

@@ -11,58 +11,6 @@ namespace {
 
 constexpr int MaxVector = 4;  // elements of ld.v4 and st.v4
 
-// Where the active lanes access, in one space.
-struct Addresses {
-  uint64_t at[Lanes];
-  uint64_t lowest = ~uint64_t{0}, highest = 0;
-  uint32_t count = 0;
-  int first = 0;
-  Space space = Space::Generic;
-  bool isInOrder = false;  // side by side, in the order of the lanes
-  bool isOne = false;      // all the same
-};
-
-// False where a lane is misaligned or the spaces differ.
-bool gather(const Warp& w, const Instruction& i, int operand, uint32_t bytes, Addresses& a) {
-  auto displacement = static_cast<uint64_t>(i.displacement[0]);
-  Slot base = i.at[operand];
-  if (base == NoSlot) std::fill_n(a.at, Lanes, displacement);
-  else if (i.isWideAddress[0])
-    for (int l = 0; l < Lanes; l++) a.at[l] = w.slot<uint64_t>(base)[l] + displacement;
-  else
-    for (int l = 0; l < Lanes; l++) a.at[l] = w.slot<uint32_t>(base)[l] + displacement;
-
-  a.first = std::countr_zero(w.active);
-  a.count = static_cast<uint32_t>(std::popcount(w.active));
-  uint64_t bits = 0, origin = a.at[a.first];
-  bool isInOrder = true;
-  for (int l = 0; l < Lanes; l++) {
-    bool isActive = w.active >> l & 1;
-    bits |= isActive ? a.at[l] : 0;
-    a.lowest = std::min(a.lowest, isActive ? a.at[l] : ~uint64_t{0});
-    a.highest = std::max(a.highest, isActive ? a.at[l] : 0);
-    isInOrder &= !isActive || a.at[l] == origin + static_cast<uint64_t>(l - a.first) * bytes;
-  }
-
-  if ((bits & (bytes - 1)) != 0) return false;
-  uint32_t run = w.active >> a.first;
-  a.isInOrder = isInOrder && (run & (run + 1)) == 0;
-  a.isOne = a.lowest == a.highest;
-  a.space = i.space;
-  if (i.space != Space::Generic) return true;
-  if (a.highest < SharedWindow) {
-    a.space = Space::Global;
-    return true;
-  }
-
-  if (a.lowest < SharedWindow || a.highest >= SharedWindow + WindowSize) return false;
-  for (auto& at : a.at) at -= SharedWindow;
-  a.lowest -= SharedWindow;
-  a.highest -= SharedWindow;
-  a.space = Space::Shared;
-  return true;
-}
-
 // The type as it lies in memory, passed as a value to `use`.
 template <typename Use>
 void withStored(Type type, Use use) {
@@ -92,14 +40,27 @@ M peek(uint64_t address) {
 template <typename M, typename S>
 void fetch(const Warp& w, const Instruction& i, int e, uint64_t base, const Addresses& a) {
   using Extended = std::conditional_t<std::is_signed_v<M>, int64_t, uint64_t>;
+  auto extend = [](M value) { return static_cast<S>(static_cast<Extended>(value)); };
   auto* to = w.slot<S>(i.at[e]);
   base += static_cast<uint64_t>(e) * sizeof(M);
   if (a.isOne) {
-    auto value = static_cast<S>(static_cast<Extended>(peek<M>(base + a.lowest)));
-    forLanes(w, [&](int l) { to[l] = value; });
-  } else {
-    forLanes(w, [&](int l) { to[l] = static_cast<S>(static_cast<Extended>(peek<M>(base + a.at[l]))); });
+    S value = extend(peek<M>(base + a.lowest));
+    assignLanes(w, to, [&](int) { return value; });
+    return;
   }
+
+  if (!a.isInOrder || w.active != AllLanes) {
+    assignLanes(w, to, [&](int l) { return extend(peek<M>(base + a.at[l])); });
+    return;
+  }
+
+  // A stride that the compiler knows.
+  auto row = [&](auto stride) {
+    for (int l = 0; l < Lanes; l++) to[l] = extend(peek<M>(base + a.lowest + static_cast<uint64_t>(l) * stride() * sizeof(M)));
+  };
+  if (i.vector == 1) row(std::integral_constant<uint64_t, 1>());
+  else if (i.vector == 2) row(std::integral_constant<uint64_t, 2>());
+  else row(std::integral_constant<uint64_t, 4>());
 }
 
 template <typename M>
@@ -111,42 +72,54 @@ void deposit(const Warp& w, const Instruction& i, int lane, uint8_t* to) {
   }
 }
 
-void countShared(Traffic& traffic, const Warp& w, const Addresses& a) {
-  if (a.isInOrder || a.isOne) traffic.sharedInOrder(a.count);
-  else forLanes(w, [&](int l) { traffic.shared(a.at[l]); });
+// The checks of loads from shared memory, which throw.
+void passShared(const Warp& w, SharedMemory& shared, const Addresses& a, uint32_t repeats, uint32_t bytes, SharedMemory::Access access) {
+  uint32_t words = bytes / 4;
+  if (words == 0) {
+    forLanes(w, [&](int lane) {
+      access.lane = lane;
+      shared.read(a.at[lane], bytes, bytes, access);
+    });
+  } else if (a.isInOrder) {
+    shared.readRow(a.lowest, a.count * words, words, access);
+  } else if (a.isOne) {
+    shared.readTogether(a.lowest, w.active, words, access);
+  } else {
+    shared.readScattered(a.at, w.active, repeats, words, access);
+  }
 }
 
-void countGlobal(Traffic& traffic, const Warp& w, const Addresses& a) {
-  if (a.isInOrder) traffic.globalInOrder(a.lowest, a.count);
-  else if (a.isOne) traffic.globalAtOnce(a.lowest, a.count);
-  else forLanes(w, [&](int l) { traffic.global(a.at[l]); });
+// The values of a store as they lie in memory, lane after lane from the first active one on. `room` is where they go if they do not
+// lie so in the registers.
+const uint8_t* row(const Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes, uint8_t* room) {
+  if (i.vector == 1 && sizeOf(i.type) == 4 && (i.wide >> 1 & 1) == 0) return reinterpret_cast<const uint8_t*>(w.slot<uint32_t>(i.at[1]) + a.first);
+  if (i.vector == 1 && sizeOf(i.type) == 8) return reinterpret_cast<const uint8_t*>(w.slot<uint64_t>(i.at[1]) + a.first);
+  withStored(i.type, [&](auto stored) {
+    for (uint32_t n = 0; n < a.count; n++) deposit<decltype(stored)>(w, i, a.first + static_cast<int>(n), room + n * bytes);
+  });
+  return room;
 }
 
-// Whether every lane may read (or write) global memory; marks it done.
-template <bool IsStore>
-bool passGlobal(Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes) {
-  auto& block = *w.block;
-  uint64_t extent = a.highest - a.lowest + bytes;
-  if (extent > ~uint32_t{0}) return false;
-  Allocation* allocation = block.lookUp(a.lowest, static_cast<uint32_t>(extent));
-  if (!allocation || (IsStore && allocation->isConstant)) return false;
-  if (!block.checks) return true;
-  // Single bytes are not looked at: see Toucher.
-  bool isOrdered = !i.isVolatile && bytes >= 2;
-  auto pass = [&](uint64_t address, uint64_t length) {
-    return IsStore ? block.mayWrite(*allocation, address, length, isOrdered) : block.mayRead(*allocation, address, length, isOrdered);
-  };
-  if (a.isInOrder || a.isOne) return pass(a.lowest, extent);
-  bool passes = true;
-  for (uint32_t left = w.active; left != 0 && passes; left &= left - 1) passes = pass(a.at[std::countr_zero(left)], bytes);
-  return passes;
-}
+void storeShared(const Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes) {
+  auto& shared = *w.block->shared;
+  auto access = w.access(a.first, nameOfAccess(true, a.space), i.isVolatile);
+  uint32_t words = bytes / 4;
+  if (words != 0 && a.isInOrder) {
+    uint8_t room[Lanes * MaxVector * sizeof(uint64_t)];
+    shared.writeRow(a.lowest, a.count * words, words, access, row(w, i, a, bytes, room));
+    return;
+  }
 
-// Reads by many lanes of one word leave the same mark as reads by two, and two find every race that many do: one of them is not the writer.
-uint32_t readers(const Warp& w, const Addresses& a) {
-  if (!a.isOne || a.count < 3) return w.active;
-  uint32_t rest = w.active & (w.active - 1);
-  return (w.active ^ rest) | (rest & ~(rest - 1));
+  // Lane by lane: whether two of them agree on one place shows only once the first has stored.
+  withStored(i.type, [&](auto stored) {
+    forLanes(w, [&](int lane) {
+      uint8_t values[MaxVector * sizeof(uint64_t)];
+      deposit<decltype(stored)>(w, i, lane, values);
+      access.lane = lane;
+      if (words != 0) shared.writeRow(a.at[lane], words, words, access, values);
+      else std::memcpy(shared.write(a.at[lane], bytes, bytes, access, values), values, bytes);
+    });
+  });
 }
 
 }  // namespace
@@ -165,27 +138,22 @@ const char* nameOfAccess(bool isStore, Space space) {
 bool loadTogether(Warp& w, const Instruction& i) {
   auto bytes = static_cast<uint32_t>(sizeOf(i.type)) * i.vector;
   Addresses a;
-  if (!gather(w, i, i.vector, bytes, a)) return false;
+  if (!a.gather(w, i, i.vector, 0, bytes, w.active)) return false;
   uint64_t base = 0;
   if (a.space == Space::Shared) {
     auto& shared = *w.block->shared;
     if (!shared.isInside(a.highest, bytes)) return false;
-    auto access = w.access(a.first, nameOfAccess(false, a.space), i.isVolatile);
-    for (uint32_t left = readers(w, a); left != 0; left &= left - 1) {
-      access.lane = std::countr_zero(left);
-      shared.read(a.at[access.lane], bytes, bytes, access);
-    }
-
-    Traffic traffic(w, bytes, false);
-    countShared(traffic, w, a);
+    uint32_t repeats = a.isInOrder || a.isOne ? 0 : a.repeats();
+    passShared(w, shared, a, repeats, bytes, w.access(a.first, nameOfAccess(false, a.space), i.isVolatile));
+    Traffic(w, bytes, false).shared(a, repeats);
     base = reinterpret_cast<uint64_t>(shared.data());
   } else if (a.space == Space::Param) {
     if (!a.isOne || a.lowest > w.block->kernel->parameterBytes || a.lowest + bytes > w.block->kernel->parameterBytes) return false;
     base = reinterpret_cast<uint64_t>(w.block->launch->parameters);
   } else if (a.space == Space::Global || a.space == Space::Const) {
-    if (!passGlobal<false>(w, i, a, bytes)) return false;
+    if (!passGlobal(w, a, bytes, false, i.isVolatile)) return false;
     Traffic traffic(w, bytes, false);
-    countGlobal(traffic, w, a);
+    traffic.global(a);
   } else {
     return false;
   }
@@ -202,30 +170,26 @@ bool loadTogether(Warp& w, const Instruction& i) {
 bool storeTogether(Warp& w, const Instruction& i) {
   auto bytes = static_cast<uint32_t>(sizeOf(i.type)) * i.vector;
   Addresses a;
-  if (!gather(w, i, 0, bytes, a)) return false;
+  if (!a.gather(w, i, 0, 0, bytes, w.active)) return false;
   Traffic traffic(w, bytes, true);
   if (a.space == Space::Shared) {
-    auto& shared = *w.block->shared;
-    if (!shared.isInside(a.highest, bytes)) return false;
-    auto access = w.access(a.first, nameOfAccess(true, a.space), i.isVolatile);
-    // Lane by lane: whether two of them agree on one place shows only once the first has stored.
-    withStored(i.type, [&](auto stored) {
-      forLanes(w, [&](int lane) {
-        uint8_t values[MaxVector * sizeof(uint64_t)];
-        deposit<decltype(stored)>(w, i, lane, values);
-        access.lane = lane;
-        std::memcpy(shared.write(a.at[lane], bytes, bytes, access, values), values, bytes);
-      });
-    });
-    countShared(traffic, w, a);
+    if (!w.block->shared->isInside(a.highest, bytes)) return false;
+    storeShared(w, i, a, bytes);
+    traffic.shared(a, 0);
     return true;
   }
 
-  if (a.space != Space::Global || !passGlobal<true>(w, i, a, bytes)) return false;
-  countGlobal(traffic, w, a);
-  withStored(i.type, [&](auto stored) {
-    forLanes(w, [&](int lane) { deposit<decltype(stored)>(w, i, lane, reinterpret_cast<uint8_t*>(a.at[lane])); });
-  });
+  if (a.space != Space::Global || !passGlobal(w, a, bytes, true, i.isVolatile)) return false;
+  traffic.global(a);
+  if (a.isInOrder) {
+    uint8_t room[Lanes * MaxVector * sizeof(uint64_t)];
+    std::memcpy(reinterpret_cast<void*>(a.lowest), row(w, i, a, bytes, room), uint64_t{a.count} * bytes);
+  } else {
+    withStored(i.type, [&](auto stored) {
+      forLanes(w, [&](int lane) { deposit<decltype(stored)>(w, i, lane, reinterpret_cast<uint8_t*>(a.at[lane])); });
+    });
+  }
+
   return true;
 }
 
