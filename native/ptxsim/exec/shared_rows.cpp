@@ -12,6 +12,13 @@ struct SharedMemory::Four {
   typedef Touch Vector __attribute__((vector_size(32)));
   Vector v;
 
+  // Four neighbouring words, of which a lane has `wordsPerLane`; `now` is the first lane's.
+  static Four ofLanes(Touch now, uint32_t wordsPerLane) {
+    constexpr Touch Lane = Touch{1} << LaneShift;
+    return {wordsPerLane == 1 ? Vector{now, now + Lane, now + 2 * Lane, now + 3 * Lane}
+            : wordsPerLane == 2 ? Vector{now, now, now + Lane, now + Lane} : Vector{now, now, now, now}};
+  }
+
   // Not returned: how vectors are, depends on what a file is compiled for.
   static void load(Vector& to, const Touch* from) { std::memcpy(&to, from, sizeof to); }
   static void store(Touch* to, const Vector& v) { std::memcpy(to, &v, sizeof v); }
@@ -140,9 +147,7 @@ void SharedMemory::readRow(uint64_t address, uint32_t words, uint32_t wordsPerLa
   if (!checks_) return;
   size_t word = address / 4;
   Touch now = pack(access, WholeWord);
-  constexpr Touch Lane = Touch{1} << LaneShift;
-  Four four{wordsPerLane == 1 ? Four::Vector{now, now + Lane, now + 2 * Lane, now + 3 * Lane}
-            : wordsPerLane == 2 ? Four::Vector{now, now, now + Lane, now + Lane} : Four::Vector{now, now, now, now}};
+  Four four = Four::ofLanes(now, wordsPerLane);
   int lane = access.lane;
   uint32_t done = 0;
   auto general = [&](uint32_t from, uint32_t to) {
@@ -201,9 +206,7 @@ void SharedMemory::writeRow(uint64_t address, uint32_t words, uint32_t wordsPerL
   if (checks_) {
     size_t word = address / 4;
     Touch now = pack(access, WholeWord);
-    constexpr Touch Lane = Touch{1} << LaneShift;
-    Four four{wordsPerLane == 1 ? Four::Vector{now, now + Lane, now + 2 * Lane, now + 3 * Lane}
-              : wordsPerLane == 2 ? Four::Vector{now, now, now + Lane, now + Lane} : Four::Vector{now, now, now, now}};
+    Four four = Four::ofLanes(now, wordsPerLane);
     int lane = access.lane;
     uint32_t done = 0;
     auto general = [&](uint32_t from, uint32_t to) {
