@@ -8,6 +8,9 @@ namespace RepNoise.Reliability;
 /// </summary>
 internal static class Instrumented
 {
+    /// <summary>Tells the copy that it is one.</summary>
+    public const string ConnectedOption = "--instrumented";
+
     /// <summary>The parsers' namespaces; the rest of the program would only slow them down.</summary>
     private static readonly string[] Parsers =
     [
@@ -24,7 +27,7 @@ internal static class Instrumented
             RunFiles.Copy(AppContext.BaseDirectory, copy);
             foreach (string name in (string[])["repnoise.dll", "YamlDotNet.dll", "Parquet.dll"])
                 _ = SharpFuzz.Fuzzer.Instrument(Path.Combine(copy, name), type => Parsers.Any(part => type.StartsWith(part, StringComparison.Ordinal)), SharpFuzz.Options.Value).Count();
-            using var process = Process.Start(new ProcessStartInfo(Path.Combine(copy, "Reliability"), ["fuzz-instrumented", .. arguments.Skip(1)]))!;
+            using var process = Process.Start(new ProcessStartInfo(Path.Combine(copy, "Reliability"), [.. arguments, ConnectedOption]))!;
             process.WaitForExit();
             return process.ExitCode;
         }

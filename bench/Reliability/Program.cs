@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Globalization;
 using RepNoise.Host.Tests.Support;
 
@@ -6,36 +7,49 @@ namespace RepNoise.Reliability;
 /// <summary>The long runs behind docs/reliability.md: <c>kill</c>, <c>fuzz</c> and <c>soak</c>.</summary>
 internal static class Program
 {
-    private const string Usage = """
-        usage: Reliability kill [--times 100] [--seed 1]
-               Reliability fuzz [PARSER ...] [--inputs 10000000] [--minutes 60] [--seed 1] [--blind]
-               Reliability soak [--steps 20000]
-        kill   starts, kills and resumes a training run, and compares it with an uninterrupted one
-        fuzz   feeds parsers with mutated inputs, guided by the coverage of their code unless --blind
-        soak   trains a tiny model and watches memory, time and file handles
-        """;
-
     private static int Main(string[] arguments)
     {
         CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-        var options = new Options(arguments.Skip(1));
-        switch (arguments.FirstOrDefault())
-        {
-            case "kill":
-                return Kill(options);
-            case "fuzz":
-                return options.Has("--blind") ? Fuzz(options, null) : Instrumented.Relaunch(arguments);
-            case "fuzz-instrumented":
-                return Fuzz(options, Instrumented.Connect());
-            case "soak":
-                return Soak.Run(options.Integer("--steps", 20_000));
-            default:
-                Console.Error.WriteLine(Usage);
-                return 2;
-        }
+        // Before anything touches a parser: rewritten code writes to its counters, wherever it is called from.
+        var coverage = arguments.Contains(Instrumented.ConnectedOption) ? Instrumented.Connect() : null;
+        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1, Description = "Seed of what is random." };
+        var root = new RootCommand("The long runs behind docs/reliability.md.") { KillCommand(seed), FuzzCommand(seed, arguments, coverage), SoakCommand() };
+        return root.Parse(arguments).Invoke();
     }
 
-    private static int Kill(Options options)
+    private static Command KillCommand(Option<int> seed)
+    {
+        var times = new Option<int>("--times") { DefaultValueFactory = _ => 100, Description = "Kills." };
+        var command = new Command("kill", "Starts, kills and resumes a training run, and compares it with an uninterrupted one.") { times, seed };
+        command.SetAction(parsed => Kill(parsed.GetValue(times), parsed.GetValue(seed)));
+        return command;
+    }
+
+    private static Command FuzzCommand(Option<int> seed, string[] arguments, Coverage? coverage)
+    {
+        var parsers = new Argument<string[]>("PARSER") { Arity = ArgumentArity.ZeroOrMore, Description = "Which parsers; all where none is named." };
+        parsers.AcceptOnlyFromAmong([.. FuzzTargets.All.Select(target => target.Name)]);
+        var inputs = new Option<int>("--inputs") { DefaultValueFactory = _ => 10_000_000, Description = "Inputs a parser." };
+        var minutes = new Option<double>("--minutes") { DefaultValueFactory = _ => 60, Description = "Longest time a parser." };
+        var blind = new Option<bool>("--blind") { Description = "Mutate without the coverage of the parsers' code." };
+        var connected = new Option<bool>(Instrumented.ConnectedOption) { Hidden = true };
+        var command = new Command("fuzz", "Feeds parsers with mutated inputs, guided by the coverage of their code.") { parsers, inputs, minutes, seed, blind, connected };
+        command.SetAction(parsed => !parsed.GetValue(blind) && coverage is null
+            ? Instrumented.Relaunch(arguments)
+            : Fuzz(parsed.GetValue(parsers)!, parsed.GetValue(inputs), TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(seed),
+                coverage));
+        return command;
+    }
+
+    private static Command SoakCommand()
+    {
+        var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 20_000, Description = "Steps." };
+        var command = new Command("soak", "Trains a tiny model and watches memory, time and file handles.") { steps };
+        command.SetAction(parsed => Soak.Run(parsed.GetValue(steps)));
+        return command;
+    }
+
+    private static int Kill(int times, int seed)
     {
         using var world = new TinyWorld();
         string[] line =
@@ -43,7 +57,7 @@ internal static class Program
             "defend", world.Model, "--pairs", world.Data("pairs.jsonl"), "--retain", world.Data("retain.jsonl"), "--per-device-train-batch-size", "2",
             "--max-steps", "400", "--save-steps", "5",
         ];
-        var report = new KillCampaign(line, world["kills"], options.Integer("--seed", 1)).Run(options.Integer("--times", 100), 20, Console.Error.WriteLine);
+        var report = new KillCampaign(line, world["kills"], seed).Run(times, 20, Console.Error.WriteLine);
         Console.WriteLine(
             $"{report.Kills} kills, {report.InsideSaves} of them while a checkpoint was being written; {report.Damaged.Count} damaged checkpoints; "
             + $"steps lost: {report.StepsLost.Max()} at most, {report.StepsLost.Average():0.0} on average; "
@@ -52,16 +66,15 @@ internal static class Program
         return report.Difference is null && report.Damaged.Count == 0 ? 0 : 1;
     }
 
-    private static int Fuzz(Options options, Coverage? coverage)
+    private static int Fuzz(string[] names, int inputs, TimeSpan time, int seed, Coverage? coverage)
     {
-        var targets = options.Names.Count == 0 ? FuzzTargets.All : [.. options.Names.Select(FuzzTargets.Of)];
-        var time = TimeSpan.FromMinutes(options.Real("--minutes", 60));
+        var targets = names.Length == 0 ? FuzzTargets.All : [.. names.Select(FuzzTargets.Of)];
         int faults = 0;
         foreach (var target in targets)
         {
             // Each parser has its own count of branches: what another reached is not new to it.
             var own = coverage is null ? null : coverage.Restart();
-            var report = new Fuzzer(target, options.Integer("--seed", 1), own).Run(time, options.Integer("--inputs", 10_000_000), Console.Error.WriteLine);
+            var report = new Fuzzer(target, seed, own).Run(time, inputs, Console.Error.WriteLine);
             Console.WriteLine(
                 $"{report.Target}: {report.Inputs} inputs, {report.Accepted} accepted, corpus {report.Corpus}, "
                 + (own is null ? "" : $"{own.Branches} branches, ") + $"longest {report.Longest.TotalMilliseconds:0} ms, {report.Faults.Count} faults");
@@ -75,29 +88,4 @@ internal static class Program
 
         return faults == 0 ? 0 : 1;
     }
-}
-
-/// <summary>Words and <c>--options</c> of a command line.</summary>
-internal sealed class Options
-{
-    private readonly Dictionary<string, string> values = [];
-
-    public Options(IEnumerable<string> words)
-    {
-        string? name = null;
-        foreach (string word in words)
-        {
-            if (word.StartsWith("--", StringComparison.Ordinal)) values[name = word] = "";
-            else if (name is not null and not "--blind") (values[name], name) = (word, null);
-            else Names.Add(word);
-        }
-    }
-
-    public List<string> Names { get; } = [];
-
-    public bool Has(string name) => values.ContainsKey(name);
-
-    public int Integer(string name, int otherwise) => values.TryGetValue(name, out string? text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
-
-    public double Real(string name, double otherwise) => values.TryGetValue(name, out string? text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }
