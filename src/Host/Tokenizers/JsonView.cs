@@ -98,7 +98,7 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
         {
             JsonValueKind.Object => "an object",
             JsonValueKind.Array => "an array",
-            _ => element.GetRawText(),
+            _ => Text(element.GetRawText),
         };
         return Error($"found {Clip(found)}", expected);
     }

@@ -45,6 +45,7 @@ public class HostileTokenizerTests
     [InlineData("\"a b\"", "7", "$.model.merges[0]", "7")]
     [InlineData("[\"a b\"]", "{}", "$.model.merges", "an object")]
     [InlineData("\"BPE\"", "\"WordLevel\"", "$.model", "WordLevel")]
+    [InlineData("\"\\\\s+\"", "\"\\\\p{L\\u0018}\"", "$.pre_tokenizer.pattern.Regex", "\\u0018")]
     [InlineData("\"unk_token\":null", "\"unk_token\":5", "$.model.unk_token", "5")]
     [InlineData("\"unk_token\":null", "\"dropout\":0.1", "$.model.dropout", "0.1")]
     [InlineData("\"unk_token\":null", "\"max_piece\":9", "$.model", "max_piece")]

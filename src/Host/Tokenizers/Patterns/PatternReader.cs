@@ -1,4 +1,5 @@
 using System.Text;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Tokenizers.Patterns;
 
@@ -60,9 +61,9 @@ internal sealed class PatternReader(string pattern)
     }
 
     public RegexSyntaxException Malformed(string problem) =>
-        new($"the pattern is malformed at character {index + 1}: {problem}", "a regular expression in Oniguruma's syntax");
+        new($"the pattern is malformed at character {index + 1}: {Quoted.Plain(problem)}", "a regular expression in Oniguruma's syntax");
 
     public RegexSyntaxException Unsupported(string construct) => new(
-        $"the pattern uses {construct} at character {index + 1}, which is not supported",
+        $"the pattern uses {Quoted.Plain(construct)} at character {index + 1}, which is not supported",
         "alternation, groups, look-ahead, classes with \\p{..}, \\s, \\d and \\w, quantifiers, anchors and (?i:..) over ASCII");
 }
