@@ -10,15 +10,10 @@ UNROLL = 4
 
 
 def loop(rows, steps, prefetch=False):
-    lines = [
-        f"        for (; k >= {steps}{' && expected < last' if prefetch else ''}; k -= {steps})",
-        "        {",
-    ]
+    lines = [f"        for (; k >= {steps}; k -= {steps})", "        {"]
     if prefetch:
-        lines += ["            Expect(expected);", "            expected += stride;"]
-    lines += [
-        "            T u, v, s;",
-    ]
+        lines += ["            Expect(expected);", "            expected += expected < last ? stride : 0;"]
+    lines.append("            T u, v, s;")
     for step in range(steps):
         lines.append(f"            u = T.Load(b + {2 * step} * T.Width);")
         lines.append(f"            v = T.Load(b + {2 * step + 1} * T.Width);")
@@ -37,8 +32,8 @@ def kernel(rows):
     ]
     for i in range(rows):
         lines.append(f"        T x{i} = default, y{i} = default;")
-    lines.append(f"        float* expected = c, last = c + {rows} * stride;")
-    lines += loop(rows, UNROLL, prefetch=True) + loop(rows, UNROLL) + loop(rows, 1)
+    lines.append(f"        float* expected = c, last = c + {rows - 1} * stride;")
+    lines += loop(rows, UNROLL, prefetch=True) + loop(rows, 1)
     for i in range(rows):
         lines.append(f"        Finish(x{i}, y{i}, c{f' + {i} * stride' if i else ''}, accumulate, bias);")
     lines.append("    }")
