@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
-/// The backward of one slot of vocabulary blocks and one group of columns; see <see cref="LinearCrossEntropy"/>. A block's
-/// exponentials become dz, less the target's share, in the cache; from there both products take them.
+/// The backward of one slot of vocabulary blocks and one group of columns; see <see cref="LinearCrossEntropy"/>. Packing a block's
+/// exponentials for either product makes dz of them, less the target's share.
 /// </summary>
 internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropyChunk<T> chunk, View dWeight, float** scratch) : IWork
     where T : unmanaged, ISimd<T>
@@ -27,7 +27,6 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
             for (int pass = 0; pass < chunk.Passes; pass++)
             {
                 int row = pass * chunk.RowsOfPass, rows = Math.Min(chunk.RowsOfPass, chunk.X.Rows - row);
-                Scale(block, row, rows, areas.DLogits);
                 AddToRows(block, row, rows, column, columns, slot, block > first, areas);
                 if (!dWeight.IsEmpty) AddToHead(block, pass, rows, column, columns, areas);
             }
@@ -36,29 +35,15 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
         }
     }
 
-    /// <summary>dz = scale * e.</summary>
-    [MethodImpl(KernelLoop.Options)]
-    private void Scale(int block, int firstRow, int rows, float* target)
-    {
-        int columns = chunk.ColumnsOf(block);
-        float* from = chunk.Exponentials(block) + (long)firstRow * columns, scales = chunk.Scale(block) + firstRow;
-        for (int row = 0; row < rows; row++, from += columns, target += BlockColumns)
-        {
-            var scale = T.Create(scales[row]);
-            int i = 0;
-            for (; i + T.Width <= columns; i += T.Width) T.Store(scale * T.Load(from + i), target + i);
-            if (i < columns) T.StorePartial(scale * T.LoadPartial(from + i, columns - i), target + i, columns - i);
-        }
-    }
-
     /// <summary>The slot's dX = or += dz W.</summary>
     private void AddToRows(int block, int firstRow, int rows, int column, int columns, int slot, bool accumulate, in Areas areas)
     {
+        float* exponentials = Exponentials(block, firstRow), scales = chunk.Scale(block) + firstRow;
         int k = chunk.ColumnsOf(block), height = MatmulTile<T>.MaxRows, width = MatmulTile<T>.Columns;
         for (int row = 0; row < rows; row += height)
         {
             int count = Math.Min(height, rows - row);
-            MatmulTile<T>.PackLines(areas.DLogits + (long)row * BlockColumns, BlockColumns, count, count, k, areas.Strips + (long)row * k);
+            MatmulTile<T>.PackLinesScaled(scales + row, exponentials + (long)row * k, k, count, count, k, areas.Strips + (long)row * k);
         }
 
         for (int i = 0; i < columns; i += width)
@@ -74,11 +59,13 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
     /// <summary>The block's dWeight += dz^T x.</summary>
     private void AddToHead(int block, int pass, int rows, int column, int columns, in Areas areas)
     {
+        int firstRow = pass * chunk.RowsOfPass;
+        float* exponentials = Exponentials(block, firstRow), scales = chunk.Scale(block) + firstRow;
         int tokens = chunk.ColumnsOf(block), height = MatmulTile<T>.MaxRows, width = MatmulTile<T>.Columns;
         for (int token = 0; token < tokens; token += height)
         {
             int count = Math.Min(height, tokens - token);
-            MatmulTile<T>.PackColumns(areas.DLogits + token, BlockColumns, count, count, rows, areas.Strips + (long)token * rows);
+            MatmulTile<T>.PackColumnsScaled(scales, exponentials + token, tokens, count, rows, areas.Strips + (long)token * rows);
         }
 
         for (int i = 0; i < columns; i += width)
@@ -91,6 +78,8 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
             }
         }
     }
+
+    private float* Exponentials(int block, int row) => chunk.Exponentials(block) + (long)row * chunk.ColumnsOf(block);
 
     /// <summary>dWeight[target] -= factor * x, rows in order.</summary>
     private void SubtractTargets(int block, int column, int columns)
@@ -105,11 +94,10 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
     [MethodImpl(KernelLoop.Options)]
     private void Subtract(float* target, float* x, int columns) => SimdMath.AddScaled<T>(target, x, columns, -chunk.Factor);
 
-    /// <summary>A worker's scratch: the head's block in panels, dz, and dz in strips.</summary>
+    /// <summary>A worker's scratch: the head's block in panels, and dz in strips.</summary>
     private readonly struct Areas
     {
         public readonly float* Head;
-        public readonly float* DLogits;
         public readonly float* Strips;
         public readonly long Length;
 
@@ -117,8 +105,7 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
         {
             int columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns);
             Head = start;
-            DLogits = Head + Panels<T>.Length(columns, BlockColumns);
-            Strips = DLogits + (long)chunk.RowsOfLargestPass * BlockColumns;
+            Strips = Head + Panels<T>.Length(columns, BlockColumns);
             Length = Strips - start + (long)chunk.RowsOfLargestPass * BlockColumns + MatmulTile<T>.Slack;
         }
     }

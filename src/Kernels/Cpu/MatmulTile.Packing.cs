@@ -75,4 +75,41 @@ internal static unsafe partial class MatmulTile<T>
 
         for (; at < k; at++, source += stride, strip += width) new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(strip, width));
     }
+
+    /// <summary><see cref="PackLines"/> with a factor for each line; factors are read in whole registers.</summary>
+    [MethodImpl(KernelLoop.Options)]
+    public static void PackLinesScaled(float* factors, float* source, long stride, int count, int width, int k, float* strip)
+    {
+        long* lines = stackalloc long[32];
+        int lastRegister = (width - 1) / T.Width * T.Width;
+        for (int i = 0; i < lastRegister + T.Width; i++) lines[i] = Math.Min(i, count - 1) * stride;
+        int at = 0;
+        for (; at + T.Width <= k; at += T.Width, strip += T.Width * width)
+        {
+            for (int i = lastRegister; i >= 0; i -= T.Width) T.TransposeScaled(T.Load(factors + i), source + at, lines + i, strip + i, width);
+        }
+
+        for (; at < k; at++, strip += width)
+        {
+            for (int i = 0; i < count; i++) strip[i] = factors[i] * source[lines[i] + at];
+        }
+    }
+
+    /// <summary><see cref="PackColumns"/> of a strip without surplus lines, with a factor for each k.</summary>
+    [MethodImpl(KernelLoop.Options)]
+    public static void PackColumnsScaled(float* factors, float* source, long stride, int count, int k, float* strip)
+    {
+        long surplus = (count + T.Width - 1) / T.Width * T.Width - count;
+        int at = 0, whole = (int)Math.Max(0, k - (surplus + stride - 1) / stride);
+        for (; at < whole; at++, source += stride, strip += count)
+        {
+            var factor = T.Create(factors[at]);
+            for (int i = 0; i < count; i += T.Width) T.Store(factor * T.Load(source + i), strip + i);
+        }
+
+        for (; at < k; at++, source += stride, strip += count)
+        {
+            for (int i = 0; i < count; i++) strip[i] = factors[at] * source[i];
+        }
+    }
 }

@@ -111,6 +111,9 @@ internal unsafe interface ISimd<TSelf>
     /// </summary>
     static abstract void Transpose(float* source, long* lines, float* target, long targetStride);
 
+    /// <summary><see cref="Transpose"/> with a factor for each line: <c>target[k * targetStride + i] = factors[i] * source[lines[i] + k]</c>.</summary>
+    static abstract void TransposeScaled(TSelf factors, float* source, long* lines, float* target, long targetStride);
+
     /// <summary>The 128-bit part of a register.</summary>
     static abstract System.Runtime.Intrinsics.Vector128<float> Quarter(TSelf value, int index);
 }

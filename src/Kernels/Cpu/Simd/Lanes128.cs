@@ -147,17 +147,25 @@ internal unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes128>
     public static double SumDouble(Lanes128 value) => Vector128.Sum(value.value.AsDouble());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, long* lines, float* target, long targetStride)
+    public static void Transpose(float* source, long* lines, float* target, long targetStride) =>
+        TransposeBlock(false, default, source, lines, target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeScaled(Lanes128 factors, float* source, long* lines, float* target, long targetStride) =>
+        TransposeBlock(true, factors.value, source, lines, target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeBlock(bool scaled, Vector128<float> factors, float* source, long* lines, float* target, long targetStride)
     {
         var a = Vector128.Load(source + lines[0]);
         var b = Vector128.Load(source + lines[1]);
         var c = Vector128.Load(source + lines[2]);
         var d = Vector128.Load(source + lines[3]);
         Transpose4(ref a, ref b, ref c, ref d);
-        a.Store(target);
-        b.Store(target + targetStride);
-        c.Store(target + 2 * targetStride);
-        d.Store(target + 3 * targetStride);
+        (scaled ? factors * a : a).Store(target);
+        (scaled ? factors * b : b).Store(target + targetStride);
+        (scaled ? factors * c : c).Store(target + 2 * targetStride);
+        (scaled ? factors * d : d).Store(target + 3 * targetStride);
     }
 
     /// <summary>Transposes a 4 x 4 block in registers.</summary>

@@ -151,13 +151,21 @@ internal unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
 
     /// <inheritdoc cref="Lanes512.Transpose"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, long* lines, float* target, long targetStride)
+    public static void Transpose(float* source, long* lines, float* target, long targetStride) =>
+        TransposeBlock(false, default, source, lines, target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeScaled(Lanes256 factors, float* source, long* lines, float* target, long targetStride) =>
+        TransposeBlock(true, factors.value, source, lines, target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeBlock(bool scaled, Vector256<float> factors, float* source, long* lines, float* target, long targetStride)
     {
         for (int half = 0; half < 8; half += 4)
         {
             float* from = source + half;
             Vector256<float> a = Halves(from, lines), b = Halves(from, lines + 1), c = Halves(from, lines + 2), d = Halves(from, lines + 3);
-            StoreColumns(a, b, c, d, target + half * targetStride, targetStride);
+            StoreColumns(scaled, factors, a, b, c, d, target + half * targetStride, targetStride);
         }
     }
 
@@ -166,17 +174,19 @@ internal unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
     private static Vector256<float> Halves(float* source, long* lines) =>
         Avx.InsertVector128(Vector128.Load(source + lines[0]).ToVector256Unsafe(), Vector128.Load(source + lines[4]), 1);
 
-    /// <summary>Transposes the 4 x 4 block in both 128-bit lanes and stores the four columns.</summary>
+    /// <summary>Transposes the 4 x 4 block in both 128-bit lanes and stores the four columns, times the factors where they are scaled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreColumns(
-        Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, float* target, long stride)
+        bool scaled, Vector256<float> factors, Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, float* target, long stride)
     {
         Vector256<double> abLow = Avx.UnpackLow(a, b).AsDouble(), abHigh = Avx.UnpackHigh(a, b).AsDouble();
         Vector256<double> cdLow = Avx.UnpackLow(c, d).AsDouble(), cdHigh = Avx.UnpackHigh(c, d).AsDouble();
-        Avx.UnpackLow(abLow, cdLow).AsSingle().Store(target);
-        Avx.UnpackHigh(abLow, cdLow).AsSingle().Store(target + stride);
-        Avx.UnpackLow(abHigh, cdHigh).AsSingle().Store(target + 2 * stride);
-        Avx.UnpackHigh(abHigh, cdHigh).AsSingle().Store(target + 3 * stride);
+        Vector256<float> first = Avx.UnpackLow(abLow, cdLow).AsSingle(), second = Avx.UnpackHigh(abLow, cdLow).AsSingle();
+        Vector256<float> third = Avx.UnpackLow(abHigh, cdHigh).AsSingle(), fourth = Avx.UnpackHigh(abHigh, cdHigh).AsSingle();
+        (scaled ? factors * first : first).Store(target);
+        (scaled ? factors * second : second).Store(target + stride);
+        (scaled ? factors * third : third).Store(target + 2 * stride);
+        (scaled ? factors * fourth : fourth).Store(target + 3 * stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -156,16 +156,24 @@ internal unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
     /// inserts and 32 shuffles; with 64 shuffles it is that port that limits); then 4 x 4 blocks are transposed within lanes.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Transpose(float* source, long* lines, float* target, long targetStride)
+    public static void Transpose(float* source, long* lines, float* target, long targetStride) =>
+        TransposeBlock(false, default, source, lines, target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeScaled(Lanes512 factors, float* source, long* lines, float* target, long targetStride) =>
+        TransposeBlock(true, factors.value, source, lines, target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeBlock(bool scaled, Vector512<float> factors, float* source, long* lines, float* target, long targetStride)
     {
         Gather(source, lines, out var a0, out var a1, out var a2, out var a3);
         Gather(source, lines + 1, out var b0, out var b1, out var b2, out var b3);
         Gather(source, lines + 2, out var c0, out var c1, out var c2, out var c3);
         Gather(source, lines + 3, out var d0, out var d1, out var d2, out var d3);
-        StoreColumns(a0, b0, c0, d0, target, targetStride);
-        StoreColumns(a1, b1, c1, d1, target + 4 * targetStride, targetStride);
-        StoreColumns(a2, b2, c2, d2, target + 8 * targetStride, targetStride);
-        StoreColumns(a3, b3, c3, d3, target + 12 * targetStride, targetStride);
+        StoreColumns(scaled, factors, a0, b0, c0, d0, target, targetStride);
+        StoreColumns(scaled, factors, a1, b1, c1, d1, target + 4 * targetStride, targetStride);
+        StoreColumns(scaled, factors, a2, b2, c2, d2, target + 8 * targetStride, targetStride);
+        StoreColumns(scaled, factors, a3, b3, c3, d3, target + 12 * targetStride, targetStride);
     }
 
     /// <summary>Register q: columns 4q to 4q + 3 of lines 0, 4, 8 and 12.</summary>
@@ -189,17 +197,19 @@ internal unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
         return Avx512F.InsertVector128(lanes, Vector128.Load(d), 3);
     }
 
-    /// <summary>Transposes the 4 x 4 block in every 128-bit lane and stores the four columns.</summary>
+    /// <summary>Transposes the 4 x 4 block in every 128-bit lane and stores the four columns, times the factors where they are scaled.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreColumns(
-        Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* target, long stride)
+        bool scaled, Vector512<float> factors, Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* target, long stride)
     {
         Vector512<double> abLow = Avx512F.UnpackLow(a, b).AsDouble(), abHigh = Avx512F.UnpackHigh(a, b).AsDouble();
         Vector512<double> cdLow = Avx512F.UnpackLow(c, d).AsDouble(), cdHigh = Avx512F.UnpackHigh(c, d).AsDouble();
-        Avx512F.UnpackLow(abLow, cdLow).AsSingle().Store(target);
-        Avx512F.UnpackHigh(abLow, cdLow).AsSingle().Store(target + stride);
-        Avx512F.UnpackLow(abHigh, cdHigh).AsSingle().Store(target + 2 * stride);
-        Avx512F.UnpackHigh(abHigh, cdHigh).AsSingle().Store(target + 3 * stride);
+        Vector512<float> first = Avx512F.UnpackLow(abLow, cdLow).AsSingle(), second = Avx512F.UnpackHigh(abLow, cdLow).AsSingle();
+        Vector512<float> third = Avx512F.UnpackLow(abHigh, cdHigh).AsSingle(), fourth = Avx512F.UnpackHigh(abHigh, cdHigh).AsSingle();
+        (scaled ? factors * first : first).Store(target);
+        (scaled ? factors * second : second).Store(target + stride);
+        (scaled ? factors * third : third).Store(target + 2 * stride);
+        (scaled ? factors * fourth : fourth).Store(target + 3 * stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
