@@ -9,7 +9,7 @@ namespace RepNoise.Kernels.Cpu;
 /// log-sum-exp, and from it what e is to be multiplied by in each block: p = e exp(m - lse). Backward, a block at a time:
 /// dX += p W and dWeight += p^T x; the target's -1 is added to both apart. Nothing is computed twice.</para>
 /// <para>dX sums over blocks: into at most 16 slots of blocks, whatever the threads, in order, then over the slots in order. A
-/// workspace that is no dense matrix holds one row at a time.</para>
+/// workspace that is no dense matrix holds one row at a time. Several chunks share one packed copy of a head that is not too large.</para>
 /// Variants: vector512, vector256, vector128.
 /// </summary>
 internal abstract unsafe class LinearCrossEntropy
@@ -34,26 +34,42 @@ internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context) : LinearC
         float* shared = context.Shared(largest.SharedLength);
         float** scratch = context.PerWorker(Math.Max(
             LinearCrossEntropyForward<T>.ScratchLength(largest), LinearCrossEntropyBackward<T>.ScratchLength(largest)));
+        bool keepsHead = chunks > 1 && largest.CanKeepHead;
         for (int start = 0; start < x.Rows; start += size)
         {
             int rows = Math.Min(size, x.Rows - start);
-            RunChunk(Chunk(start, rows, shared), losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
+            var chunk = Chunk(start, rows, shared);
+            if (keepsHead && start == 0) context.Team.Run(new HeadWork(chunk), chunk.Blocks);
+            RunChunk(chunk, keepsHead, losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
         }
 
         LinearCrossEntropyChunk<T> Chunk(int start, int rows, float* memory) => new(
             x.RowRange(start, rows), weight, targets + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
     }
 
-    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, float* losses, View dX, View dWeight, float** scratch)
+    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, bool headIsKept, float* losses, View dX, View dWeight, float** scratch)
     {
         context.Team.Run(new StripWork(chunk), chunk.Strips);
         int groups = LinearCrossEntropyForward<T>.RowGroups(chunk, context.Team.Size);
-        context.Team.Run(new LinearCrossEntropyForward<T>(chunk, groups, scratch), chunk.Blocks * groups);
+        context.Team.Run(new LinearCrossEntropyForward<T>(chunk, groups, headIsKept, scratch), chunk.Blocks * groups);
         context.Team.Run(new LossWork(chunk, losses), (chunk.X.Rows + T.Width - 1) / T.Width);
         if (!chunk.HasGradients) return;
         context.Team.Run(new PanelWork(chunk), chunk.Passes * chunk.Panels);
         context.Team.Run(new LinearCrossEntropyBackward<T>(chunk, dWeight, scratch), chunk.Slots * chunk.Groups);
         new RowParts<SumWork>(new SumWork(chunk, dX), dX.Rows, dX.Columns).Run(context.Team);
+    }
+
+    /// <summary>Packs a block of the head for the forward of all chunks.</summary>
+    private readonly struct HeadWork(LinearCrossEntropyChunk<T> chunk) : IWork
+    {
+        public void Run(int part, int worker)
+        {
+            for (int column = 0; column < chunk.ColumnsOf(part); column += MatmulTile<T>.Columns)
+            {
+                for (int inner = 0; inner < chunk.InnerBlocks; inner++)
+                    LinearCrossEntropyForward<T>.PackHead(chunk, part, column, inner, chunk.HeadPanel(part, column, inner));
+            }
+        }
     }
 
     /// <summary>Packs a strip of rows for the forward.</summary>

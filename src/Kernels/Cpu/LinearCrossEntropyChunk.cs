@@ -23,6 +23,9 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     /// <summary>Partial sums of dX, at most, and with it parts of the backward.</summary>
     private const int MaxSlots = 16;
 
+    /// <summary>Most floats of a packed head that is kept from chunk to chunk: 64 MiB, as the logits take.</summary>
+    private const long MaxKeptHead = 16L << 20;
+
     /// <summary>Most elements of an inner product of the forward before its sum goes to memory.</summary>
     private const int MaxInner = 512;
 
@@ -32,6 +35,7 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     private readonly float* max;
     private readonly float* scale;
     private readonly float* slots;
+    private readonly float* keptHead;
     private readonly int paddedRows;
 
     /// <param name="x">(R, C).</param>
@@ -55,7 +59,11 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
         Slots = Math.Min(Blocks, Math.Max(1, MaxSlots / Groups));
         paddedRows = Ceiling(x.Rows, 16) * 16;
 
+        // First, so that chunks of fewer rows find it in the same place.
         float* at = shared;
+        long headLength = (long)Blocks * InnerBlocks * HeadPanels * HeadPanelLength;
+        CanKeepHead = headLength <= MaxKeptHead;
+        keptHead = CanKeepHead ? Take(ref at, headLength) : null;
         strips = Take(ref at, InnerBlocks * Strips * StripLength);
         max = Take(ref at, (long)Blocks * paddedRows);
         scale = Take(ref at, (long)Blocks * paddedRows);
@@ -77,6 +85,9 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
     /// <summary>Floats of memory that the parts share; never less for more rows.</summary>
     public long SharedLength { get; }
+
+    /// <summary>True where <see cref="HeadPanel"/> has memory.</summary>
+    public bool CanKeepHead { get; }
 
     /// <summary>Blocks of the vocabulary.</summary>
     public int Blocks { get; }
@@ -113,6 +124,10 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
     private long StripLength => (long)MatmulTile<T>.MaxRows * Inner + MatmulTile<T>.Slack;
 
+    private static int HeadPanels => BlockColumns / MatmulTile<T>.Columns;
+
+    private long HeadPanelLength => (long)MatmulTile<T>.Columns * Inner + MatmulTile<T>.Slack;
+
     private long PanelLength => (long)MatmulTile<T>.Columns * RowsOfPass + MatmulTile<T>.Slack;
 
     /// <summary>Width of a block.</summary>
@@ -126,6 +141,13 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
     /// <summary>Some columns of a pass's rows, packed as the product's right side.</summary>
     public float* Panel(int pass, int panel) => panels + ((long)pass * Panels + panel) * PanelLength;
+
+    /// <summary>A panel of the head that is kept packed, the right side of the forward's product.</summary>
+    /// <param name="block">Block of the vocabulary.</param>
+    /// <param name="column">First column within the block.</param>
+    /// <param name="innerBlock">Block of C.</param>
+    public float* HeadPanel(int block, int column, int innerBlock) =>
+        keptHead + (((long)block * InnerBlocks + innerBlock) * HeadPanels + column / MatmulTile<T>.Columns) * HeadPanelLength;
 
     /// <summary>R maxima of a block's logits.</summary>
     public float* Max(int block) => max + (long)block * paddedRows;

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>The forward of one block of the vocabulary and some strips of rows; see <see cref="LinearCrossEntropy"/>.</summary>
-internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyChunk<T> chunk, int groups, float** scratch) : IWork
+internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyChunk<T> chunk, int groups, bool headIsKept, float** scratch) : IWork
     where T : unmanaged, ISimd<T>
 {
     private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
@@ -30,16 +30,25 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
         for (int row = first * MatmulTile<T>.MaxRows; row < endRow; row++, logits += BlockColumns) Finish(block, row, logits);
     }
 
+    /// <summary>Packs the panel of the head that starts at a column of a block.</summary>
+    public static void PackHead(in LinearCrossEntropyChunk<T> chunk, int block, int column, int inner, float* panel)
+    {
+        int k = inner * chunk.Inner, count = Math.Min(chunk.Inner, chunk.X.Columns - k);
+        int columns = Math.Min(MatmulTile<T>.Columns, chunk.ColumnsOf(block) - column);
+        float* head = chunk.Weight.Row((long)block * BlockColumns + column) + k;
+        MatmulTile<T>.PackLines(head, chunk.Weight.Stride, columns, MatmulTile<T>.Columns, count, panel);
+    }
+
     private static long LogitsAt(in LinearCrossEntropyChunk<T> chunk) =>
         ((long)MatmulTile<T>.Columns * chunk.Inner + MatmulTile<T>.Slack + 15) & ~15L;
 
     /// <summary>Adds one block of C to the logits of a panel of the head and the part's strips of rows.</summary>
     private void Multiply(int block, int column, int inner, int firstStrip, int endStrip, float* panel, float* logits)
     {
-        int k = inner * chunk.Inner, count = Math.Min(chunk.Inner, chunk.X.Columns - k);
+        int count = Math.Min(chunk.Inner, chunk.X.Columns - inner * chunk.Inner);
         int columns = Math.Min(MatmulTile<T>.Columns, chunk.ColumnsOf(block) - column);
-        float* head = chunk.Weight.Row((long)block * BlockColumns + column) + k;
-        MatmulTile<T>.PackLines(head, chunk.Weight.Stride, columns, MatmulTile<T>.Columns, count, panel);
+        if (headIsKept) panel = chunk.HeadPanel(block, column, inner);
+        else PackHead(chunk, block, column, inner, panel);
         for (int strip = firstStrip; strip < endStrip; strip++)
         {
             int rows = Math.Min(MatmulTile<T>.MaxRows, chunk.X.Rows - strip * MatmulTile<T>.MaxRows);
