@@ -16,8 +16,8 @@ internal sealed class CodePointRegex
     private const long BaseChoices = 1_000_000;
     private const long ChoicesPerUnit = 16;
 
-    /// <summary>The patterns of published tokenizers have a few hundred characters; each may cost a few hundred bytes of memory.</summary>
-    private const int LongestPattern = 1 << 14;
+    /// <summary>The patterns of published tokenizers have a few hundred characters; each may cost a hundred bytes of memory.</summary>
+    public const int LongestPattern = 1 << 12;
 
     /// <summary>A thread keeps its stack for the next text unless one text has made it larger than this.</summary>
     private const int KeptChoices = 1 << 16;
