@@ -69,13 +69,33 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
 
     public DataField? Field(string name) => fields.GetValueOrDefault(name);
 
-    public string?[] Texts(DataField field) => Column<string?>(field, values => rows.ReadAsync(field, values.AsMemory()!));
+    public string?[] Texts(DataField field) => Column<string?>(field, values => ReadTexts(field, values));
 
     public long?[] Integers(DataField field) => field.ClrType == typeof(long)
         ? Column<long?>(field, values => rows.ReadAsync<long>(field, values.AsMemory()))
         : [.. Column<int?>(field, values => rows.ReadAsync<int>(field, values.AsMemory())).Select(value => (long?)value)];
 
     public bool?[] Flags(DataField field) => Column<bool?>(field, values => rows.ReadAsync<bool>(field, values.AsMemory()));
+
+    /// <summary>
+    /// Rows that share an entry of the column's dictionary share its text: a file may repeat one long text for each of its rows at the
+    /// price of a bit.
+    /// </summary>
+    private async ValueTask ReadTexts(DataField field, string?[] texts)
+    {
+        var values = new ReadOnlyMemory<char>[texts.Length];
+        int[]? levels = field.MaxDefinitionLevel > 0 ? new int[texts.Length] : null;
+        await rows.ReadRawAsync<ReadOnlyMemory<char>>(field, values, levels, null).ConfigureAwait(false);
+        var known = new Dictionary<ReadOnlyMemory<char>, string>();
+        int next = 0;
+        for (int i = 0; i < texts.Length; i++)
+        {
+            if (levels is not null && levels[i] < field.MaxDefinitionLevel) continue;
+            var value = values[next++];
+            if (!known.TryGetValue(value, out string? text)) known.Add(value, text = value.ToString());
+            texts[i] = text;
+        }
+    }
 
     private T[] Column<T>(DataField field, Func<T[], ValueTask> read)
     {
