@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using RepNoise.Host.Benchmarks;
 using RepNoise.Host.ChatTemplates;
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Evaluation;
@@ -28,7 +29,7 @@ internal sealed class EvaluateHandler
     private EvaluateHandler(EvaluateOptions options, Terminal terminal, CancellationToken stop)
     {
         (this.options, progress, this.stop) = (options, new CountedProgress(terminal), stop);
-        var chat = options.Answering.ChatTemplate ? Template.OfChat(ChatTemplate.Load(options.Model)) : null;
+        var chat = options.Answering.ChatTemplate ? Template.OfChat(ChatTemplate.Load(PeftAdapter.ModelFolderOf(options.Model))) : null;
         phrases = options.RefusalPhrases is { } file ? RefusalPhrases.Read(file) : RefusalPhrases.Default;
         questions = options.Questions is { } path ? QuestionReader.Read(path, new QuestionOptions
         {
