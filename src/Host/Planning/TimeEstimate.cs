@@ -24,7 +24,7 @@ internal static class TimeEstimate
     {
         if (work.Flops == 0) return;
         string needs = $"Work: {Flops(work.Flops)} a step, all texts forward and backward and the optimizer.";
-        if (device.Name != CpuDevice.DeviceName)
+        if (device is not CpuDevice)
         {
             writer.WriteLine($"{needs} No time is estimated for device {device.Name}.");
             return;
