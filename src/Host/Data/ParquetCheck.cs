@@ -35,10 +35,12 @@ internal static class ParquetCheck
 
     private record struct Column(long Codec, long Values, long Bytes, long DataOffset, long IndexOffset, long DictionaryOffset);
 
+    /// <returns>Where the pages of a column end and none begins that was checked.</returns>
     /// <exception cref="FormatException">Something that the file claims cannot be.</exception>
     /// <exception cref="OverflowException">A number in it is out of any range.</exception>
-    public static void Run(Stream stream)
+    public static IReadOnlySet<long> Run(Stream stream)
     {
+        var (begins, ends) = (new HashSet<long>(), new HashSet<long>());
         byte[] footer = ReadFooter(stream);
         long end = stream.Length - 8 - footer.Length;
         var reader = new ThriftReader(footer);
@@ -55,10 +57,12 @@ internal static class ParquetCheck
 
             var (groups, element) = reader.List();
             Require(element == ThriftReader.Kind.Struct, "row groups are no structures");
-            for (int i = 0; i < groups; i++) CheckGroup(ref reader, stream, end);
+            for (int i = 0; i < groups; i++) CheckGroup(ref reader, stream, end, begins, ends);
         }
 
         stream.Position = 0;
+        ends.ExceptWith(begins);
+        return ends;
     }
 
     private static byte[] ReadFooter(Stream stream)
@@ -76,7 +80,7 @@ internal static class ParquetCheck
         return footer;
     }
 
-    private static void CheckGroup(ref ThriftReader reader, Stream stream, long end)
+    private static void CheckGroup(ref ThriftReader reader, Stream stream, long end, HashSet<long> begins, HashSet<long> ends)
     {
         int field = 0;
         while (reader.Field(ref field) is var kind and not ThriftReader.Kind.Stop)
@@ -85,7 +89,7 @@ internal static class ParquetCheck
             {
                 var (columns, element) = reader.List();
                 Require(element == ThriftReader.Kind.Struct, "columns are no structures");
-                for (int i = 0; i < columns; i++) CheckPages(ReadColumn(ref reader), stream, end);
+                for (int i = 0; i < columns; i++) ends.Add(CheckPages(ReadColumn(ref reader), stream, end, begins));
             }
             else if (field == 3 && kind == ThriftReader.Kind.I64)
             {
@@ -135,8 +139,8 @@ internal static class ParquetCheck
         _ => column with { DictionaryOffset = value },
     };
 
-    /// <summary>Walks over a column's pages, header by header.</summary>
-    private static void CheckPages(Column column, Stream stream, long end)
+    /// <summary>Walks over a column's pages, header by header; where the last one ends.</summary>
+    private static long CheckPages(Column column, Stream stream, long end, HashSet<long> begins)
     {
         long at = column.DictionaryOffset > 0 ? Math.Min(column.DictionaryOffset, column.DataOffset) : column.DataOffset;
         Require(at >= 4 && column.Bytes >= 0 && column.Bytes <= end - at, $"a column claims {column.Bytes} bytes from {at} on, of {end}");
@@ -146,6 +150,7 @@ internal static class ParquetCheck
         byte[] buffer = new byte[UsualPageHeader];
         while (values < column.Values)
         {
+            begins.Add(at);
             var page = ReadPage(stream, at, stop, column.Codec, ref buffer, out int headerBytes);
             long body = at + headerBytes;
             at = body + page.Bytes;
@@ -155,6 +160,7 @@ internal static class ParquetCheck
         }
 
         Require(values == column.Values, $"pages hold {values} values of a column that claims {column.Values}");
+        return at;
     }
 
     /// <summary>A page's header.</summary>

@@ -15,12 +15,8 @@ internal static class ParquetRows
 
     public static IEnumerable<DataRow> Read(Stream stream, string path)
     {
-        Guard(path, () =>
-        {
-            ParquetCheck.Run(stream);
-            return true;
-        });
-        var reader = Guard(path, () => ParquetReader.CreateAsync(stream, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
+        var pages = Guard(path, () => new PageStream(stream, ParquetCheck.Run(stream)));
+        var reader = Guard(path, () => ParquetReader.CreateAsync(pages, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
             var fields = Guard(path, () => reader.Schema.DataFields.ToDictionary(f => string.Join('.', f.Path.ToList())));

@@ -9,6 +9,23 @@ namespace RepNoise.Host.Tests.Hostile;
 public sealed class HostileParquetTests : IDisposable
 {
     private const int Pages = 4;
+
+    // Two inputs of the fuzzer: 1.6 GB were asked for, and the library did not come back.
+    private const string ShortPage =
+        "UEFSMRUAFTYVNiwVBhUAFQYVBhwYA3R3bxgDb25lFgAoA3R3bxgDb25lAAAAAAAAAACAAwAAAG9uZQMAMWU0MDADAAAAdHdvFQAVAhUCLBUGFQAVBhUGHDYAAAAABRUAFRYVNiwVBhUA"
+        + "FQYVBhwYA3R3bxgDbzxlFgAoA3R3AAAAAAEAAAAAAgAAAAYA4fUFAAAAAQMAAAB0dwAAAMjD////FQAVAhUCLBUGFQAVBhUGHDYAAAAABRUCGTxIBHJvb3QVBAAVDCUCGAZwcm9tcHQl"
+        + "AEwcAAAAFQAlABgHDHNfc2FmZQAWDBksGSwmCBwVDBklAAYZGAZwcm9tcHQVABYGFogBFogBJgg8GAN0d28YA29uZRYAKAN0d28YA29uZQAAACaQARwVABklAAYZGAdpc19zYWZlFQAW"
+        + "BhYsFiwmkAE8NgAAAAAWtAGWBjG0AQAZLCa8ARwVDBklAAYZGAZwcm9tcHQVABYGFogBFogBJrwBPBgDdHdvGANvbmUWACgDdHdvGANvbmUAAAAmxAIcFQAZJQAGGRgHaXNfc2FmZRUA"
+        + "FgYWLBYsJsQCPDYAAAAAFrQBFgZ2tAEAKEpQYXJxdWV0Lk6hdCB2ZXJzaW9uIDYuMS4wIChidWlsZCBjMTc5ZDkn/wAAAAAAAABmNDRhOTI0Mf////9mODY5ZDQ5NDdlZTU5KQBRAQAA"
+        + "UEFSMQ==";
+
+    private const string EndlessFooter =
+        "UEFSMRUAFTYVNiwVBhUEFQYVBhwYA29uZQDh9QDh9QUAAAAAZQAAAAIAAAAGAQMAQABvbmUDAAAAdHdvAwAAAP//bxUAFQIVAiwVBhUAFQYVBhw2AAAAAAUVe30VBhUAFQYVBhwYA3R3"
+        + "YhgDb25lFgAoA3R3bxhzYWZlABYMGSwZLCYIHBUMGSUABhkYBnByb21wdBUAFgYWiAEWiAIZvEgEcm9vdBUEABUMJQIYBnByb21wdCUATBywACIiABUIBQAYB2lzX3Nhe30ZLADh9QUA"
+        + "AAAAJQAGXBgGcHJvbXB0FQAWBhaIARaIASYIPBgDdHdvGANvbmUWACgDdHdvGANvbmUAAAAmkAEcFQAZJQAGGRgHaXNfc2FmbRUAFgYWLBYsJpABPAAAABa0ATaGNrQBABksJrwBHBUM"
+        + "GSUABhkYBnByb21wdBUAFgYWiAEWiAEmvAE8GAN0d28YA29uZRYAKAN0d28YA29uZQAAACbEAhwVABklAAYv/wdpc19zYWZlFQAWBhYsFiwmxAI8NgAAAQAAAAEWBja0AQAoSlBhcnF1"
+        + "ZXQuTmV0IHZlcnNpb25QQVIxAAAAAAEAAABkIGMxNzlkOTdiZDI1NDliNWY0NGE5MjQxZTcAAAAyOWY4Njl0NDk0N2VlNTkpAFEBAABQQVIx";
+
     private static readonly DataField<string> Prompt = new("prompt");
     private readonly TempFolder folder = new();
 
@@ -35,6 +52,14 @@ public sealed class HostileParquetTests : IDisposable
         BodyOfFirstPage(bytes, [.. frame, (byte)((block << 3) | 1), (byte)(block >> 5), (byte)(block >> 13)]);
         AssertRefused(bytes, "claims to grow from ");
     }
+
+    [Fact]
+    public void A_page_of_fewer_values_than_it_claims_is_no_reason_to_read_behind_it() =>
+        AssertRefused(Convert.FromBase64String(ShortPage), "hold fewer values than they claim");
+
+    [Fact]
+    public void A_field_that_the_library_takes_for_a_structure_is_refused_as_a_number() =>
+        AssertRefused(Convert.FromBase64String(EndlessFooter), "malformed Parquet (field ");
 
     [Theory]
     [InlineData(CompressionMethod.None)]

@@ -9,11 +9,11 @@ namespace RepNoise.Host.Tokenizers.Patterns;
 internal sealed class CodePointRegex
 {
     /// <summary>Steps granted to any text, and for every UTF-16 unit of it; the known patterns need some twenty a unit.</summary>
-    private const long BaseSteps = 10_000_000;
-    private const long StepsPerUnit = 1_000;
+    private const long BaseSteps = 1_000_000;
+    private const long StepsPerUnit = 200;
 
     /// <summary>Open choices granted in the same way: they bound the memory, at 12 bytes each.</summary>
-    private const long BaseChoices = 1_000_000;
+    private const long BaseChoices = 1 << 14;
     private const long ChoicesPerUnit = 16;
 
     /// <summary>The patterns of published tokenizers have a few hundred characters; each may cost a hundred bytes of memory.</summary>
