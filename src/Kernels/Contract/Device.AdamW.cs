@@ -20,7 +20,7 @@ public abstract partial class Device
     public void AddSquaredNorm(Tensor result, Tensor gradient)
     {
         Check.Shape(nameof(AddSquaredNorm), result, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(AddSquaredNorm), SquaredNormCost(gradient.Length, Size(gradient)));
+        using var observed = listener is null ? default : Observe(nameof(AddSquaredNorm), SquaredNormCost(gradient.Length, Size(gradient)));
         AddSquaredNormCore(result, gradient);
     }
 
@@ -36,7 +36,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(ClipFactor), result, 1, 2);
         Check.Shape(nameof(ClipFactor), squaredNorm, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(ClipFactor), SumCost(1, Size(squaredNorm)));
+        using var observed = listener is null ? default : Observe(nameof(ClipFactor), SumCost(1, Size(squaredNorm)));
         ClipFactorCore(result, squaredNorm, maxNorm, scale);
     }
 
@@ -63,7 +63,7 @@ public abstract partial class Device
         Check.That(step.Step > 0, nameof(AdamW), $"step is {step.Step}", "1 or more");
         Check.That(step.Rounding is null || FormatOf(master.Buffer.Kind) == NumberFormat.BFloat16, nameof(AdamW),
             $"stochastic rounding of weights in {FormatOf(master.Buffer.Kind)}", "bfloat16, or rounding to nearest");
-        using var observed = Observer is null ? default : Observe(nameof(AdamW), AdamWCost(master.Length, Size(master)));
+        using var observed = listener is null ? default : Observe(nameof(AdamW), AdamWCost(master.Length, Size(master)));
         AdamWCore(master, copy, gradient, m, v, step, gradientFactor);
     }
 
