@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "exec/fault.h"
+#include "exec/processor.h"
 #include "syntax/error.h"
 
 namespace {
@@ -30,6 +31,11 @@ constexpr const char* Usage =
 
 int main(int argc, char** argv) {
   using namespace ptxsim;
+  if (const char* refusal = refusalOfProcessor()) {
+    std::fprintf(stderr, "ptxsim: %s\n", refusal);
+    return cli::KernelFailed;
+  }
+
   std::string command = argc > 1 ? argv[1] : "";
   if (command == "--help" || command == "-h") {
     std::fputs(Usage, stdout);
