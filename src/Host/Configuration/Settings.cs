@@ -62,6 +62,12 @@ internal static partial class Settings
         {
             OfSaving = true,
         };
+        yield return new Setting<TrainingRun, string?>("adapter_dir", Paths, Values.Path, run => run.AdapterDir,
+            (run, value) => run with { AdapterDir = value }, null, "Folder to write low-rank adapters to by themselves, as PEFT reads them, beside the merged model.")
+        {
+            IsOutput = true,
+            OfSaving = true,
+        };
     }
 
     private static IEnumerable<Setting> DataSettings()

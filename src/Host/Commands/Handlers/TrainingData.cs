@@ -23,6 +23,19 @@ internal static class TrainingData
     {
         if (run is { ChatTemplate: true, Template: not null })
             throw new InputException("template", "chat_template is true too", "one of the two", "leave one of them out");
+        if (run.AdapterDir is { } adapters)
+        {
+            if (run.Training.LoraRank == 0 || run is FinetuneRun { FromScratch: not null } || PeftAdapter.IsIn(run.Model!))
+            {
+                throw new InputException("adapter_dir", run.Training.LoraRank == 0 ? "lora_rank is 0" : "the adapters would stand beside no model folder",
+                    "a model folder, and lora_rank above 0", "leave adapter_dir out: output_dir holds the whole model");
+            }
+
+            if (run.OutputDir is { } output && Path.GetFullPath(output) == Path.GetFullPath(adapters))
+                throw new InputException("adapter_dir", "it is output_dir", "a folder of its own", "name another one");
+            PeftAdapter.CheckOutput(adapters);
+        }
+
         if (run is FinetuneRun { Arguments: { TrainOnPads: true, CompletionOnlyLoss: true } })
             throw new InputException("train_on_pads", "completion_only_loss is true too, and pads are no answer", "one of the two", "set one of them to false");
         if (run is DefendRun { Arguments: { Loss: DefenceLoss.RandomInit } random } && (random.Freeze.Count > 0 || random.LoraRank > 0))
