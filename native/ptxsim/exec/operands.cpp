@@ -30,7 +30,7 @@ int countOf(std::string_view role, const Instruction& instruction) {
   return star == std::string_view::npos ? instruction.vector : role[star + 1] - '0';
 }
 
-Type bitsOf(int bytes) { return bytes == 2 ? Type::B16 : bytes == 4 ? Type::B32 : bytes == 8 ? Type::B64 : Type::None; }
+Type bitsOf(int bytes) { return bytes == 1 ? Type::B8 : bytes == 2 ? Type::B16 : bytes == 4 ? Type::B32 : bytes == 8 ? Type::B64 : Type::None; }
 
 }  // namespace
 

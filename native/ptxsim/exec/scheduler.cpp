@@ -210,7 +210,7 @@ void Scheduler::runWarp(Warp& warp) {
     }
 
     issued++;
-    threads += static_cast<uint64_t>(std::popcount(warp.active));
+    if constexpr (IsCounting) threads += static_cast<uint64_t>(std::popcount(warp.active));
     counters.add(instruction.kind);
     if (warp.active != 0) instruction.run(warp, instruction);
     warp.pc = warp.next;
