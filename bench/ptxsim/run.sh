@@ -3,6 +3,8 @@
 # rate in millions of warp instructions a second. Needs artifacts/native/ptxsim (cmake --build build) and nothing else.
 #   bench/ptxsim/run.sh [REPEATS] [WORD]   REPEATS launches of each workload whose name holds WORD (5, all)
 #   PTXSIM=path/to/ptxsim bench/ptxsim/run.sh   another build, to compare
+#   bench/ptxsim/run.sh --counters     what counting costs: host instructions of each workload with the counters and compiled without
+#                                      them (needs perf, CMake and a compiler)
 set -euo pipefail
 
 root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../..
@@ -10,14 +12,40 @@ tool=${PTXSIM:-$root/artifacts/native/ptxsim}
 ptx=$root/native/cuda/ptx
 repeats=${1:-5}
 word=${2:-}
+comparison=''
+if [ "$repeats" = --counters ]; then
+    comparison=$root/build/without-counters/ptxsim repeats=3
+    cmake -S "$root" -B "$root/build/without-counters" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DCMAKE_CXX_FLAGS=-DPTXSIM_WITHOUT_COUNTERS \
+        -DPTXSIM_OUTPUT="$root/build/without-counters" >/dev/null
+    cmake --build "$root/build/without-counters" --parallel 2 --target ptxsim >/dev/null
+fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+
+# retired TOOL ARGUMENTS...: host instructions of its launches: what more of them take than one, so that decoding does not count.
+retired() {
+    local tool=$1
+    shift
+    echo $(($(instructions "$tool" run "$@" --repeat $((repeats + 1))) - $(instructions "$tool" run "$@" --repeat 1)))
+}
+
+instructions() {
+    perf stat -x, -e instructions:u "$@" --threads 1 2>&1 >/dev/null | awk -F, '/instructions/ { print $1 }'
+}
+
+compare() {
+    awk -v name="$1" -v with="$2" -v without="$3" 'BEGIN { printf "%-28s %14.0f %14.0f %7.1f %%\n", name, with, without, 100 * (with / without - 1) }'
+}
 
 # measure NAME ARGUMENTS...: one line of the table.
 measure() {
     local name=$1 output
     shift
     [[ $name == *"$word"* ]] || return 0
+    if [ -n "$comparison" ]; then
+        compare "$name" "$(retired "$tool" "$@")" "$(retired "$comparison" "$@")"
+        return
+    fi
     output=$("$tool" run "$@" --repeat "$repeats")
     awk -v name="$name" '{ value[$1] = $2 }
         END { printf "%-28s %12.0f %9.4f %9.1f\n", name, value["warp_instructions"], value["seconds"], value["warp_instructions"] / value["seconds"] / 1e6 }' \
@@ -58,7 +86,11 @@ attention() {
         --arg u64:256 --arg u32:1 --arg u32:64 --arg u32:1073741824 --arg f32:0.125 --arg u32:1
 }
 
-printf '%-28s %12s %9s %9s\n' workload instructions seconds 'M/s'
+if [ -n "$comparison" ]; then
+    printf '%-28s %14s %14s %9s\n' workload counting 'not counting' cost
+else
+    printf '%-28s %12s %9s %9s\n' workload instructions seconds 'M/s'
+fi
 matmul_bf16 256
 matmul_bf16 512
 matmul_f32 256
