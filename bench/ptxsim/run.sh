@@ -3,8 +3,8 @@
 # rate in millions of warp instructions a second. Needs artifacts/native/ptxsim (cmake --build build) and nothing else.
 #   bench/ptxsim/run.sh [REPEATS] [WORD]   REPEATS launches of each workload whose name holds WORD (5, all)
 #   PTXSIM=path/to/ptxsim bench/ptxsim/run.sh   another build, to compare
-#   bench/ptxsim/run.sh --counters     what counting costs: host instructions of each workload with the counters and compiled without
-#                                      them (needs perf, CMake and a compiler)
+#   bench/ptxsim/run.sh --counters     what counting costs: seconds of each workload with the counters and compiled without them, turn by
+#                                      turn on one thread (needs CMake and a compiler)
 set -euo pipefail
 
 root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../..
@@ -14,7 +14,7 @@ repeats=${1:-5}
 word=${2:-}
 comparison=''
 if [ "$repeats" = --counters ]; then
-    comparison=$root/build/without-counters/ptxsim repeats=3
+    comparison=$root/build/without-counters/ptxsim
     cmake -S "$root" -B "$root/build/without-counters" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF -DCMAKE_CXX_FLAGS=-DPTXSIM_WITHOUT_COUNTERS \
         -DPTXSIM_OUTPUT="$root/build/without-counters" >/dev/null
     cmake --build "$root/build/without-counters" --parallel 2 --target ptxsim >/dev/null
@@ -22,19 +22,22 @@ fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# retired TOOL ARGUMENTS...: host instructions of its launches: what more of them take than one, so that decoding does not count.
-retired() {
-    local tool=$1
-    shift
-    echo $(($(instructions "$tool" run "$@" --repeat $((repeats + 1))) - $(instructions "$tool" run "$@" --repeat 1)))
+# fastest OLD TOOL ARGUMENTS...: the smaller of OLD and the median of five launches on one thread.
+fastest() {
+    local old=$1 tool=$2
+    shift 2
+    "$tool" run "$@" --threads 1 --repeat 5 | awk -v old="$old" '$1 == "seconds" { print $2 < old ? $2 : old }'
 }
 
-instructions() {
-    perf stat -x, -e instructions:u "$@" --threads 1 2>&1 >/dev/null | awk -F, '/instructions/ { print $1 }'
-}
-
+# compare NAME ARGUMENTS...: turn by turn, so that whatever else runs slows both.
 compare() {
-    awk -v name="$1" -v with="$2" -v without="$3" 'BEGIN { printf "%-28s %14.0f %14.0f %7.1f %%\n", name, with, without, 100 * (with / without - 1) }'
+    local name=$1 round counting=1e9 plain=1e9
+    shift
+    for round in 1 2 3 4 5 6 7 8 9; do
+        counting=$(fastest "$counting" "$tool" "$@")
+        plain=$(fastest "$plain" "$comparison" "$@")
+    done
+    awk -v name="$name" -v with="$counting" -v without="$plain" 'BEGIN { printf "%-28s %12.4f %12.4f %7.1f %%\n", name, with, without, 100 * (with / without - 1) }'
 }
 
 # measure NAME ARGUMENTS...: one line of the table.
@@ -43,7 +46,7 @@ measure() {
     shift
     [[ $name == *"$word"* ]] || return 0
     if [ -n "$comparison" ]; then
-        compare "$name" "$(retired "$tool" "$@")" "$(retired "$comparison" "$@")"
+        compare "$name" "$@"
         return
     fi
     output=$("$tool" run "$@" --repeat "$repeats")
@@ -87,7 +90,7 @@ attention() {
 }
 
 if [ -n "$comparison" ]; then
-    printf '%-28s %14s %14s %9s\n' workload counting 'not counting' cost
+    printf '%-28s %12s %12s %9s\n' workload counting 'not counting' cost
 else
     printf '%-28s %12s %9s %9s\n' workload instructions seconds 'M/s'
 fi

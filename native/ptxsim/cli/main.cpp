@@ -1,6 +1,7 @@
 // The tool for authors of kernels: see docs/ptxsim.md.
 #include <cstdio>
 #include <new>
+#include <string_view>
 
 #include "cli/cli.h"
 #include "exec/fault.h"
@@ -37,7 +38,9 @@ int main(int argc, char** argv) {
   }
 
   std::string command = argc > 1 ? argv[1] : "";
-  if (command == "--help" || command == "-h") {
+  bool wantsHelp = command == "help";
+  for (int i = 1; i < argc; i++) wantsHelp |= std::string_view(argv[i]) == "--help" || std::string_view(argv[i]) == "-h";
+  if (wantsHelp) {
     std::fputs(Usage, stdout);
     return cli::Good;
   }

@@ -179,6 +179,12 @@ void Traffic::shared(const Addresses& a, uint32_t repeats) {
     return;
   }
 
+  // Different words of 128 bytes side by side lie in different banks.
+  if (a.highest - a.lowest + bytes_ <= 128) {
+    sharedInOrder(Lanes);
+    return;
+  }
+
   // Passes repeat themselves with the addresses, and within one pass the first of those that share a place stands for them.
   counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{Lanes} * bytes_);
   counters_.add(Count::SharedIdealWavefronts, Lanes / together());
