@@ -19,6 +19,9 @@ internal sealed record GenerateOptions
 
     public int Threads { get; init; }
 
+    /// <summary>Forced kernel variants; empty leaves every choice to the device.</summary>
+    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
+
     /// <summary>What to dump of which forward passes, or null.</summary>
     public DumpOptions? Dump { get; init; }
 }
@@ -44,7 +47,7 @@ internal static class GenerateCommand
         command.Arguments.Add(model);
         command.AddOptions(prompt.Symbol);
         command.AddOptions(generation.Symbols);
-        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol);
+        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
         command.AddOptions(dump.Symbols);
         command.SetAction(line => handler(
             new GenerateOptions
@@ -54,6 +57,7 @@ internal static class GenerateCommand
                 Answering = generation.Read(line),
                 Device = machine.Device.Read(line)!,
                 Threads = machine.Threads.Read(line),
+                Kernels = machine.Kernel.ReadAll(line),
                 Dump = dump.Read(line),
             },
             terminal,

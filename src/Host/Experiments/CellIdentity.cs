@@ -43,7 +43,7 @@ internal sealed class FileFacts
     private static readonly HashSet<string> FreeOptions = ["threads", "batch_size", "judge_timeout", "output"];
 
     /// <summary>What of a model folder its answers depend on.</summary>
-    private static readonly string[] ModelFiles = ["config.json", "tokenizer.json", "generation_config.json", "tokenizer_config.json", "*.safetensors"];
+    private static readonly string[] ModelFiles = ["config.json", "tokenizer.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja", "*.safetensors"];
 
     private readonly Dictionary<string, string> known = new(StringComparer.Ordinal);
 

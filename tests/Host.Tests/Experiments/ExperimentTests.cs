@@ -63,6 +63,8 @@ public sealed class ExperimentTests
         var changed = TinyWorld.Run("experiment", file, "--dry-run");
         Assert.Contains("16 cells, 8 to do", changed.Out, StringComparison.Ordinal);
         Assert.Contains("sft lr=1e-3 / seed 42: run.weight_decay is 0.5, was 0", changed.Out, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(world.Model, "chat_template.jinja"), "{{ messages[0]['content'] }}");
+        Assert.Contains("tiny / none / seed 42: model holds other data", TinyWorld.Run("experiment", file, "--dry-run").Out, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -37,6 +37,22 @@ public sealed class PlanCommandTests
     }
 
     [Fact]
+    public void Seven_billion_weights_train_on_one_card_of_80_GB_in_bfloat16()
+    {
+        using var folder = new TempFolder();
+        folder.Write("config.json", SevenBillion);
+        string[] line = ["plan", folder.Path, "--device", CudaName.Of(""), "--max-length", "256", "--prompt-tokens", "128", "--memory", "80GB"];
+        var (wide, narrow) = (TinyWorld.Run(line), TinyWorld.Run([.. line, "--state-dtype", "bfloat16", "--state-rounding", "stochastic"]));
+        Assert.Equal(1, wide.Code);
+        Assert.True(narrow.Code == 0, narrow.Error);
+        const long parameters = 6_738_415_616;
+        var bytes = Table(narrow.Out);
+        Assert.InRange(bytes["weights"] + bytes["gradients"] + bytes["moments"], 8 * parameters, 8 * parameters + (8 << 20));
+        Assert.InRange(bytes["peak"] + bytes["runtime"], 0, 80_000_000_000);
+        Assert.Matches(@"The largest batch in 74\.5 GiB is \d\d:", narrow.Out);
+    }
+
+    [Fact]
     public void Work_is_that_of_the_operations_and_time_follows_from_it()
     {
         using var folder = new TempFolder();

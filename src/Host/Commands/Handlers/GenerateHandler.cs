@@ -25,7 +25,7 @@ internal static class GenerateHandler
 
         int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\"", !answering.ChatTemplate))];
         if (ids.Length == 0) throw new InputException("standard input", "there is no prompt", "one prompt a line", "give one with --prompt");
-        using var device = Handling.CreateDevice(options.Device, options.Threads, []);
+        using var device = Handling.CreateDevice(options.Device, options.Threads, options.Kernels);
         using var parameters = Handling.LoadForInference(folder, device);
         int longest = Math.Min(ids.Max(p => p.Length) + answering.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
         using var generator = new Generator(parameters, Math.Min(answering.BatchSize, ids.Length), longest, batchInvariant: ids.Length > 1);
