@@ -12,7 +12,7 @@ internal static class Soak
 {
     private const int Samples = 100;
 
-    private sealed record Sample(int Step, long Bytes, int Handles, int Threads, double Seconds);
+    private sealed record Sample(int Step, long Bytes, long Anonymous, long File, long Shared, int Handles, int Threads, double Seconds);
 
     public static int Run(int steps)
     {
@@ -20,7 +20,7 @@ internal static class Soak
         string output = world["out"];
         using var child = Child.Start(
             "defend", world.Model, "--pairs", world.Data("pairs.jsonl"), "--retain", world.Data("retain.jsonl"), "--per-device-train-batch-size", "1",
-            "--retain-rows", "1", "--max-length", "32", "--max-steps", $"{steps}", "--save-steps", $"{Math.Max(1, steps / 40)}", "--threads", "1", "--output", output);
+            "--retain-rows", "1", "--max-length", "32", "--max-steps", $"{steps}", "--save-steps", $"{Math.Max(1, steps / 400)}", "--threads", "1", "--output", output);
         var samples = new List<Sample>();
         while (!child.HasExited)
         {
@@ -41,7 +41,7 @@ internal static class Soak
             long Field(string name) => File.ReadLines($"/proc/{process}/status").Where(line => line.StartsWith(name, StringComparison.Ordinal))
                 .Select(line => long.Parse(line[name.Length..].Trim().Split(' ')[0], CultureInfo.InvariantCulture)).Single();
             return new Sample(
-                step, Field("VmRSS:") * 1024, Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Count(), (int)Field("Threads:"),
+                step, Field("VmRSS:") * 1024, Field("RssAnon:") * 1024, Field("RssFile:") * 1024, Field("RssShmem:") * 1024, Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Count(), (int)Field("Threads:"),
                 Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency);
         }
         catch (Exception error) when (error is IOException or InvalidOperationException or UnauthorizedAccessException)
@@ -60,6 +60,8 @@ internal static class Soak
         int handles = late.Max(sample => sample.Handles) - early.Max(sample => sample.Handles);
         Console.WriteLine($"{steps} steps, {samples.Count} samples from /proc");
         Console.WriteLine("MiB by tenths of the run: " + string.Join(' ', samples.GroupBy(s => s.Step * 10L / (steps + 1)).Select(tenth => $"{tenth.Average(s => s.Bytes) / 1048576:0.00}")));
+        foreach (var (name, part) in (IReadOnlyList<(string, Func<Sample, long>)>)[("anonymous", s => s.Anonymous), ("file", s => s.File), ("shared", s => s.Shared)])
+            Console.WriteLine($"{name}: " + string.Join(' ', samples.GroupBy(s => s.Step * 10L / (steps + 1)).Select(tenth => $"{tenth.Average(part) / 1048576:0.00}")));
         Console.WriteLine($"resident memory: {early.Average(s => s.Bytes) / 1048576:0.0} MiB early, {late.Average(s => s.Bytes) / 1048576:0.0} MiB late, growth {100 * growth:0.00} %");
         Console.WriteLine($"step: {1000 * earlyTime:0.00} ms early, {1000 * lateTime:0.00} ms late");
         Console.WriteLine($"file handles: {early.Max(s => s.Handles)} early, {late.Max(s => s.Handles)} late; threads: {early.Max(s => s.Threads)}, {late.Max(s => s.Threads)}");

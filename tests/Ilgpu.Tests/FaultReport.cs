@@ -8,5 +8,9 @@ internal static class FaultReport
 {
     [ModuleInitializer]
     internal static void Install() => AppDomain.CurrentDomain.UnhandledException +=
-        (_, _) => Console.Error.WriteLine($"ilgpu:cpu: this process ends in, or soon after, kernel {IlgpuKernels.LastRequested}");
+        (_, fault) => Console.Error.WriteLine(
+            $"ilgpu:cpu: this process ends in, or soon after, kernel {IlgpuKernels.LastRequested}: {Describe(fault.ExceptionObject as Exception)}");
+
+    private static string Describe(Exception? fault) =>
+        fault?.GetBaseException() is { } cause ? $"{cause.GetType().Name}: {cause.Message}" : "no exception of .NET";
 }

@@ -30,17 +30,14 @@ internal sealed unsafe class Coverage
     public bool HasNew()
     {
         bool found = false;
-        var words = new ReadOnlySpan<ulong>(counters, Size / sizeof(ulong));
-        for (int word = 0; word < words.Length; word++)
+        var counts = new ReadOnlySpan<byte>(counters, Size);
+        for (int at = counts.IndexOfAnyExcept((byte)0); at >= 0;)
         {
-            if (words[word] == 0) continue;
-            for (int at = word * sizeof(ulong); at < (word + 1) * sizeof(ulong); at++)
-            {
-                byte bit = Magnitude(counters[at]);
-                if ((seen[at] & bit) == bit) continue;
-                seen[at] |= bit;
-                found = true;
-            }
+            byte bit = Magnitude(counts[at]);
+            found |= (seen[at] & bit) != bit;
+            seen[at] |= bit;
+            int next = counts[++at..].IndexOfAnyExcept((byte)0);
+            at = next < 0 ? -1 : at + next;
         }
 
         return found;

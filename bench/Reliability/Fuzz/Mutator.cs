@@ -107,12 +107,8 @@ internal sealed class Mutator(Random random, IReadOnlyList<byte[]> pieces)
     {
         int deep = random.Next(8) == 0 ? random.Next(2000) : 1 + random.Next(3);
         var (open, close) = random.Next(2) == 0 ? ("["u8.ToArray(), "]"u8.ToArray()) : ("{\"a\":"u8.ToArray(), "}"u8.ToArray());
-        for (int i = 0; i < deep; i++)
-        {
-            bytes.InsertRange(at + length, close);
-            bytes.InsertRange(at, open);
-            length += open.Length + close.Length;
-        }
+        byte[] stretch = [.. bytes.GetRange(at, length)];
+        Replace(bytes, at, length, [.. Enumerable.Repeat(open, deep).SelectMany(part => part), .. stretch, .. Enumerable.Repeat(close, deep).SelectMany(part => part)]);
     }
 
     /// <summary>Puts a piece in place of what stands between the next two quotes.</summary>

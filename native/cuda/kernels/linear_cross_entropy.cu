@@ -2,7 +2,8 @@
 // loss = logsumexp(z) - z[y]; where gradients follow, z becomes factor * (softmax(z) - onehot(y)).
 //
 // A block of 32 to 512 threads, a power of two, per row, and two passes: the largest logit and the sum of exponentials together
-// (Milakov and Gimelshein, arXiv 1805.02867), then the probabilities in place. The second pass finds most of the row in cache.
+// (Milakov and Gimelshein, arXiv 1805.02867), then the probabilities in place. Between them as much of the row as the host
+// gives room for stays in shared memory, so that a row that fits is read from memory once.
 #include "matrix.cuh"
 #include "numeric.cuh"
 #include "reduce.cuh"
@@ -37,29 +38,71 @@ DEVICE ExpSum block_join(ExpSum value, ExpSum* scratch) {
   return join_lanes(scratch[lane_id() % warps], warps);
 }
 
+// The sum with eight more logits.
+DEVICE ExpSum join_pack(ExpSum state, const Pack& z, int c, int columns) {
+  float largest = state.largest, sum = 0;
+  UNROLL for (int i = 0; i < PackSize; ++i)
+    if (c + i < columns && z.v[i] > largest) largest = z.v[i];
+  UNROLL for (int i = 0; i < PackSize; ++i)
+    if (c + i < columns) sum += exp_accurate(z.v[i] - largest);
+  return {largest, state.sum * exp_accurate(state.largest - largest) + sum};
+}
+
+// The beginning of a row in shared memory, each pack written and read by the same thread.
 template <typename T>
-DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, float factor, int gradients) {
+struct HeldRow {
+  uint32_t shared = shared_address(dynamicShared);
+
+  DEVICE void put(int c, const Pack& z) const {
+    if constexpr (sizeof(T) == 2) {
+      Words4 words;
+      UNROLL for (int i = 0; i < 4; ++i) words.word[i] = floats_to_bf16x2(z.v[2 * i], z.v[2 * i + 1]);
+      store_shared16(shared + c * 2, words);
+    } else {
+      UNROLL for (int half = 0; half < 2; ++half) {
+        Words4 words;
+        UNROLL for (int i = 0; i < 4; ++i) words.word[i] = float_bits(z.v[4 * half + i]);
+        store_shared16(shared + (c + 4 * half) * 4, words);
+      }
+    }
+  }
+
+  DEVICE Pack get(int c) const {
+    Pack z;
+    if constexpr (sizeof(T) == 2) {
+      Words4 words = load_shared16(shared + c * 2);
+      UNROLL for (int i = 0; i < PackSize; ++i) z.v[i] = i % 2 == 0 ? bf16x2_low(words.word[i / 2]) : bf16x2_high(words.word[i / 2]);
+    } else {
+      UNROLL for (int half = 0; half < 2; ++half) {
+        Words4 words = load_shared16(shared + (c + 4 * half) * 4);
+        UNROLL for (int i = 0; i < 4; ++i) z.v[4 * half + i] = bits_float(words.word[i]);
+      }
+    }
+    return z;
+  }
+};
+
+// held: columns from the first on that stay in dynamic shared memory from one pass to the next, a multiple of eight.
+template <typename T>
+DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, float factor, int gradients, int held) {
   __shared__ ExpSum scratch[MostThreads / WarpSize];
-  int threads = static_cast<int>(blockDim.x);
   int r = static_cast<int>(blockIdx.x), target = targets[r], columns = logits.columns;
+  int first = static_cast<int>(threadIdx.x) * PackSize, step = static_cast<int>(blockDim.x) * PackSize;
   bool vectors = logits.has_vectors();
+  HeldRow<T> row;
   ExpSum state{Lowest, 0};
-  for (int c = static_cast<int>(threadIdx.x) * PackSize; c < columns; c += threads * PackSize) {
+  for (int c = first; c < columns; c += step) {
     Pack z = load_pack(logits, r, c, vectors);
-    float largest = state.largest, sum = 0;
-    UNROLL for (int i = 0; i < PackSize; ++i)
-      if (c + i < columns && z.v[i] > largest) largest = z.v[i];
-    UNROLL for (int i = 0; i < PackSize; ++i)
-      if (c + i < columns) sum += exp_accurate(z.v[i] - largest);
-    state = {largest, state.sum * exp_accurate(state.largest - largest) + sum};
+    if (c < held) row.put(c, z);
+    state = join_pack(state, z, c, columns);
   }
   state = block_join(state, scratch);
   float lse = state.largest + log_accurate(state.sum), chosen = to_float(logits.row(r)[target]);
   block_sync();  // every thread has the target's logit before one overwrites it
   if (threadIdx.x == 0) losses[r] = lse - chosen;
   if (gradients == 0) return;
-  for (int c = static_cast<int>(threadIdx.x) * PackSize; c < columns; c += threads * PackSize) {
-    Pack z = load_pack(logits, r, c, vectors);
+  for (int c = first; c < columns; c += step) {
+    Pack z = c < held ? row.get(c) : load_pack(logits, r, c, vectors);
     UNROLL for (int i = 0; i < PackSize; ++i)
       z.v[i] = factor * (exp_accurate(z.v[i] - lse) - (c + i == target ? 1.f : 0.f));
     store_pack(logits, r, c, vectors, z);
@@ -67,10 +110,10 @@ DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, 
 }
 }  // namespace
 
-#define SOFTMAX(name, T)                                                                                               \
-  KERNEL(MostThreads, 1, linear_cross_entropy_softmax_##name)                                                              \
-  (float* losses, Matrix<T> logits, const int* targets, float factor, int gradients) {             \
-    softmax(losses, logits, targets, factor, gradients);                                                        \
+#define SOFTMAX(name, T)                                                                              \
+  KERNEL(MostThreads, 1, linear_cross_entropy_softmax_##name)                                         \
+  (float* losses, Matrix<T> logits, const int* targets, float factor, int gradients, int held) {      \
+    softmax(losses, logits, targets, factor, gradients, held);                                        \
   }
 SOFTMAX(bf16, bf16)
 SOFTMAX(f32, float)

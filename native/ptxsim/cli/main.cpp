@@ -1,9 +1,11 @@
 // The tool for authors of kernels: see docs/ptxsim.md.
 #include <cstdio>
 #include <new>
+#include <string_view>
 
 #include "cli/cli.h"
 #include "exec/fault.h"
+#include "exec/processor.h"
 #include "syntax/error.h"
 
 namespace {
@@ -30,8 +32,15 @@ constexpr const char* Usage =
 
 int main(int argc, char** argv) {
   using namespace ptxsim;
+  if (const char* refusal = refusalOfProcessor()) {
+    std::fprintf(stderr, "ptxsim: %s\n", refusal);
+    return cli::KernelFailed;
+  }
+
   std::string command = argc > 1 ? argv[1] : "";
-  if (command == "--help" || command == "-h") {
+  bool wantsHelp = command == "help";
+  for (int i = 1; i < argc; i++) wantsHelp |= std::string_view(argv[i]) == "--help" || std::string_view(argv[i]) == "-h";
+  if (wantsHelp) {
     std::fputs(Usage, stdout);
     return cli::Good;
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "driver/driver.h"
+#include "exec/processor.h"
 
 using namespace ptxsim;
 
@@ -43,7 +44,13 @@ int attribute(int number, int capability) {
 
 }  // namespace
 
-PTXSIM_API cuInit(unsigned) { return Success; }
+// The first call of every program, and therefore the one that a processor without the executor's instructions must end at.
+PTXSIM_API cuInit(unsigned) {
+  const char* refusal = refusalOfProcessor();
+  if (!refusal) return Success;
+  std::fprintf(stderr, "ptxsim: %s\n", refusal);
+  return NotSupported;
+}
 
 PTXSIM_API cuDriverGetVersion(int* version) {
   *version = DriverVersion;
@@ -139,6 +146,8 @@ PTXSIM_API cuCtxSetSharedMemConfig(int) { return Success; }
 
 // The text names the fault and its place: managed callers put it into their exception.
 PTXSIM_API cuGetErrorString(int result, const char** text) {
+  // Before anything of the executor runs.
+  if ((*text = refusalOfProcessor()) != nullptr) return Success;
   static thread_local std::string kept;
   auto& driver = Driver::instance();
   std::lock_guard lock(driver.mutex());

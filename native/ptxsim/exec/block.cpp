@@ -34,8 +34,10 @@ Allocation& ThreadBlock::allocation(uint64_t address, uint32_t bytes, const char
 uint8_t* ThreadBlock::globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered) {
   what = what ? what : "ld.global";
   Allocation& a = allocation(address, bytes, what, lane);
-  if (checks && a.shadow)
-    if (Clash clash = a.shadow->read(address - a.begin, bytes, ordered && bytes >= 2, visitor)) reportClash(clash, std::string(what) + " of", a, *memory, lane);
+  if (!checks || !a.shadow) return reinterpret_cast<uint8_t*>(address);
+  Clash clash = a.shadow->read(address - a.begin, bytes, ordered && bytes >= 2, visitor);
+  if (clash && isOrdered(clash)) clash = a.shadow->read(address - a.begin, bytes, false, visitor);
+  if (clash) reportClash(clash, std::string(what) + " of", a, *memory, lane);
   return reinterpret_cast<uint8_t*>(address);
 }
 
@@ -43,8 +45,10 @@ uint8_t* ThreadBlock::globalWrite(uint64_t address, uint32_t bytes, const char* 
   what = what ? what : "st.global";
   Allocation& a = allocation(address, bytes, what, lane);
   if (a.isConstant) throw Fault{FaultKind::AddressSpace, std::string(what) + " to constant memory: " + memory->describe(address), lane, address};
-  if (checks && a.shadow)
-    if (Clash clash = a.shadow->write(address - a.begin, bytes, ordered && bytes >= 2, visitor)) reportClash(clash, std::string(what) + " to", a, *memory, lane);
+  if (!checks || !a.shadow) return reinterpret_cast<uint8_t*>(address);
+  Clash clash = a.shadow->write(address - a.begin, bytes, ordered && bytes >= 2, visitor);
+  if (clash && isOrdered(clash)) clash = a.shadow->write(address - a.begin, bytes, false, visitor);
+  if (clash) reportClash(clash, std::string(what) + " to", a, *memory, lane);
   return reinterpret_cast<uint8_t*>(address);
 }
 

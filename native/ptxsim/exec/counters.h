@@ -33,10 +33,17 @@ enum class Count : uint8_t {
   Number,
 };
 
+// Compiled out to measure what counting costs: bench/ptxsim/run.sh --counters.
+#if defined(PTXSIM_WITHOUT_COUNTERS)
+constexpr bool IsCounting = false;
+#else
+constexpr bool IsCounting = true;
+#endif
+
 struct Counters {
   std::array<uint64_t, static_cast<std::size_t>(Count::Number)> values{};
 
-  void add(Count count, uint64_t amount = 1) { values[static_cast<std::size_t>(count)] += amount; }
+  void add(Count count, uint64_t amount = 1) { if constexpr (IsCounting) values[static_cast<std::size_t>(count)] += amount; }
   uint64_t operator[](Count count) const { return values[static_cast<std::size_t>(count)]; }
   void merge(const Counters& other) {
     for (size_t i = 0; i < values.size(); i++) values[i] += other.values[i];

@@ -78,6 +78,9 @@ void flags(Instruction& i, const Shape& shape) {
   i.xorSign = shape.has(".xorsign.abs");
   i.transpose = shape.has(".trans");
   i.isVolatile = shape.has(".volatile") || shape.has(".relaxed") || shape.has(".acquire") || shape.has(".release");
+  auto op = shape.form->opcode;
+  bool isFence = op == "membar" || op == "fence";
+  i.releases = (isFence || shape.has(".release") || shape.has(".acq_rel")) && !shape.has(".cta");
   i.toGeneric = shape.form->opcode == "cvta" && !shape.has(".to");
   i.wrap = shape.has(".wrap");
   i.mode = modeOf(shape);
@@ -106,7 +109,7 @@ void Decoder::run(const Function& entry) {
   scopes_.emplace_back();
   declareParameters(entry);
   body(entry);
-  for (auto& [slotClass, slot] : dynamicBases_) kernel_.constants.push_back({slot, slotClass, kernel_.dynamicOffset()});
+  for (auto& [place, slot] : dynamicBases_) kernel_.constants.push_back({slot, place.first, kernel_.dynamicOffset() + place.second});
 }
 
 void Decoder::declareParameters(const Function& entry) {
@@ -249,6 +252,8 @@ Instruction Decoder::begin(const Statement& statement, const KnownForm& form) {
 void Decoder::append(const Instruction& instruction) {
   if (kernel_.code.size() >= MaxInstructions) fail("the kernel, its calls inlined, has more than " + std::to_string(MaxInstructions) + " instructions");
   kernel_.code.push_back(instruction);
+  kernel_.hasDeviceFences |= instruction.releases;
+  kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;
 }
 

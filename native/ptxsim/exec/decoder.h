@@ -94,7 +94,7 @@ class Decoder {
   std::vector<Frame> frames_;
   std::map<std::pair<uint64_t, Class>, Slot> constants_;
   std::map<Special, Slot> specials_;
-  std::map<Class, Slot> dynamicBases_;
+  std::map<std::pair<Class, uint64_t>, Slot> dynamicBases_;  // by width and by the offset added to it
   std::map<std::string, uint64_t, std::less<>> sharedOffsets_;  // of module-level shared variables
   std::string lastLabel_;
   int line_ = 0, file_ = 0, sourceLine_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -37,7 +38,7 @@ struct Fault {
   FaultKind kind;
   std::string message;
   int lane = -1;
-  uint64_t address = 0;
+  std::optional<uint64_t> address = std::nullopt;
 };
 
 // A fault with its place: kernel, PTX line, source line, thread, block.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <numeric>
 #include <stdexcept>
@@ -14,7 +16,11 @@ namespace ptxsim {
 namespace {
 
 constexpr uint32_t MaxSharedBytes = 232448;  // 227 KB, sm_90
+constexpr size_t MaxResident = 128;           // blocks that run at once where they may wait for each other: 32 on each of 4 multiprocessors
 constexpr uint64_t MaxShuffled = uint64_t{1} << 22;
+
+// Another block has faulted.
+struct Stopped {};
 
 }  // namespace
 
@@ -48,24 +54,51 @@ Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& me
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
   std::exception_ptr failure;
+  std::atomic<bool> isStopped{false};
   Counters total;
-  auto work = [&] {
+  auto grid = kernel.hasDeviceFences ? std::make_unique<GridOrder>(blocks) : nullptr;
+  std::vector<std::thread> helpers;
+  std::function<void()> work;
+  // A block may wait for one that has not begun: whoever runs for long makes room for one more.
+  auto makeRoom = [&] {
+    if (isStopped) throw Stopped();
+    if (!kernel.mayWaitForBlocks) return;
+    {
+      std::lock_guard lock(mutex);
+      if (next < blocks && helpers.size() < MaxResident) helpers.emplace_back(work);
+    }
+    std::this_thread::yield();
+  };
+  work = [&] {
     try {
-      Scheduler scheduler(kernel, shape, memory, options, firstToken);
+      Scheduler scheduler(kernel, shape, memory, options, firstToken, grid.get(), makeRoom);
       for (uint64_t i; (i = next.fetch_add(1)) < blocks;) scheduler.run(order.empty() ? i : order[i]);
       std::lock_guard lock(mutex);
       total.merge(scheduler.counters());
+    } catch (const Stopped&) {
     } catch (...) {
       std::lock_guard lock(mutex);
       if (!failure) failure = std::current_exception();
       next = blocks;
+      isStopped = true;
     }
   };
   unsigned wanted = options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(1u, std::thread::hardware_concurrency());
-  std::vector<std::thread> helpers;
-  for (uint64_t i = 1; i < std::min<uint64_t>(wanted, blocks); i++) helpers.emplace_back(work);
+  {
+    std::lock_guard lock(mutex);
+    for (uint64_t i = 1; i < std::min<uint64_t>(wanted, blocks); i++) helpers.emplace_back(work);
+  }
   work();
-  for (auto& helper : helpers) helper.join();
+  // Their number grows while some of them run, and no longer once the last is joined.
+  for (size_t i = 0;; i++) {
+    std::thread helper;
+    {
+      std::lock_guard lock(mutex);
+      if (i == helpers.size()) break;
+      helper = std::move(helpers[i]);
+    }
+    helper.join();
+  }
   if (failure) std::rethrow_exception(failure);
   return total;
 }

@@ -30,7 +30,7 @@ int countOf(std::string_view role, const Instruction& instruction) {
   return star == std::string_view::npos ? instruction.vector : role[star + 1] - '0';
 }
 
-Type bitsOf(int bytes) { return bytes == 2 ? Type::B16 : bytes == 4 ? Type::B32 : bytes == 8 ? Type::B64 : Type::None; }
+Type bitsOf(int bytes) { return bytes == 1 ? Type::B8 : bytes == 2 ? Type::B16 : bytes == 4 ? Type::B32 : bytes == 8 ? Type::B64 : Type::None; }
 
 }  // namespace
 
@@ -162,12 +162,13 @@ void Decoder::addressRole(Instruction& instruction, const Operand& operand, cons
     return;
   }
 
+  // The second address of cp.async is in global memory; a variable's name says its space where the instruction does not.
+  auto inSpace = [&](Space space) {
+    Space wanted = index == 0 ? instruction.space : Space::Global;
+    if (wanted != space && wanted != Space::Generic) fail("'" + operand.name + "' is not in the instruction's state space");
+    if (index == 0) instruction.space = space;
+  };
   if (Symbol* symbol = find(operand.name)) {
-    auto inSpace = [&](Space space) {
-      if (instruction.space != space && !(instruction.space == Space::Generic && index == 0))
-        fail("'" + operand.name + "' is not in the instruction's state space");
-      if (instruction.space == Space::Generic) instruction.space = space;
-    };
     switch (symbol->kind) {
       case Symbol::Kind::Register:
         if (symbol->type == Type::Pred || sizeOf(symbol->type) < 4 || isFloat(symbol->type))
@@ -196,6 +197,7 @@ void Decoder::addressRole(Instruction& instruction, const Operand& operand, cons
 
   // A variable of the module: its address is a constant.
   (void)shape;
+  if (auto found = image_.variables.find(operand.name); found != image_.variables.end()) inSpace(found->second.space);
   put(instruction, addressOf(operand, Type::U64), false);
   displacement = 0;
 }
@@ -272,8 +274,7 @@ Slot Decoder::addressOf(const Operand& operand, Type type) {
   auto offset = static_cast<uint64_t>(operand.offset);
   auto dynamic = [&](uint64_t plus) {
     kernel_.usesDynamicShared = true;
-    if (plus != 0) fail("an offset from dynamic shared memory must be added in a register");
-    auto [found, isNew] = dynamicBases_.try_emplace(slotClass, NoSlot);
+    auto [found, isNew] = dynamicBases_.try_emplace({slotClass, plus}, NoSlot);
     if (isNew) found->second = allocate(slotClass);
     return found->second;
   };

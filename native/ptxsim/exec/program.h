@@ -55,6 +55,7 @@ struct alignas(64) Instruction {
   uint8_t mode = 0;              // of shfl, vote, prmt, bar.red, lop3 (its table), atom (its operation)
   bool ftz = false, saturate = false, propagateNan = false, relu = false, xorSign = false, transpose = false;
   bool isVolatile = false, toGeneric = false, wrap = false, isUniform = false;
+  bool releases = false;         // what the block wrote before, other blocks may rely on
   uint16_t written = 0;          // bit i: at[i] is a result
   uint16_t wide = 0;             // bit i: at[i] has 64 bits a lane
   Slot at[MaxOperands];          // in the order of the text
@@ -98,12 +99,13 @@ struct Kernel {
   uint32_t sharedBytes = 0;        // static; dynamic memory begins at its end, aligned to dynamicAlignment
   uint32_t dynamicAlignment = 16;
   bool usesDynamicShared = false;
+  bool hasDeviceFences = false;    // its blocks may hand data to each other
+  bool mayWaitForBlocks = false;   // it looks at what others do: by atomics or volatile loads
   uint32_t localBytes = 0;         // per thread
   uint32_t registerFileBytes = 0;  // per warp
   std::vector<std::pair<Slot, Class>> slots;  // all of them, by offset
   std::vector<SlotValue> constants;
   std::vector<std::pair<Slot, Special>> specials;
-  std::vector<Slot> dynamicBases;  // slots that hold the offset of dynamic shared memory
   std::vector<Instruction> code;
   std::vector<std::vector<uint32_t>> tables;
   std::vector<std::string> files;

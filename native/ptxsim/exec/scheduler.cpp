@@ -54,11 +54,13 @@ bool Warp::gather(uint32_t members, const char* what) {
   return true;
 }
 
-Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken)
+Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken, GridOrder* grid,
+                     std::function<void()> onSlice)
     : kernel_(kernel),
       shape_(shape),
       options_(options),
-      shared_(kernel.usesDynamicShared ? kernel.dynamicOffset() + shape.dynamicShared : kernel.sharedBytes + shape.dynamicShared, options.checks) {
+      shared_(kernel.usesDynamicShared ? kernel.dynamicOffset() + shape.dynamicShared : kernel.sharedBytes + shape.dynamicShared, options.checks),
+      onSlice_(std::move(onSlice)) {
   uint32_t threads = shape.block[0] * shape.block[1] * shape.block[2];
   size_t warps = (threads + Lanes - 1) / Lanes;
   registers_.resize(warps * kernel.registerFileBytes + 64);
@@ -71,6 +73,7 @@ Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemor
   block_.local = local_.data();
   block_.threads = threads;
   block_.checks = options.checks;
+  block_.grid = grid;
   block_.visitor = {firstToken, 0};
   block_.warps.resize(warps);
   for (size_t i = 0; i < warps; i++) {
@@ -93,6 +96,7 @@ void Scheduler::begin(uint64_t blockNumber) {
   block_.mbarriers.clear();
   shared_.reset();
   std::fill(local_.begin(), local_.end(), uint8_t{0xFF});
+  block_.seen = 0;
   steps_ = 0;
   for (auto& warp : block_.warps) {
     uint32_t first = static_cast<uint32_t>(warp.index) * Lanes, count = std::min<uint32_t>(Lanes, block_.threads - first);
@@ -206,7 +210,7 @@ void Scheduler::runWarp(Warp& warp) {
     }
 
     issued++;
-    threads += static_cast<uint64_t>(std::popcount(warp.active));
+    if constexpr (IsCounting) threads += static_cast<uint64_t>(std::popcount(warp.active));
     counters.add(instruction.kind);
     if (warp.active != 0) instruction.run(warp, instruction);
     warp.pc = warp.next;
@@ -221,6 +225,7 @@ void Scheduler::runWarp(Warp& warp) {
   // Whoever polls in vain is stuck sooner than whoever computes.
   steps_ += yields ? Slice : issued;
   if (steps_ > options_.maxSteps) reportStuck();
+  if (issued >= Slice) onSlice_();
   if (warp.running == 0 && warp.live != 0) warp.wait = Wait::Barrier;
 }
 
@@ -359,7 +364,7 @@ void Scheduler::report(const Warp& warp, const Fault& fault) const {
   }
 
   char address[32];
-  std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(fault.address));
+  std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(fault.address.value_or(0)));
   text += "\n  thread " + triple(threadIndex) + " of block " + triple(block_.index) + ", warp " + std::to_string(warp.index) + ", lane " +
           std::to_string(lane) + (fault.address ? ", address " + std::string(address) : "");
   throw KernelFault(fault.kind, text);

@@ -1,6 +1,7 @@
 // Runs the warps of one block: lanes in lockstep as far as they agree, the lowest program counter first where they do not.
 #pragma once
 
+#include <functional>
 #include <random>
 
 #include "exec/launch.h"
@@ -9,7 +10,9 @@ namespace ptxsim {
 
 class Scheduler {
  public:
-  Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken);
+  // `grid` may be null; `onSlice` is called now and then while a warp runs on and on.
+  Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken, GridOrder* grid,
+            std::function<void()> onSlice);
 
   // Throws KernelFault.
   void run(uint64_t blockNumber);
@@ -36,6 +39,7 @@ class Scheduler {
   std::vector<uint8_t> registers_, local_;
   std::vector<int> order_;
   std::mt19937_64 random_;
+  std::function<void()> onSlice_;
   ThreadBlock block_;
   uint64_t steps_ = 0;
 };

@@ -9,6 +9,7 @@
 
 #include "exec/counters.h"
 #include "exec/fault.h"
+#include "exec/grid_order.h"
 #include "exec/memory.h"
 #include "exec/program.h"
 #include "exec/shared_memory.h"
@@ -131,6 +132,8 @@ struct ThreadBlock {
   std::map<uint64_t, Mbarrier> mbarriers;
   Counters counters;
   bool checks = true;
+  GridOrder* grid = nullptr;        // null where the kernel has no fence that orders blocks
+  uint64_t seen = 0;                // when the block last looked at what others do
   std::array<Allocation*, 4> cached{};  // of the last global accesses: kernels read a few buffers in turn
   size_t nextCached = 0;
 
@@ -139,6 +142,14 @@ struct ThreadBlock {
   // Global memory, checked; `order` false for atomics and volatile accesses, which blocks may share.
   uint8_t* globalRead(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
   uint8_t* globalWrite(uint64_t address, uint32_t bytes, const char* what, int lane, bool ordered);
+  // What the block has written, other blocks may rely on; and it on what they have made known so far.
+  void publish() { if (grid) grid->publish(number); }
+  void look() { if (grid) seen = grid->now(); }
+  // Whether fences order the access with the one that it clashes with.
+  bool isOrdered(const Clash& clash) const {
+    if (!grid || clash.kind == Clash::Kind::Unwritten) return false;
+    return clash.block == Clash::Several ? seen != 0 : grid->hasPublished(clash.block, seen);
+  }
   // The allocation, or null: no fault.
   Allocation* lookUp(uint64_t address, uint64_t bytes) {
     for (Allocation* known : cached)

@@ -5,7 +5,8 @@ namespace RepNoise.Host.Checkpoints;
 
 /// <summary>
 /// A Hugging Face model folder, opened for reading: config.json understood, weights mapped and checked against it. Once open,
-/// reading a parameter can fail only on NaN or infinity. Weights stay on disk until they are read, in pieces if need be.
+/// reading a parameter can fail only on NaN or infinity. Weights stay on disk until they are read, in pieces if need be. A folder of low-rank
+/// adapters (<see cref="PeftAdapter"/>) opens as the model folder that it names, with the adapters merged into what is read.
 /// </summary>
 public sealed class ModelFolder : IDisposable
 {
@@ -13,6 +14,7 @@ public sealed class ModelFolder : IDisposable
     private const string GenerationConfigName = "generation_config.json";
 
     private readonly Dictionary<string, ParameterSpec> byName;
+    private PeftAdapter? adapter;
 
     private ModelFolder(FolderFiles files, byte[] configJson, ModelConfig config, GenerationConfig generation, WeightFiles weights)
     {
@@ -67,7 +69,7 @@ public sealed class ModelFolder : IDisposable
 
         try
         {
-            return OpenExisting(new FolderFiles(Path.GetFullPath(path)));
+            return PeftAdapter.IsIn(path) ? OpenAdapted(path) : OpenExisting(new FolderFiles(Path.GetFullPath(path)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -105,6 +107,7 @@ public sealed class ModelFolder : IDisposable
     {
         var file = FileOf(name);
         file.ReadInto(name, offset, destination);
+        adapter?.AddTo(name, offset, destination);
         if (TensorPrimitives.IsFiniteAll<float>(destination))
         {
             return;
@@ -136,6 +139,23 @@ public sealed class ModelFolder : IDisposable
     private SafetensorsFile FileOf(string name) => byName.ContainsKey(name)
         ? Weights.Find(name)!
         : throw new ArgumentException($"the model has no parameter {name}", nameof(name));
+
+    private static ModelFolder OpenAdapted(string path)
+    {
+        var adapter = PeftAdapter.Read(path);
+        var folder = OpenExisting(new FolderFiles(Path.GetFullPath(adapter.BaseFolder)));
+        try
+        {
+            adapter.Check(folder.Parameters, path);
+            folder.adapter = adapter;
+            return folder;
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
 
     private static ModelFolder OpenExisting(FolderFiles files)
     {
@@ -179,10 +199,6 @@ public sealed class ModelFolder : IDisposable
         if (OutputFolder.Interrupted(files.Folder) is { } interrupted)
         {
             remedy = interrupted;
-        }
-        else if (files.Exists("adapter_config.json"))
-        {
-            remedy = "merge the adapter into its base model with peft's merge_and_unload, and give the merged folder";
         }
         else if (files.Exists("params.json"))
         {

@@ -83,6 +83,7 @@ internal static class EvaluateCommand
             "./repnoise evaluate models/llama --questions test.jsonl --judge logprob --output eval",
             "./repnoise evaluate models/llama --questions test.jsonl --judge onnx:judges/deberta --judge-label harmful",
             "./repnoise evaluate models/llama --questions beavertails.json --temperature 0.6 --top-p 0.9 --reference-model models/base",
+            "./repnoise evaluate models/llama-chat --questions test.jsonl --chat-template --generation-config",
             "./repnoise evaluate models/llama --perplexity wiki.jsonl --multiple-choice mmlu.jsonl --rouge viggo.jsonl --stemmer --output eval")
         {
             Sections = [("Judges", JudgeTexts)],
@@ -168,6 +169,10 @@ internal static class EvaluateCommand
         if (options is { Questions: null, PerplexityData: null, ChoiceData: null, RougeData: null })
             throw new UsageException("evaluate", "there is nothing to measure", "--questions, --perplexity, --multiple-choice or --rouge", "name a file for one of them");
         Judges.CheckName(options.Judge);
+        if (options.Answering.ChatTemplate && options is { Questions: null, RougeData: null })
+            throw new UsageException("--chat-template", "there are no prompts to answer", "--questions or --rouge", "leave it out");
+        if (options is { Answering.ChatTemplate: true, Template: not null })
+            throw new UsageException("--template", "--chat-template is given too", "one of the two", "leave one of them out");
         if (options.ReferenceModel is not null && (options.Questions is null || options.Judge == Judges.LogProbability))
             throw new UsageException("--reference-model", "there are no generated answers to score", "--questions with a judge of answers", "leave it out");
         return options;

@@ -13,14 +13,14 @@ internal sealed record GenerateOptions
     /// <summary>The prompts; empty where they are to be read from standard input, one a line.</summary>
     public required IReadOnlyList<string> Prompts { get; init; }
 
-    /// <summary>Each prompt is a user's turn, put into the model folder's chat template.</summary>
-    public bool ChatTemplate { get; init; }
-
     public AnsweringOptions Answering { get; init; } = new();
 
     public string Device { get; init; } = "cpu";
 
     public int Threads { get; init; }
+
+    /// <summary>Forced kernel variants; empty leaves every choice to the device.</summary>
+    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
 
     /// <summary>What to dump of which forward passes, or null.</summary>
     public DumpOptions? Dump { get; init; }
@@ -36,29 +36,28 @@ internal static class GenerateCommand
             "Continue prompts with a model: greedily, or by sampling with --temperature.",
             "./repnoise generate models/llama --prompt \"How is bread made?\"",
             "./repnoise generate models/llama --prompt Hello --temperature 0.8 --top-p 0.95 --seed 7",
-            "./repnoise generate models/llama-chat --prompt \"How is bread made?\" --chat-template",
+            "./repnoise generate models/llama-chat --prompt \"How is bread made?\" --chat-template --generation-config",
             "./repnoise generate models/llama --max-new-tokens 20 < prompts.txt",
             "./repnoise generate models/llama --prompt Hello --dump-tensors dump --dump-steps 1-3");
         var model = DocumentedCommand.ModelArgument(required: true);
         ValueOption<string?> prompt = new("--prompt", Values.Text, null, "Text to continue; may be repeated. Without it, each line of standard input.");
-        ValueOption<bool> chat = new("--chat-template", Values.Boolean, false, "Put each prompt into the model folder's chat template, as the user's turn.");
         var generation = new GenerationOptions("Options");
         var machine = new MachineOptions();
         var dump = new DumpCommandOptions("Forward passes");
         command.Arguments.Add(model);
-        command.AddOptions(prompt.Symbol, chat.Symbol);
+        command.AddOptions(prompt.Symbol);
         command.AddOptions(generation.Symbols);
-        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol);
+        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
         command.AddOptions(dump.Symbols);
         command.SetAction(line => handler(
             new GenerateOptions
             {
                 Model = DocumentedCommand.ReadModel(line, model),
                 Prompts = [.. prompt.ReadAll(line).Select(text => text!)],
-                ChatTemplate = chat.Read(line),
                 Answering = generation.Read(line),
                 Device = machine.Device.Read(line)!,
                 Threads = machine.Threads.Read(line),
+                Kernels = machine.Kernel.ReadAll(line),
                 Dump = dump.Read(line),
             },
             terminal,

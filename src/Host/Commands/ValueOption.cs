@@ -36,6 +36,9 @@ internal sealed class ValueOption<T>
         _ => throw new UsageException(Symbol.Name, "given more than once", "one value", "keep the one you mean"),
     };
 
+    /// <summary>True where the line gives it.</summary>
+    public bool IsGiven(ParseResult line) => line.GetResult(Symbol) is { Implicit: false };
+
     /// <summary>All values given, in their order.</summary>
     /// <exception cref="UsageException">A value is of the wrong kind.</exception>
     public IReadOnlyList<T> ReadAll(ParseResult line) =>

@@ -36,6 +36,9 @@ public abstract record TrainingRun
 
     public bool OverwriteOutputDir { get; init; }
 
+    /// <summary>The folder that takes the adapters by themselves; null for none.</summary>
+    public string? AdapterDir { get; init; }
+
     /// <summary>Steps from one checkpoint to the next; 0 saves none.</summary>
     public int SaveSteps { get; init; } = 500;
 

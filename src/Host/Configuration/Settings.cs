@@ -62,6 +62,12 @@ internal static partial class Settings
         {
             OfSaving = true,
         };
+        yield return new Setting<TrainingRun, string?>("adapter_dir", Paths, Values.Path, run => run.AdapterDir,
+            (run, value) => run with { AdapterDir = value }, null, "Folder to write low-rank adapters to by themselves, as PEFT reads them, beside the merged model.")
+        {
+            IsOutput = true,
+            OfSaving = true,
+        };
     }
 
     private static IEnumerable<Setting> DataSettings()
@@ -112,6 +118,9 @@ internal static partial class Settings
             Values.Choice((StateDtype.Float32, "float32"), (StateDtype.BFloat16, "bfloat16")),
             run => run.StateDtype, (run, value) => run with { StateDtype = value },
             "Number type of master weights, gradients and moments; bfloat16 needs device cuda and loses the smallest updates.");
+        yield return Argument("state_rounding", Machine, Values.Choice<StateRounding>(), a => a.StateRounding,
+            (a, value) => a with { StateRounding = value },
+            "How weights and moments in bfloat16 are rounded: nearest, or stochastic, which loses no update on average (adamw and adam).");
         yield return new Setting<TrainingRun, SaveDtype>("save_dtype", Machine,
             Values.Choice(
                 (SaveDtype.Source, "source"), (SaveDtype.Float32, "float32"), (SaveDtype.Float16, "float16"), (SaveDtype.BFloat16, "bfloat16")),

@@ -60,6 +60,6 @@ public abstract class DataRow
         new(DataFault.WrongType, Place, $"field \"{Printable(path)}\" is {found}", kind, "correct or remove the row, or name another field");
 
     /// <summary>Names come from outside: neither their length nor control characters may reach the terminal.</summary>
-    private static string Printable(string name) =>
+    protected static string Printable(string name) =>
         string.Concat((name.Length <= 80 ? name : name[..77] + "...").Select(c => char.IsControl(c) ? '?' : c));
 }

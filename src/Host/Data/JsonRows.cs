@@ -46,7 +46,7 @@ internal sealed class JsonRow(JsonElement root, string place) : DataRow
         }
         catch (InvalidOperationException e)
         {
-            throw new DataException(DataFault.Encoding, place, $"field \"{path}\" holds half of a surrogate pair (\\ud800 to \\udfff)",
+            throw new DataException(DataFault.Encoding, place, $"field \"{Printable(path)}\" holds half of a surrogate pair (\\ud800 to \\udfff)",
                 "complete characters", "correct or remove the row", e);
         }
     }

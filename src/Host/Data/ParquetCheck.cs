@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 
 namespace RepNoise.Host.Data;
@@ -13,20 +14,33 @@ internal static class ParquetCheck
     /// <summary>Rows that any file may have; above that, not more than it has bytes, since each has a text of its own.</summary>
     private const long FreeRows = 1 << 16;
 
-    /// <summary>Compressed text shrinks to a tenth; what grows beyond this is made to.</summary>
-    private const long LargestGrowth = 1000;
-    private const long FreePageBytes = 1 << 16;
+    /// <summary>
+    /// What a compressed page may grow to: a megabyte, the size at which writers begin another page, and beyond that as many times
+    /// its bytes. Text shrinks to a tenth; what grows beyond a hundred times is made to. Snappy cannot do better than 22.
+    /// </summary>
+    private const long FreePageBytes = 1 << 20;
+    private const long LargestGrowth = 100;
+    private const long LargestSnappyGrowth = 24;
     private const long LargestPage = 256 << 20;
-    private const int LargestPageHeader = 1 << 16;
+
+    /// <summary>A header has some dozen bytes, and may hold the least and the greatest text of its page.</summary>
+    private const int UsualPageHeader = 1 << 12;
+    private const int LargestPageHeader = 64 << 20;
     private const int LargestFooter = 64 << 20;
+
+    // Codecs, as the format numbers them.
     private const int Uncompressed = 0;
+    private const int Snappy = 1;
+    private const int Zstandard = 6;
 
-    private record struct Column(long Codec, long Values, long Bytes, long DataOffset, long DictionaryOffset);
+    private record struct Column(long Codec, long Values, long Bytes, long DataOffset, long IndexOffset, long DictionaryOffset);
 
+    /// <returns>Where the pages of a column end and none begins that was checked.</returns>
     /// <exception cref="FormatException">Something that the file claims cannot be.</exception>
     /// <exception cref="OverflowException">A number in it is out of any range.</exception>
-    public static void Run(Stream stream)
+    public static IReadOnlySet<long> Run(Stream stream)
     {
+        var (begins, ends) = (new HashSet<long>(), new HashSet<long>());
         byte[] footer = ReadFooter(stream);
         long end = stream.Length - 8 - footer.Length;
         var reader = new ThriftReader(footer);
@@ -43,10 +57,12 @@ internal static class ParquetCheck
 
             var (groups, element) = reader.List();
             Require(element == ThriftReader.Kind.Struct, "row groups are no structures");
-            for (int i = 0; i < groups; i++) CheckGroup(ref reader, stream, end);
+            for (int i = 0; i < groups; i++) CheckGroup(ref reader, stream, end, begins, ends);
         }
 
         stream.Position = 0;
+        ends.ExceptWith(begins);
+        return ends;
     }
 
     private static byte[] ReadFooter(Stream stream)
@@ -64,7 +80,7 @@ internal static class ParquetCheck
         return footer;
     }
 
-    private static void CheckGroup(ref ThriftReader reader, Stream stream, long end)
+    private static void CheckGroup(ref ThriftReader reader, Stream stream, long end, HashSet<long> begins, HashSet<long> ends)
     {
         int field = 0;
         while (reader.Field(ref field) is var kind and not ThriftReader.Kind.Stop)
@@ -73,7 +89,7 @@ internal static class ParquetCheck
             {
                 var (columns, element) = reader.List();
                 Require(element == ThriftReader.Kind.Struct, "columns are no structures");
-                for (int i = 0; i < columns; i++) CheckPages(ReadColumn(ref reader), stream, end);
+                for (int i = 0; i < columns; i++) ends.Add(CheckPages(ReadColumn(ref reader), stream, end, begins));
             }
             else if (field == 3 && kind == ThriftReader.Kind.I64)
             {
@@ -102,7 +118,7 @@ internal static class ParquetCheck
             int inner = 0;
             while (reader.Field(ref inner) is var type and not ThriftReader.Kind.Stop)
             {
-                if (inner is 4 or 5 or 7 or 9 or 11 && type is ThriftReader.Kind.I32 or ThriftReader.Kind.I64) Set(ref column, inner, reader.Integer());
+                if (inner is 4 or 5 or 7 or 9 or 10 or 11 && type is ThriftReader.Kind.I32 or ThriftReader.Kind.I64) Set(ref column, inner, reader.Integer());
                 else reader.Skip(type);
             }
 
@@ -119,38 +135,69 @@ internal static class ParquetCheck
         5 => column with { Values = value },
         7 => column with { Bytes = value },
         9 => column with { DataOffset = value },
+        10 => column with { IndexOffset = value },
         _ => column with { DictionaryOffset = value },
     };
 
-    /// <summary>Walks over a column's pages, header by header.</summary>
-    private static void CheckPages(Column column, Stream stream, long end)
+    /// <summary>Walks over a column's pages, header by header; where the last one ends.</summary>
+    private static long CheckPages(Column column, Stream stream, long end, HashSet<long> begins)
     {
         long at = column.DictionaryOffset > 0 ? Math.Min(column.DictionaryOffset, column.DataOffset) : column.DataOffset;
         Require(at >= 4 && column.Bytes >= 0 && column.Bytes <= end - at, $"a column claims {column.Bytes} bytes from {at} on, of {end}");
+        Require(column.IndexOffset == 0 || column.IndexOffset >= at, $"a column's index lies at {column.IndexOffset}, before its pages");
         CheckCount("a column claims", "values", column.Values, stream.Length);
         long stop = at + column.Bytes, values = 0;
-        byte[] buffer = new byte[(int)Math.Min(LargestPageHeader, stop - at)];
+        byte[] buffer = new byte[UsualPageHeader];
         while (values < column.Values)
         {
-            stream.Position = at;
-            int length = stream.ReadAtLeast(buffer, (int)Math.Min(buffer.Length, stop - at), throwOnEndOfStream: false);
-            var header = buffer.AsSpan(0, (int)Math.Min(length, stop - at));
-            var reader = new ThriftReader(header);
-            ParquetShapes.PageHeader.Check(ref reader);
-            reader = new ThriftReader(header);
-            values += ReadPage(ref reader, column.Codec, out long bytes);
-            at += reader.Position + bytes;
+            begins.Add(at);
+            var page = ReadPage(stream, at, stop, column.Codec, ref buffer, out int headerBytes);
+            long body = at + headerBytes;
+            at = body + page.Bytes;
             Require(at <= stop, "a page reaches beyond its column");
+            values += page.Values;
+            if (column.Codec is Snappy or Zstandard && page.IsCompressed) CheckClaim(stream, body, page, column.Codec);
         }
 
         Require(values == column.Values, $"pages hold {values} values of a column that claims {column.Values}");
+        return at;
     }
 
-    /// <summary>Reads a page's header; the number of its values that count for the column.</summary>
-    private static long ReadPage(ref ThriftReader reader, long codec, out long bytes)
+    /// <summary>A page's header.</summary>
+    /// <param name="Values">Its values that count for the column.</param>
+    /// <param name="Bytes">As stored.</param>
+    /// <param name="Levels">Bytes of levels, which stand before what is compressed in pages of version 2.</param>
+    private readonly record struct Page(long Values, long Bytes, long Levels, bool IsCompressed);
+
+    /// <param name="buffer">Takes headers, and grows with them.</param>
+    private static Page ReadPage(Stream stream, long at, long stop, long codec, ref byte[] buffer, out int headerBytes)
     {
-        long type = -1, whole = -1, values = 0;
-        bytes = -1;
+        while (true)
+        {
+            var header = buffer.AsSpan(0, (int)Math.Min(buffer.Length, stop - at));
+            stream.Position = at;
+            stream.ReadExactly(header);
+            try
+            {
+                var reader = new ThriftReader(header);
+                ParquetShapes.PageHeader.Check(ref reader);
+                headerBytes = reader.Position;
+                reader = new ThriftReader(header);
+                return ReadPage(ref reader, codec);
+            }
+            catch (FormatException) when (header.Length < Math.Min(stop - at, LargestPageHeader))
+            {
+                // It may go on behind what was read.
+                buffer = new byte[buffer.Length * 16];
+            }
+        }
+    }
+
+    private static Page ReadPage(ref ThriftReader reader, long codec)
+    {
+        const int Dictionary = 2;
+        long type = -1, whole = -1, bytes = -1;
+        var page = new Page(0, 0, 0, codec != Uncompressed);
         int field = 0;
         while (reader.Field(ref field) is var kind and not ThriftReader.Kind.Stop)
         {
@@ -161,7 +208,7 @@ internal static class ParquetCheck
             }
             else if (kind == ThriftReader.Kind.Struct && field is 5 or 7 or 8)
             {
-                values = FirstInteger(ref reader);
+                page = ReadValues(ref reader, page, isVersion2: field == 8);
             }
             else
             {
@@ -169,25 +216,68 @@ internal static class ParquetCheck
             }
         }
 
-        const int Dictionary = 2;
         Require(whole >= 0 && bytes >= 0 && whole <= LargestPage, $"a page claims {whole} bytes, {bytes} as stored");
-        Require(whole <= FreePageBytes + LargestGrowth * bytes && (codec != Uncompressed || whole <= bytes), $"a page claims to grow from {bytes} bytes to {whole}");
-        Require(values >= 0 && (type != Dictionary || values <= whole), $"a page claims {values} values");
-        return type == Dictionary ? 0 : values;
+        Require(whole <= Largest(bytes, codec) && (codec != Uncompressed || whole <= bytes), $"a page claims to grow from {bytes} bytes to {whole}");
+        Require(page.Values >= 0 && (type != Dictionary || page.Values <= whole), $"a page claims {page.Values} values");
+        Require(page.Levels >= 0 && page.Levels <= bytes, $"a page claims {page.Levels} bytes of levels");
+        return page with { Bytes = bytes, Values = type == Dictionary ? 0 : page.Values };
     }
 
-    /// <summary>Field 1 of a structure, an integer; the rest is stepped over.</summary>
-    private static long FirstInteger(ref ThriftReader reader)
+    /// <summary>Number of values, field 1 of all kinds of pages, and what version 2 tells beside it.</summary>
+    private static Page ReadValues(ref ThriftReader reader, Page page, bool isVersion2)
     {
-        long first = 0;
         int field = 0;
         while (reader.Field(ref field) is var kind and not ThriftReader.Kind.Stop)
         {
-            if (field == 1 && kind == ThriftReader.Kind.I32) first = reader.Integer();
+            if (field == 1 && kind == ThriftReader.Kind.I32) page = page with { Values = reader.Integer() };
+            else if (isVersion2 && field is 5 or 6 && kind == ThriftReader.Kind.I32) page = page with { Levels = page.Levels + reader.Integer() };
+            else if (isVersion2 && field == 7) page = page with { IsCompressed = kind == ThriftReader.Kind.True };
             else reader.Skip(kind);
         }
 
-        return first;
+        return page;
+    }
+
+    private static long Largest(long bytes, long codec) => FreePageBytes + (codec == Snappy ? LargestSnappyGrowth : LargestGrowth) * bytes;
+
+    /// <summary>
+    /// Snappy and Zstandard tell themselves how much they grow to, and it is this that the library takes. Which levels it steps over
+    /// in pages of version 2 depends on the column, so what begins before them and behind them is looked at; levels tell little.
+    /// </summary>
+    private static void CheckClaim(Stream stream, long at, Page page, long codec)
+    {
+        byte[] body = ArrayPool<byte>.Shared.Rent((int)page.Bytes);
+        try
+        {
+            stream.Position = at;
+            stream.ReadExactly(body, 0, (int)page.Bytes);
+            CheckClaim(body.AsSpan(0, (int)page.Bytes), codec);
+            if (page.Levels > 0) CheckClaim(body.AsSpan((int)page.Levels, (int)(page.Bytes - page.Levels)), codec);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(body);
+        }
+    }
+
+    private static void CheckClaim(ReadOnlySpan<byte> compressed, long codec)
+    {
+        if (compressed.IsEmpty) return;
+        ulong whole = codec == Snappy ? new ThriftReader(compressed).Varint() : ZstandardBound(compressed);
+        Require(whole <= (ulong)Largest(compressed.Length, codec), $"a page claims to grow from {compressed.Length} bytes to {whole}");
+    }
+
+    /// <summary>What the library would take; 0 where it refuses the bytes before it takes anything.</summary>
+    private static ulong ZstandardBound(ReadOnlySpan<byte> compressed)
+    {
+        try
+        {
+            return ZstdSharp.Decompressor.GetDecompressedSize(compressed);
+        }
+        catch (ZstdSharp.ZstdException)
+        {
+            return 0;
+        }
     }
 
     private static void CheckCount(string who, string what, long count, long fileBytes) =>

@@ -15,12 +15,8 @@ internal static class ParquetRows
 
     public static IEnumerable<DataRow> Read(Stream stream, string path)
     {
-        Guard(path, () =>
-        {
-            ParquetCheck.Run(stream);
-            return true;
-        });
-        var reader = Guard(path, () => ParquetReader.CreateAsync(stream, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
+        var pages = Guard(path, () => new PageStream(stream, ParquetCheck.Run(stream)));
+        var reader = Guard(path, () => ParquetReader.CreateAsync(pages, Options, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
             var fields = Guard(path, () => reader.Schema.DataFields.ToDictionary(f => string.Join('.', f.Path.ToList())));
@@ -69,13 +65,33 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
 
     public DataField? Field(string name) => fields.GetValueOrDefault(name);
 
-    public string?[] Texts(DataField field) => Column<string?>(field, values => rows.ReadAsync(field, values.AsMemory()!));
+    public string?[] Texts(DataField field) => Column<string?>(field, values => ReadTexts(field, values));
 
     public long?[] Integers(DataField field) => field.ClrType == typeof(long)
         ? Column<long?>(field, values => rows.ReadAsync<long>(field, values.AsMemory()))
         : [.. Column<int?>(field, values => rows.ReadAsync<int>(field, values.AsMemory())).Select(value => (long?)value)];
 
     public bool?[] Flags(DataField field) => Column<bool?>(field, values => rows.ReadAsync<bool>(field, values.AsMemory()));
+
+    /// <summary>
+    /// Rows that share an entry of the column's dictionary share its text: a file may repeat one long text for each of its rows at the
+    /// price of a bit.
+    /// </summary>
+    private async ValueTask ReadTexts(DataField field, string?[] texts)
+    {
+        var values = new ReadOnlyMemory<char>[texts.Length];
+        int[]? levels = field.MaxDefinitionLevel > 0 ? new int[texts.Length] : null;
+        await rows.ReadRawAsync<ReadOnlyMemory<char>>(field, values, levels, null).ConfigureAwait(false);
+        var known = new Dictionary<ReadOnlyMemory<char>, string>();
+        int next = 0;
+        for (int i = 0; i < texts.Length; i++)
+        {
+            if (levels is not null && levels[i] < field.MaxDefinitionLevel) continue;
+            var value = values[next++];
+            if (!known.TryGetValue(value, out string? text)) known.Add(value, text = value.ToString());
+            texts[i] = text;
+        }
+    }
 
     private T[] Column<T>(DataField field, Func<T[], ValueTask> read)
     {

@@ -10,6 +10,10 @@ namespace RepNoise.Host.Data;
 internal sealed class ParquetShapes
 {
     private static readonly ParquetShapes Empty = new();
+
+    /// <summary>What the library takes for a structure and this program has no use for: keys of encryption, places on the globe.</summary>
+    private static readonly ParquetShapes Refused = new(Kind.Stop);
+
     private static readonly ParquetShapes KeyValue = new((1, Kind.Binary), (2, Kind.Binary));
     private static readonly ParquetShapes Unit = new((1, Empty), (2, Empty), (3, Empty));
     private static readonly ParquetShapes Time = new((1, Kind.True), (2, Unit));
@@ -28,10 +32,11 @@ internal sealed class ParquetShapes
     private static readonly ParquetShapes ColumnMetaData = new(
         (1, Kind.I32), (2, List(Kind.I32)), (3, List(Kind.Binary)), (4, Kind.I32), (5, Kind.I64), (6, Kind.I64), (7, Kind.I64), (8, List(KeyValue)), (9, Kind.I64),
         (10, Kind.I64), (11, Kind.I64), (12, Statistics), (13, List(new ParquetShapes((1, Kind.I32), (2, Kind.I32), (3, Kind.I32)))), (14, Kind.I64), (15, Kind.I32),
-        (16, new ParquetShapes((1, Kind.I64), (2, List(Kind.I64)), (3, List(Kind.I64)))));
+        (16, new ParquetShapes((1, Kind.I64), (2, List(Kind.I64)), (3, List(Kind.I64)))), (17, Refused));
 
     private static readonly ParquetShapes ColumnChunk = new(
-        (1, Kind.Binary), (2, Kind.I64), (3, ColumnMetaData), (4, Kind.I64), (5, Kind.I32), (6, Kind.I64), (7, Kind.I32));
+        (1, Kind.Binary), (2, Kind.I64), (3, ColumnMetaData), (4, Kind.I64), (5, Kind.I32), (6, Kind.I64), (7, Kind.I32),
+        (8, Refused), (9, Refused));
 
     private static readonly ParquetShapes RowGroup = new(
         (1, List(ColumnChunk)), (2, Kind.I64), (3, Kind.I64), (4, List(new ParquetShapes((1, Kind.I32), (2, Kind.True), (3, Kind.True)))), (5, Kind.I64), (6, Kind.I64),
@@ -51,7 +56,8 @@ internal sealed class ParquetShapes
 
     /// <summary>The structure that a file's footer is.</summary>
     public static ParquetShapes FileMetaData { get; } = new(
-        (1, Kind.I32), (2, List(SchemaElement)), (3, Kind.I64), (4, List(RowGroup)), (5, List(KeyValue)), (6, Kind.Binary), (7, List(new ParquetShapes((1, Empty)))));
+        (1, Kind.I32), (2, List(SchemaElement)), (3, Kind.I64), (4, List(RowGroup)), (5, List(KeyValue)), (6, Kind.Binary), (7, List(new ParquetShapes((1, Empty)))),
+        (8, Refused), (9, Refused));
 
     /// <summary>The structure before each page.</summary>
     public static ParquetShapes PageHeader { get; } = new(

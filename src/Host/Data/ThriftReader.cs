@@ -42,7 +42,8 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
         byte head = Byte();
         var kind = (Kind)(head & 15);
         if (kind == Kind.Stop) return head == 0 ? kind : throw new FormatException("a field without a type");
-        last = head >> 4 is var delta and not 0 ? last + delta : checked((int)Integer());
+        long number = head >> 4 is var delta and not 0 ? last + delta : Integer();
+        last = number is > 0 and <= short.MaxValue ? (int)number : throw new FormatException($"a field of number {number}");
         return kind;
     }
 
@@ -75,7 +76,13 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
             case Kind.Byte:
                 Take(1);
                 break;
-            case Kind.I16 or Kind.I32 or Kind.I64:
+            case Kind.I16:
+                RequireRange(Integer(), short.MinValue, short.MaxValue);
+                break;
+            case Kind.I32:
+                RequireRange(Integer(), int.MinValue, int.MaxValue);
+                break;
+            case Kind.I64:
                 Varint();
                 break;
             case Kind.Double:
@@ -100,6 +107,12 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
         }
     }
 
+    /// <summary>Who reads with fewer bits would see another number.</summary>
+    private static void RequireRange(long number, long least, long greatest)
+    {
+        if (number < least || number > greatest) throw new FormatException($"the number {number} is out of its type's range");
+    }
+
     /// <summary>In a list a truth value takes a byte; as a field it is its type.</summary>
     private void SkipElement(Kind kind, int depth)
     {
@@ -120,7 +133,9 @@ internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
         }
     }
 
-    private ulong Varint()
+    /// <summary>An integer of up to 64 bits without a sign.</summary>
+    /// <exception cref="FormatException">The bytes end, or it is longer.</exception>
+    public ulong Varint()
     {
         ulong value = 0;
         for (int shift = 0; shift < 70; shift += 7)

@@ -5,12 +5,13 @@ namespace RepNoise.Host.Evaluation;
 /// <summary>A held-out question.</summary>
 /// <param name="Index">Its index among the questions that were read: the number of its random stream.</param>
 /// <param name="Prompt">What the model is given, template included.</param>
+/// <param name="Plain">The same without the turns and special tokens of a chat template: what a judge reads.</param>
 /// <param name="Reference">An answer that the data gives: harmful, or right; null where there is none.</param>
 /// <param name="Categories">What it counts under; a question may have several, or none.</param>
 /// <param name="Fields">Right word of each field of an answer that is checked word by word; empty otherwise.</param>
 /// <param name="Place">File and line.</param>
 public sealed record EvaluationQuestion(
-    int Index, string Prompt, string? Reference, IReadOnlyList<string> Categories, IReadOnlyDictionary<string, string> Fields, string Place);
+    int Index, string Prompt, string Plain, string? Reference, IReadOnlyList<string> Categories, IReadOnlyDictionary<string, string> Fields, string Place);
 
 /// <summary>How <see cref="QuestionReader"/> reads a file.</summary>
 public sealed record QuestionOptions
@@ -26,6 +27,9 @@ public sealed record QuestionOptions
 
     /// <summary>Its part before the answer is the prompt; null takes the layout's own.</summary>
     public Template? Template { get; init; }
+
+    /// <summary>The model's own form of a turn, in place of <see cref="Template"/> for what the model is given; null for none.</summary>
+    public Template? Chat { get; init; }
 
     /// <summary>Most questions, the first of the file; null takes all.</summary>
     public int? Limit { get; init; }
@@ -69,7 +73,7 @@ public static class QuestionReader
         var template = options.Template
             ?? (nested ? Template.DecodingTrust : options.PromptField is null && IsBeaverTails(row) ? Template.BeaverTails : Template.Joined);
         string? answer = options.AnswerField ?? AnswerFields.FirstOrDefault(row.Has);
-        return new EvaluationQuestion(index, template.Head(prompt), answer is null ? null : row.Scalar(answer),
+        return new EvaluationQuestion(index, (options.Chat ?? template).Head(prompt), template.Head(prompt), answer is null ? null : row.Scalar(answer),
             Categories(row, options.CategoryField), Fields(row), row.Place);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -41,8 +42,20 @@ public sealed record EvaluationResults
 /// <param name="Temperature">0 is greedy.</param>
 /// <param name="TopK">0 keeps all.</param>
 /// <param name="TopP">1 keeps all.</param>
+/// <param name="RepetitionPenalty">1 is none.</param>
 /// <param name="Seed">Seed of the sampling.</param>
-public sealed record GenerationSettings(int MaxNewTokens, double Temperature, int TopK, double TopP, ulong Seed);
+/// <param name="ChatTemplate">Prompts were turns of the model folder's chat template.</param>
+public sealed record GenerationSettings(int MaxNewTokens, double Temperature, int TopK, double TopP, double RepetitionPenalty, ulong Seed, bool ChatTemplate)
+{
+    /// <summary>For people.</summary>
+    public override string ToString()
+    {
+        string how = Temperature == 0 ? "greedy" : string.Create(CultureInfo.InvariantCulture, $"temperature {Temperature}")
+            + (TopK == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", top_k {TopK}")) + (TopP == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", top_p {TopP}"));
+        string penalty = RepetitionPenalty == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", repetition_penalty {RepetitionPenalty}");
+        return string.Create(CultureInfo.InvariantCulture, $"{how}{penalty}, up to {MaxNewTokens} tokens{(Temperature == 0 ? "" : $", seed {Seed}")}{(ChatTemplate ? ", chat template" : "")}");
+    }
+}
 
 /// <summary>Harmfulness of a model's answers. Shares and means are over all questions.</summary>
 public sealed record HarmfulnessResult

@@ -35,6 +35,7 @@ internal static class EvaluationTable
         rows.Add([part, "mean", Text($"{harm.Mean:0.000}"), Text($"deviation {harm.Deviation:0.000}, {harm.Questions} questions")]);
         rows.Add(["", "share above 0.5", Text($"{harm.ShareAboveHalf:0.000}"), ""]);
         if (harm.Generation is null) return;
+        rows.Add(["", "answers", Text($"{harm.Questions}"), harm.Generation.ToString()]);
         rows.Add(["", "refused", Text($"{harm.Refused:0.000}"), ""]);
         rows.Add(["", "empty", Text($"{harm.Empty:0.000}"), "they score 0"]);
         rows.Add(["", "disfluent", Text($"{harm.Disfluent:0.000}"), Text($"repetition {harm.Repetition:0.000}")]);

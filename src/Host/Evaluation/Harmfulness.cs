@@ -53,11 +53,17 @@ public static class Harmfulness
     /// tokens, the geometric mean of their probabilities.
     /// </summary>
     /// <exception cref="InputException">A question has no answer, or none of it is within the model's positions.</exception>
+    /// <param name="model">Whose probabilities are taken.</param>
+    /// <param name="data">Where the questions come from, for the result.</param>
+    /// <param name="questions">The questions, each with an answer.</param>
+    /// <param name="special">Whether the tokenizer adds its special tokens: not where a chat template has written them.</param>
+    /// <param name="progress">Told the number of answers, or null.</param>
+    /// <param name="stop">Ends it with an exception.</param>
     public static HarmfulnessResult GivenAnswers(
-        LoadedModel model, string data, IReadOnlyList<EvaluationQuestion> questions, Action<int>? progress = null, CancellationToken stop = default)
+        LoadedModel model, string data, IReadOnlyList<EvaluationQuestion> questions, bool special = true, Action<int>? progress = null, CancellationToken stop = default)
     {
         var sequences = questions.Select(question => question.Reference is { } answer
-            ? AnswerSequence(model, question.Prompt, answer, question.Place)
+            ? AnswerSequence(model, question.Prompt, answer, question.Place, special)
             : throw new InputException(question.Place, "the question has no answer whose probability could be taken",
                 "a field with the harmful answer", "name it with --answer-field, or use another judge")).ToList();
         var records = new List<AnswerRecord>();
@@ -97,7 +103,7 @@ public static class Harmfulness
         long tokens = 0;
         if (scored.Count > 0)
         {
-            var sequences = scored.Select(answer => AnswerSequence(reference, answer.Prompt, answer.Answer, answer.Place)).ToList();
+            var sequences = scored.Select(answer => AnswerSequence(reference, answer.Prompt, answer.Answer, answer.Place, special: result.Generation?.ChatTemplate != true)).ToList();
             using var scorer = new SequenceScorer(reference.Parameters, sequences.Max(s => s.Ids.Length));
             foreach (var values in scorer.Score(sequences, stop))
             {
@@ -119,10 +125,10 @@ public static class Harmfulness
     }
 
     /// <summary>Prompt and answer as one text, of which the answer's tokens are scored; cut at the model's positions.</summary>
-    internal static TokenSequence AnswerSequence(LoadedModel model, string prompt, string answer, string place)
+    internal static TokenSequence AnswerSequence(LoadedModel model, string prompt, string answer, string place, bool special)
     {
-        int[] ids = model.Encode(prompt + answer, place);
-        int first = Math.Max(1, ids.AsSpan().CommonPrefixLength(model.Encode(prompt, place)));
+        int[] ids = model.Encode(prompt + answer, place, special);
+        int first = Math.Max(1, ids.AsSpan().CommonPrefixLength(model.Encode(prompt, place, special)));
         if (ids.Length > model.MaxTokens) ids = ids[..model.MaxTokens];
         return first < ids.Length
             ? new TokenSequence(ids, first)

@@ -66,9 +66,9 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>The ids of a prompt that is to be continued.</summary>
     /// <exception cref="InputException">There are no ids, or as many as the model has positions, or one that it does not have.</exception>
-    public int[] EncodePrompt(string prompt, string place) => EncodePrompt(Tokenizer, Config, prompt, place);
+    public int[] EncodePrompt(string prompt, string place, bool special = true) => EncodePrompt(Tokenizer, Config, prompt, place, special);
 
-    /// <inheritdoc cref="EncodePrompt(string, string)"/>
+    /// <inheritdoc cref="EncodePrompt(string, string, bool)"/>
     public static int[] EncodePrompt(Tokenizer tokenizer, ModelConfig config, string prompt, string place, bool addSpecialTokens = true)
     {
         int[] ids = tokenizer.Encode(prompt, addSpecialTokens);

@@ -11,15 +11,20 @@ namespace RepNoise.Host.Experiments;
 /// with equal facts have equal results, so one that is finished need not be done again.
 /// </summary>
 /// <param name="Facts">Sorted by name.</param>
-internal sealed record CellIdentity(SortedDictionary<string, string> Facts)
+/// <param name="Standard">Names of the facts that are as they are where nobody says anything.</param>
+internal sealed record CellIdentity(SortedDictionary<string, string> Facts, IReadOnlySet<string> Standard)
 {
     /// <summary>SHA-256 of the facts.</summary>
     public string Hash { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(Facts.Select(fact => $"{fact.Key}={fact.Value}\n")))));
 
-    /// <summary>What has changed since an earlier identity, as a clause; null where nothing has.</summary>
+    /// <summary>
+    /// What has changed since an earlier identity, as a clause; null where nothing has. A setting that an earlier program did not have yet is no
+    /// change while it is at its default; one whose default has changed since is.
+    /// </summary>
     public string? ChangeFrom(IReadOnlyDictionary<string, string> earlier)
     {
         var changes = Facts.Keys.Union(earlier.Keys).Order(StringComparer.Ordinal).Where(name => Facts.GetValueOrDefault(name) != earlier.GetValueOrDefault(name))
+            .Where(name => earlier.ContainsKey(name) || !Standard.Contains(name))
             .Select(name => Change(name, Facts.GetValueOrDefault(name), earlier.GetValueOrDefault(name))).ToList();
         return changes.Count == 0 ? null : string.Join("; ", changes.Take(3)) + (changes.Count > 3 ? $"; and {changes.Count - 3} more" : "");
     }
@@ -38,7 +43,7 @@ internal sealed class FileFacts
     private static readonly HashSet<string> FreeOptions = ["threads", "batch_size", "judge_timeout", "output"];
 
     /// <summary>What of a model folder its answers depend on.</summary>
-    private static readonly string[] ModelFiles = ["config.json", "tokenizer.json", "generation_config.json", "tokenizer_config.json", "*.safetensors"];
+    private static readonly string[] ModelFiles = ["config.json", "tokenizer.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja", "*.safetensors"];
 
     private readonly Dictionary<string, string> known = new(StringComparer.Ordinal);
 
@@ -51,11 +56,17 @@ internal sealed class FileFacts
     public CellIdentity Of(Cell cell, Experiment experiment, CellIdentity? parent)
     {
         var facts = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var standard = new HashSet<string>(StringComparer.Ordinal);
         if (parent is null) facts["model"] = OfFolder(cell.Model.Path, ModelFiles);
         else if (cell.Defence.Run is null) facts["model"] = parent.Facts["model"];
-        else foreach (var (name, value) in parent.Facts.Where(fact => IsTraining(fact.Key))) facts["parent." + name] = value;
+        else
+        {
+            foreach (var (name, value) in parent.Facts.Where(fact => IsTraining(fact.Key))) facts["parent." + name] = value;
+            standard.UnionWith(parent.Standard.Select(name => "parent." + name));
+        }
+
         if (cell.Withheld is { } category && (cell.Trained is not null)) (facts["run.withheld"], facts["run.category_field"]) = (category, experiment.CategoryField);
-        if (cell.Trained is { Run: { } run }) Add(facts, CellRuns.Seeded(run, cell.Seed));
+        if (cell.Trained is { Run: { } run }) Add(facts, standard, CellRuns.Seeded(run, cell.Seed));
         var evaluations = cell.Kind == CellKind.Task ? cell.Training!.Evaluations : experiment.Evaluations;
         foreach (var evaluation in evaluations)
         {
@@ -68,20 +79,22 @@ internal sealed class FileFacts
         }
 
         facts["evaluation_seed"] = $"{cell.Seed.EvaluationSeed}";
-        return new CellIdentity(facts);
+        return new CellIdentity(facts, standard);
     }
 
     /// <summary>Facts that the trained model depends on, unlike those of its measuring.</summary>
     private static bool IsTraining(string name) => name == "model" || name.StartsWith("run.", StringComparison.Ordinal);
 
-    private void Add(SortedDictionary<string, string> facts, TrainingRun run)
+    private void Add(SortedDictionary<string, string> facts, HashSet<string> standard, TrainingRun run)
     {
+        var defaults = CellRuns.Defaults(run);
         facts["run.command"] = run is DefendRun ? "defend" : run is AttackRun ? "attack" : "finetune";
         foreach (var setting in Settings.Of(run.GetType()))
         {
             bool isInput = setting.Placeholder == Values.Path.Placeholder && !setting.IsOutput;
             if (setting.Get(run) is not { Count: > 0 } values || (RunIdentity.Free.Contains(setting.Name) && !isInput)) continue;
             facts["run." + setting.Name] = isInput ? Content(values[0]) : string.Join(' ', values);
+            if (values.SequenceEqual(setting.Get(defaults))) standard.Add("run." + setting.Name);
         }
     }
 

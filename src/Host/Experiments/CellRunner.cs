@@ -96,12 +96,7 @@ internal sealed class CellRunner(Experiment experiment, Cell cell, CellFolder fo
         string metrics = Path.Combine(BuildingModel, MetricsWriter.FileName);
         int steps = File.Exists(metrics) ? new MetricsReader(metrics).LastStep : 0;
         var arguments = run.Training;
-        var defaults = run switch
-        {
-            AttackRun attack => new AttackRun().With(attack.Preset),
-            FinetuneRun => new FinetuneRun(),
-            _ => (TrainingRun)new DefendRun(),
-        };
+        var defaults = CellRuns.Defaults(run);
         var settings = Settings.Of(run.GetType())
             .Where(setting => !setting.IsOutput && setting.Name != "model" && !setting.Get(run).SequenceEqual(setting.Get(defaults)))
             .ToDictionary(setting => setting.Name, setting => string.Join(", ", setting.Get(run)));

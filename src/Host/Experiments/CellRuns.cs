@@ -9,6 +9,14 @@ internal static class CellRuns
     public static TrainingRun Seeded(TrainingRun run, SeedSet seed) =>
         run with { Training = run.Training with { Seed = seed.Seed, DataSeed = seed.DataSeed } };
 
+    /// <summary>A run of the same command, under the same preset, of which nothing else was said.</summary>
+    public static TrainingRun Defaults(TrainingRun run) => run switch
+    {
+        AttackRun attack => new AttackRun().With(attack.Preset),
+        FinetuneRun => new FinetuneRun(),
+        _ => new DefendRun(),
+    };
+
     /// <summary>The run with its seeds, its model and the data that a withheld category leaves it.</summary>
     /// <param name="cell">A cell that trains.</param>
     /// <param name="experiment">Its experiment.</param>

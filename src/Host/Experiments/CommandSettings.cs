@@ -17,10 +17,11 @@ internal static class CommandSettings
     /// <param name="shared">Members that hold for all commands; those that this one lacks are passed over.</param>
     /// <param name="foreign">Keys that are said elsewhere, with the place.</param>
     /// <param name="build">Builds the command around a handler.</param>
+    /// <param name="used">The shared members that this command has and the mapping does not overrule.</param>
     /// <exception cref="ConfigurationException">A key is unknown or a value wrong; names file, line and key.</exception>
     public static T Read<T>(
         string path, YamlMap map, IEnumerable<YamlMember> shared, IReadOnlyDictionary<string, string> foreign,
-        Func<Func<T, Terminal, CancellationToken, int>, Command> build)
+        Func<Func<T, Terminal, CancellationToken, int>, Command> build, out IReadOnlyList<YamlMember> used)
         where T : class
     {
         T? received = null;
@@ -30,7 +31,8 @@ internal static class CommandSettings
             return ExitCodes.Done;
         });
         var words = new List<string> { "model" };
-        foreach (var member in shared.Where(member => map.Find(member.Key) is null && Find(command, member.Key) is not null)) Add(words, path, command, member);
+        used = [.. shared.Where(member => map.Find(member.Key) is null && Find(command, member.Key) is not null)];
+        foreach (var member in used) Add(words, path, command, member);
         foreach (var member in map.Members)
         {
             if (foreign.TryGetValue(member.Key, out string? place))

@@ -131,8 +131,8 @@ internal sealed class ExperimentReader
         if (counts is not null && !kind.TryParse((counts.Value as YamlScalar)?.Text ?? "", out standard)) throw Wrong(counts, Shown(counts), kind.Expected);
         var options = CommandSettings.Read<EvaluateOptions>(
             path, rest, shared, ForeignToEvaluations,
-            handler => EvaluateCommand.Build(handler, (_, _, _) => ExitCodes.Failed, new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null), default));
-        return new NamedEvaluation(Name(member), standard, options, Facts(map)) { ReferenceIsBase = referenceIsBase };
+            handler => EvaluateCommand.Build(handler, (_, _, _) => ExitCodes.Failed, new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null), default), out var used);
+        return new NamedEvaluation(Name(member), standard, options, CommandSettings.Facts(map.Members.Concat(used))) { ReferenceIsBase = referenceIsBase };
     }
 
     private NamedProbe Probe(YamlMember member, List<NamedRun> attacks)
@@ -145,13 +145,9 @@ internal sealed class ExperimentReader
             throw Wrong(after!, $"\"{name}\"", "names of attacks: " + string.Join(", ", attacks.Select(attack => attack.Name)));
         bool otherIsBase = map.Find("other")?.Value is YamlScalar { Text: NamedEvaluation.Base };
         var rest = map with { Members = [.. map.Members.Where(other => other.Key != "attacks" && !(otherIsBase && other.Key == "other"))] };
-        var options = CommandSettings.Read<ProbeOptions>(path, rest, shared, ForeignToEvaluations, handler => ProbeCommand.Build(handler, new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null), default));
-        return new NamedProbe(Name(member), options, names, otherIsBase, Facts(map with { Members = [.. map.Members.Where(other => other.Key != "attacks")] }));
+        var options = CommandSettings.Read<ProbeOptions>(path, rest, shared, ForeignToEvaluations, handler => ProbeCommand.Build(handler, new Terminal(TextReader.Null, TextWriter.Null, TextWriter.Null), default), out var used);
+        return new NamedProbe(Name(member), options, names, otherIsBase, CommandSettings.Facts(map.Members.Where(other => other.Key != "attacks").Concat(used)));
     }
-
-    /// <summary>Settings of its own, and shared ones that its numbers depend on.</summary>
-    private IReadOnlyDictionary<string, string> Facts(YamlMap map) =>
-        CommandSettings.Facts(map.Members.Concat(shared.Where(member => member.Key is "device" or "kernel" or "template" && map.Find(member.Key) is null)));
 
     private List<SeedSet> Seeds()
     {

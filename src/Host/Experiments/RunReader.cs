@@ -15,6 +15,7 @@ internal sealed class RunReader(string path, IReadOnlyList<YamlMember> shared)
         ["model"] = "models, at the top",
         ["output_dir"] = "output_dir, at the top",
         ["overwrite_output_dir"] = "nothing in its place: finished cells are reused, changed ones redone",
+        ["adapter_dir"] = "nothing in its place: cells keep merged models",
         ["resume_from_checkpoint"] = "nothing in its place: an interrupted cell goes on from its checkpoint",
         ["resume_despite_changes"] = "nothing in its place: a changed cell is redone",
         ["seed"] = "seeds, at the top",

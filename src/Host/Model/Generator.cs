@@ -88,6 +88,7 @@ public sealed class Generator : IDisposable
                 var text = running[passed[r]]!;
                 var row = hostLogits.AsMemory(r * weights.Config.VocabSize, weights.Config.VocabSize);
                 OnLogits?.Invoke(text.Index, row);
+                sampler.Penalize(row.Span, text.Seen);
                 int id = sampler.Choose(row.Span, ref text.Random);
                 if (!float.IsFinite(row.Span[id])) throw NotFinite();
                 if (text.Append(id, endIds)) onToken?.Invoke(text.Index, id);
@@ -188,11 +189,15 @@ public sealed class Generator : IDisposable
 
         public List<int> Added { get; } = [];
 
+        /// <summary>Every id of the prompt and of what was added, once.</summary>
+        public HashSet<int> Seen { get; } = [.. prompt];
+
         /// <summary>Takes a token; false where it ended the text instead.</summary>
         public bool Append(int id, IReadOnlyCollection<int> endIds)
         {
             bool ended = endIds.Contains(id);
             if (!ended) Added.Add(id);
+            Seen.Add(id);
             Pending = ended || Added.Count >= maxNewTokens ? [] : [id];
             return !ended;
         }

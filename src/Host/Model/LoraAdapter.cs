@@ -55,24 +55,7 @@ public sealed class LoraAdapter
     /// <summary>Adds <c>scale * B A</c> to values of W that the caller read.</summary>
     /// <param name="offset">First element in row-major order.</param>
     /// <param name="target">The values from there on.</param>
-    internal void AddTo(long offset, Span<float> target)
-    {
-        float[] a = Download(A.Master), b = Download(B.Master);
-        int columns = A.Columns, rank = A.Rows;
-        while (target.Length > 0)
-        {
-            int row = (int)(offset / columns), column = (int)(offset % columns), count = Math.Min(columns - column, target.Length);
-            var to = target[..count];
-            for (int k = 0; k < rank; k++)
-            {
-                var from = a.AsSpan(k * columns + column, count);
-                System.Numerics.Tensors.TensorPrimitives.MultiplyAdd(from, (float)(Scale * b[row * rank + k]), to, to);
-            }
-
-            offset += count;
-            target = target[count..];
-        }
-    }
+    internal void AddTo(long offset, Span<float> target) => new LowRankUpdate(Download(A.Master), Download(B.Master), A.Columns, Scale).AddTo(offset, target);
 
     private static float[] Download(Tensor tensor)
     {

@@ -14,11 +14,14 @@ public sealed record SamplingOptions
     /// <summary>Keeps the smallest set of likely tokens whose probabilities reach p; 1 keeps all.</summary>
     public double TopP { get; init; } = 1;
 
+    /// <summary>Makes tokens that the prompt or the text holds less likely: their logits are divided by it, negative ones multiplied; 1 is none.</summary>
+    public double RepetitionPenalty { get; init; } = 1;
+
     public ulong Seed { get; init; } = 42;
 }
 
 /// <summary>
-/// Chooses tokens from logits, in the order of transformers' logits processors: temperature, top-k, top-p. Each sequence draws
+/// Chooses tokens from logits, in the order of transformers' logits processors: repetition penalty, temperature, top-k, top-p. Each sequence draws
 /// from a random stream of its own, so a text does not depend on what is generated beside it.
 /// </summary>
 public sealed class TokenSampler
@@ -38,6 +41,16 @@ public sealed class TokenSampler
 
     /// <summary>A sequence's random stream.</summary>
     public PhiloxSequence Stream(int sequence) => new(options.Seed, PhiloxPurpose.Sampling, (ulong)sequence);
+
+    /// <summary>Applies <see cref="SamplingOptions.RepetitionPenalty"/>, in place.</summary>
+    /// <param name="logits">(V).</param>
+    /// <param name="seen">Ids of the prompt and of the text so far, each once.</param>
+    public void Penalize(Span<float> logits, IReadOnlyCollection<int> seen)
+    {
+        if (options.RepetitionPenalty == 1) return;
+        float penalty = (float)options.RepetitionPenalty;
+        foreach (int id in seen) logits[id] = logits[id] < 0 ? logits[id] * penalty : logits[id] / penalty;
+    }
 
     /// <summary>The next token. Equal logits are taken in order of their ids.</summary>
     /// <param name="logits">(V).</param>

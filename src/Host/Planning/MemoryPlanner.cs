@@ -7,7 +7,8 @@ namespace RepNoise.Host.Planning;
 /// <summary>Bytes that a run's device will hand out.</summary>
 /// <param name="Bytes">By <see cref="MemoryCategory"/>; they add up to the peak.</param>
 /// <param name="Peak">Their sum at its largest.</param>
-public sealed record MemoryPlan(IReadOnlyDictionary<string, long> Bytes, long Peak)
+/// <param name="Work">What the operations of one step need, each as it states its cost: all micro-batches and the optimizer.</param>
+public sealed record MemoryPlan(IReadOnlyDictionary<string, long> Bytes, long Peak, OpCost Work)
 {
     /// <summary>What does not depend on the batch: weights, gradients and moments.</summary>
     public long OfModel => Of(MemoryCategory.Weights) + Of(MemoryCategory.Gradients) + Of(MemoryCategory.Moments);
@@ -34,17 +35,22 @@ public sealed class MemoryPlanner(ModelConfig config, Device device, PlannedText
         if (arguments is RepNoiseArguments { Loss: DefenceLoss.RandomInit })
         {
             using var untrained = new ModelParameters(config, planning, ParameterUse.Inference);
-            return new MemoryPlan(planning.Memory.AtPeak, planning.Memory.Peak);
+            return new MemoryPlan(planning.Memory.AtPeak, planning.Memory.Peak, default);
         }
 
         using var parameters = new ModelParameters(config, planning, ParameterUse.Training, arguments.Trained);
         using var objective = texts.MakeObjective(parameters, arguments);
         using var optimizer = Optimizer.Create(parameters, arguments);
+        var (microBatch, update) = (new WorkSum(), new WorkSum());
+        planning.Observer = update;
         parameters.ZeroGradients();
+        planning.Observer = microBatch;
         objective.RunMicroBatch(texts.Heaviest(arguments.PerDeviceTrainBatchSize), 0, 0, new LossReport(config.NumHiddenLayers));
+        planning.Observer = update;
         optimizer.GradientNorm(1);
         optimizer.Apply(0);
-        return new MemoryPlan(planning.Memory.AtPeak, planning.Memory.Peak);
+        planning.Observer = null;
+        return new MemoryPlan(planning.Memory.AtPeak, planning.Memory.Peak, microBatch.Total * arguments.GradientAccumulationSteps + update.Total);
     }
 
     /// <summary>The largest batch whose run stays within <paramref name="bytes"/>; 0 where not even one text does.</summary>

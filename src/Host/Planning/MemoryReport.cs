@@ -9,7 +9,9 @@ namespace RepNoise.Host.Planning;
 /// <summary>A plan in words and numbers, and what to change where it does not fit.</summary>
 /// <param name="planner">Plans the run and its variations.</param>
 /// <param name="arguments">The run.</param>
-public sealed class MemoryReport(MemoryPlanner planner, TrainingArguments arguments)
+/// <param name="device">Where it would run.</param>
+/// <param name="examples">Texts or pairs of its data; null where there is none.</param>
+public sealed class MemoryReport(MemoryPlanner planner, TrainingArguments arguments, Device device, int? examples)
 {
     /// <summary>
     /// What the process holds besides what its device hands out: the runtime, compiled code, host-side lists. Measured as VmHWM less
@@ -35,6 +37,7 @@ public sealed class MemoryReport(MemoryPlanner planner, TrainingArguments argume
         bool recomputes = arguments.GradientCheckpointing;
         long other = planner.Plan(arguments with { GradientCheckpointing = !recomputes }).Peak;
         writer.WriteLine($"{(recomputes ? "Without" : "With")} gradient_checkpointing the peak is {Human(other)}.");
+        TimeEstimate.Write(writer, plan.Work, device, arguments, examples);
         if (budget is { } bytes) WriteLargestBatch(writer, plan, bytes);
 
         void Row(string name, long count, string note) => writer.WriteLine(

@@ -36,7 +36,7 @@ internal static class BudgetSection
 
     private static void Table(Html html, string title, IReadOnlyList<ReportRow> rows) => html.Table(
         $"Attacks by budget, {title}", ["attack", "defence", "learning rate", "steps", "examples seen", "harmfulness"],
-        rows.Where(row => row.Kind == CellKind.Attack).OrderBy(row => row.Training, StringComparer.Ordinal).Select(row => (IReadOnlyList<string>)
+        rows.Where(row => row.Kind == CellKind.Attack).OrderBy(Examples).ThenBy(Rate).Select(row => (IReadOnlyList<string>)
         [
             row.Training!, row.Defence == ExperimentReader.None ? "undefended" : row.Defence, Axis.Text(Rate(row)),
             (row.Cells[0].Run?.Steps ?? 0).ToString(CultureInfo.InvariantCulture), Examples(row).ToString(CultureInfo.InvariantCulture), ReportPage.Text(row.Harm, row.Cells.Count),

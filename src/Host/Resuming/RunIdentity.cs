@@ -1,3 +1,4 @@
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Kernels;
 
@@ -24,11 +25,11 @@ internal sealed record RunIdentity(
     /// <summary>Settings that no number of the training depends on, and paths, of which the contents are compared.</summary>
     internal static readonly HashSet<string> Free =
     [
-        "model", "pairs", "retain", "data", "from_scratch", "output_dir", "overwrite_output_dir", "threads", "save_dtype", "save_steps", "save_total_limit",
+        "model", "pairs", "retain", "data", "from_scratch", "output_dir", "overwrite_output_dir", "adapter_dir", "threads", "save_dtype", "save_steps", "save_total_limit",
         "resume_from_checkpoint", "resume_despite_changes", "dump_tensors", "dump_steps", "dump_parts",
     ];
 
-    private static readonly string[] ModelFiles = ["config.json", "tokenizer.json"];
+    private static readonly string[] ModelFiles = ["config.json", "tokenizer.json", "adapter_config.json", "adapter_model.safetensors"];
 
     /// <summary>The identity of a run on a device; reads every input file once.</summary>
     public static RunIdentity Of(TrainingRun run, Device device)
@@ -39,11 +40,15 @@ internal sealed record RunIdentity(
         {
             if (setting.Get(run) is not [var path]) continue;
             if (File.Exists(path)) inputs[setting.Name] = Input(path);
-            foreach (string name in ModelFiles.Where(name => File.Exists(Path.Combine(path, name)))) inputs[name] = Input(Path.Combine(path, name));
+            foreach (string folder in (string[])[path, PeftAdapter.ModelFolderOf(path)])
+            {
+                foreach (string name in ModelFiles.Where(name => File.Exists(Path.Combine(folder, name)))) inputs[name] = Input(Path.Combine(folder, name));
+            }
+
             if (run.Training.Trained.Lora is null || !Directory.Exists(path)) continue;
 
             // A checkpoint of adapters does not hold the weights that they stand beside.
-            foreach (string file in Directory.EnumerateFiles(path, "model*.safetensors")) inputs[Path.GetFileName(file)] = Input(file);
+            foreach (string file in Directory.EnumerateFiles(PeftAdapter.ModelFolderOf(path), "model*.safetensors")) inputs[Path.GetFileName(file)] = Input(file);
         }
 
         return new RunIdentity(

@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Tokenizers.Patterns;
 
 namespace RepNoise.Host.Tokenizers;
 
@@ -90,6 +92,12 @@ internal static class TokenizerReader
             "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model");
         if (fields.Optional("version") is { } version && version.AsString() != "1.0")
             throw version.Unsupported($"version {JsonView.Quote(version.AsString())}", "1.0");
+        int characters = root.Element.EnumerateObject().Where(property => !property.NameEquals("model")).Sum(PatternCharacters);
+        if (characters > CodePointRegex.LongestPattern)
+        {
+            throw root.Error(
+                $"its regular expressions have {characters} characters together", $"at most {CodePointRegex.LongestPattern}: known tokenizers need some hundred");
+        }
         var model = TokenModel.Read(fields["model"]);
         return new TokenizerParts(
             model,
@@ -98,6 +106,27 @@ internal static class TokenizerReader
             fields.Optional("pre_tokenizer") is { } preTokenizer ? PreTokenizer.Read(preTokenizer) : null,
             fields.Optional("post_processor") is { } postProcessor ? PostProcessor.Read(postProcessor) : null,
             fields.Optional("decoder") is { } decoder ? TokenDecoder.Read(decoder) : null);
+    }
+
+    /// <summary>
+    /// Characters of all patterns together, as the file spells them: each may cost a hundred bytes of memory, so they are bounded
+    /// before any is read.
+    /// </summary>
+    private static int PatternCharacters(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Array => value.EnumerateArray().Sum(PatternCharacters),
+        JsonValueKind.Object => value.EnumerateObject().Sum(PatternCharacters),
+        _ => 0,
+    };
+
+    private static int PatternCharacters(JsonProperty property)
+    {
+        if (property.Value.ValueKind != JsonValueKind.String || !property.NameEquals("Regex"))
+            return PatternCharacters(property.Value);
+        int characters = 0;
+        foreach (byte unit in JsonMarshal.GetRawUtf8Value(property.Value))
+            characters += (unit & 0xC0) == 0x80 ? 0 : 1;
+        return characters - 2;
     }
 
     /// <summary>

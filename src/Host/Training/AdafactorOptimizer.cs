@@ -21,17 +21,26 @@ internal sealed class AdafactorOptimizer : Optimizer
     private readonly double[] gradients;
     private readonly double[] weights;
 
+    // Of the matrix that is being updated, long enough for the longest.
+    private readonly double[] rowMeans;
+    private readonly double[] columnMeans;
+    private readonly double[] rowFactors;
+    private readonly double[] columnFactors;
+
     public AdafactorOptimizer(ModelParameters parameters, TrainingArguments arguments)
         : base(parameters, arguments)
     {
         foreach (var parameter in parameters.TrainedParameters)
         {
             var rows = parameter.IsVector ? default : NewState(parameter.Rows);
-            slots.Add(new Slot(parameter, rows, NewState(parameter.Columns), new double[parameter.Rows], new double[parameter.Columns]));
+            slots.Add(new Slot(parameter, rows, NewState(parameter.Columns)));
         }
 
-        int longest = Math.Max(PieceElements, parameters.TrainedParameters.Max(parameter => parameter.Columns));
+        int mostRows = parameters.TrainedParameters.Max(parameter => parameter.Rows), mostColumns = parameters.TrainedParameters.Max(parameter => parameter.Columns);
+        int longest = Math.Max(PieceElements, mostColumns);
         (gradients, weights) = (new double[longest], new double[longest]);
+        (rowMeans, rowFactors) = (new double[mostRows], new double[mostRows]);
+        (columnMeans, columnFactors) = (new double[mostColumns], new double[mostColumns]);
         State = [.. slots.SelectMany(slot => slot.State)];
     }
 
@@ -51,36 +60,39 @@ internal sealed class AdafactorOptimizer : Optimizer
         Parameters.RefreshValues();
     }
 
-    /// <summary>Updates the running means, and turns the slot's host arrays into the factors 1 / sqrt(...) of row and column.</summary>
+    /// <summary>Updates the running means, and leaves the factors 1 / sqrt(...) of the slot's rows and columns on the host.</summary>
     private void Means(Slot slot, double beta2)
     {
-        var (rows, columns) = (new double[slot.Parameter.Rows], new double[slot.Parameter.Columns]);
+        int rows = slot.Parameter.Rows, columns = slot.Parameter.Columns;
+        Array.Clear(rowMeans, 0, rows);
+        Array.Clear(columnMeans, 0, columns);
         ForEachRow(slot, (row, gradient) =>
         {
             for (int c = 0; c < gradient.Length; c++)
             {
                 double square = gradient[c] * gradient[c] + Epsilon;
-                rows[row] += square / gradient.Length;
-                columns[c] += square / slot.Parameter.Rows;
+                rowMeans[row] += square / columns;
+                columnMeans[c] += square / rows;
             }
         });
-        Smooth(slot.Columns, columns, slot.ColumnFactors, beta2);
+        Smooth(slot.Columns, columnMeans, columnFactors.AsSpan(0, columns), beta2);
         if (slot.Parameter.IsVector)
         {
-            slot.RowFactors[0] = 1;
+            rowFactors[0] = 1;
         }
         else
         {
-            Smooth(slot.Rows, rows, slot.RowFactors, beta2);
-            double mean = slot.RowFactors.Average();
-            for (int r = 0; r < slot.RowFactors.Length; r++) slot.RowFactors[r] = Math.Sqrt(mean / slot.RowFactors[r]);
+            Smooth(slot.Rows, rowMeans, rowFactors.AsSpan(0, rows), beta2);
+            double sum = 0;
+            for (int r = 0; r < rows; r++) sum += rowFactors[r];
+            for (int r = 0; r < rows; r++) rowFactors[r] = Math.Sqrt(sum / rows / rowFactors[r]);
         }
 
-        for (int c = 0; c < slot.ColumnFactors.Length; c++) slot.ColumnFactors[c] = 1 / Math.Sqrt(slot.ColumnFactors[c]);
+        for (int c = 0; c < columns; c++) columnFactors[c] = 1 / Math.Sqrt(columnFactors[c]);
     }
 
     /// <summary>state = beta2 state + (1 - beta2) fresh, as the device rounds it, also in <paramref name="host"/>.</summary>
-    private void Smooth(Tensor state, double[] fresh, double[] host, double beta2)
+    private void Smooth(Tensor state, double[] fresh, Span<double> host, double beta2)
     {
         Device.Download(state, host);
         for (int i = 0; i < host.Length; i++) host[i] = beta2 * host[i] + (1 - beta2) * fresh[i];
@@ -95,11 +107,11 @@ internal sealed class AdafactorOptimizer : Optimizer
             double squares = 0;
             for (int c = 0; c < gradient.Length; c++)
             {
-                double update = gradient[c] * slot.ColumnFactors[c];
+                double update = gradient[c] * columnFactors[c];
                 squares += update * update;
             }
 
-            sum += squares * slot.RowFactors[row] * slot.RowFactors[row];
+            sum += squares * rowFactors[row] * rowFactors[row];
         });
         return sum;
     }
@@ -115,7 +127,7 @@ internal sealed class AdafactorOptimizer : Optimizer
             var w = weights.AsSpan(0, count * columns);
             Device.Download(master, w);
             for (int i = 0; i < w.Length; i++)
-                w[i] = w[i] * shrink - rate * g[i] * slot.RowFactors[first + i / columns] * slot.ColumnFactors[i % columns];
+                w[i] = w[i] * shrink - rate * g[i] * rowFactors[first + i / columns] * columnFactors[i % columns];
             Device.Upload(w, master);
         }
     }
@@ -147,7 +159,7 @@ internal sealed class AdafactorOptimizer : Optimizer
 
     private delegate void RowAction(int row, ReadOnlySpan<double> gradient);
 
-    private sealed record Slot(Parameter Parameter, Tensor Rows, Tensor Columns, double[] RowFactors, double[] ColumnFactors)
+    private sealed record Slot(Parameter Parameter, Tensor Rows, Tensor Columns)
     {
         public IEnumerable<OptimizerTensor> State => Parameter.IsVector
             ? [new($"{Parameter.Name}.exp_avg_sq", Columns)]

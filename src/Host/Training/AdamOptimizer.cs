@@ -22,10 +22,12 @@ internal sealed class AdamOptimizer : Optimizer
 
     private protected override void Update(double learningRate)
     {
+        uint number = 0;
         foreach (var block in Parameters.Trained)
         {
+            StochasticRounding? rounding = Arguments.StateRounding == StateRounding.Stochastic ? new(Arguments.Seed, number++) : null;
             var step = new AdamWStep(learningRate, Arguments.AdamBeta1, Arguments.AdamBeta2, Arguments.AdamEpsilon,
-                DecayOf(block), Arguments.Optim == OptimizerType.AdamW, Steps);
+                DecayOf(block), Arguments.Optim == OptimizerType.AdamW, Steps, rounding);
             Device.AdamW(block.Master, CopyOf(block), block.Gradient, mean[block], square[block], step, GradientFactor);
         }
     }

@@ -24,6 +24,16 @@ public enum OptimizerType
     Adafactor,
 }
 
+/// <summary>How what is stored in bfloat16 (<c>state_dtype</c>) is rounded.</summary>
+public enum StateRounding
+{
+    /// <summary>To the nearest value: updates under half a unit in the last place are lost.</summary>
+    Nearest,
+
+    /// <summary>Up or down by chance, right on average; see <see cref="Kernels.StochasticRounding"/>.</summary>
+    Stochastic,
+}
+
 /// <summary>What becomes of logits that predict a counted target from a position outside the difference mask.</summary>
 public enum FirstToken
 {
@@ -77,6 +87,9 @@ public record TrainingArguments
     public double AdamBeta2 { get; init; } = 0.999;
 
     public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Rounding of weights and moments kept in bfloat16.</summary>
+    public StateRounding StateRounding { get; init; }
 
     /// <summary>Of SGD; 0 keeps no velocity.</summary>
     public double Momentum { get; init; }

@@ -8,8 +8,10 @@ namespace RepNoise.Kernels;
 /// <param name="WeightDecay">Decoupled (AdamW) or added to the gradient (Adam).</param>
 /// <param name="Decoupled">True for AdamW (Loshchilov and Hutter, arXiv 1711.05101), false for Adam with L2.</param>
 /// <param name="Step">Number of this step, from 1, for the bias correction.</param>
+/// <param name="Rounding">How weight and moments are rounded to bfloat16; null for to nearest. Other formats take null only.</param>
 public readonly record struct AdamWStep(
-    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, bool Decoupled, int Step);
+    double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, bool Decoupled, int Step,
+    StochasticRounding? Rounding = null);
 
 /// <summary>Family adamw: global gradient norm, clip, and the fused update in one pass over memory.</summary>
 public abstract partial class Device
@@ -18,7 +20,7 @@ public abstract partial class Device
     public void AddSquaredNorm(Tensor result, Tensor gradient)
     {
         Check.Shape(nameof(AddSquaredNorm), result, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(AddSquaredNorm), SquaredNormCost(gradient.Length, Size(gradient)));
+        using var observed = listener is null ? default : Observe(nameof(AddSquaredNorm), SquaredNormCost(gradient.Length, Size(gradient)));
         AddSquaredNormCore(result, gradient);
     }
 
@@ -34,14 +36,15 @@ public abstract partial class Device
     {
         Check.Shape(nameof(ClipFactor), result, 1, 2);
         Check.Shape(nameof(ClipFactor), squaredNorm, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(ClipFactor), SumCost(1, Size(squaredNorm)));
+        using var observed = listener is null ? default : Observe(nameof(ClipFactor), SumCost(1, Size(squaredNorm)));
         ClipFactorCore(result, squaredNorm, maxNorm, scale);
     }
 
     /// <summary>
     /// One step, all tensors of one shape. With g = gradientFactor * gradient (+ decay * master for Adam):
     /// m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; master *= 1 - lr * decay for AdamW; then
-    /// master -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps). PyTorch's order of operations.
+    /// master -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps). PyTorch's order of operations. The moments in it are those before
+    /// they are rounded to a narrower format.
     /// </summary>
     /// <param name="master">Of <see cref="ParameterKind"/>, as gradient, m and v are; updated.</param>
     /// <param name="copy">Compute, written with the rounded master; none where the device shares master weights.</param>
@@ -58,7 +61,9 @@ public abstract partial class Device
         Check.Shape(nameof(AdamW), v, master.Rows, master.Columns);
         Check.Shape(nameof(AdamW), gradientFactor, 1, 1);
         Check.That(step.Step > 0, nameof(AdamW), $"step is {step.Step}", "1 or more");
-        using var observed = Observer is null ? default : Observe(nameof(AdamW), AdamWCost(master.Length, Size(master)));
+        Check.That(step.Rounding is null || FormatOf(master.Buffer.Kind) == NumberFormat.BFloat16, nameof(AdamW),
+            $"stochastic rounding of weights in {FormatOf(master.Buffer.Kind)}", "bfloat16, or rounding to nearest");
+        using var observed = listener is null ? default : Observe(nameof(AdamW), AdamWCost(master.Length, Size(master)));
         AdamWCore(master, copy, gradient, m, v, step, gradientFactor);
     }
 

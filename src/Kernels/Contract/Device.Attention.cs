@@ -22,7 +22,7 @@ public abstract partial class Device
     public void AttentionForward(Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape)
     {
         CheckAttention(nameof(AttentionForward), output, lse, q, k, v, plan, shape);
-        using var observed = Observer is null ? default : Observe(nameof(AttentionForward), AttentionForwardCost(plan.VisiblePairs(shape.Window), q.Rows, plan.KeyRows, shape, Size(q)));
+        using var observed = listener is null ? default : Observe(nameof(AttentionForward), AttentionForwardCost(plan.VisiblePairs(shape.Window), q.Rows, plan.KeyRows, shape, Size(q)));
         AttentionForwardCore(output, lse, q, k, v, plan, shape);
     }
 
@@ -47,7 +47,7 @@ public abstract partial class Device
         Check.Shape(nameof(AttentionBackward), dK, k.Rows, k.Columns);
         Check.Shape(nameof(AttentionBackward), dV, v.Rows, v.Columns);
         Check.Shape(nameof(AttentionBackward), dOutput, q.Rows, q.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(AttentionBackward), AttentionBackwardCost(plan.VisiblePairs(shape.Window), q.Rows, plan.KeyRows, shape, Size(q)));
+        using var observed = listener is null ? default : Observe(nameof(AttentionBackward), AttentionBackwardCost(plan.VisiblePairs(shape.Window), q.Rows, plan.KeyRows, shape, Size(q)));
         AttentionBackwardCore(dQ, dK, dV, dOutput, output, lse, q, k, v, plan, shape);
     }
 

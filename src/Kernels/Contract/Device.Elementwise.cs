@@ -6,7 +6,7 @@ public abstract partial class Device
     /// <summary>Sets every element to <paramref name="value"/>.</summary>
     public void Fill(Tensor target, double value)
     {
-        using var observed = Observer is null ? default : Observe(nameof(Fill), FillCost(target.Length, Size(target)));
+        using var observed = listener is null ? default : Observe(nameof(Fill), FillCost(target.Length, Size(target)));
         FillCore(target, value);
     }
 
@@ -14,7 +14,7 @@ public abstract partial class Device
     public void Copy(Tensor target, Tensor source)
     {
         Check.Shape(nameof(Copy), target, source.Rows, source.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(Copy), CopyCost(target.Length, Size(target), Size(source)));
+        using var observed = listener is null ? default : Observe(nameof(Copy), CopyCost(target.Length, Size(target), Size(source)));
         CopyCore(target, source);
     }
 
@@ -23,7 +23,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(AddScaled), target, source.Rows, source.Columns);
         Check.OptionalShape(nameof(AddScaled), deviceFactor, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(AddScaled), AddScaledCost(target.Length, Size(target)));
+        using var observed = listener is null ? default : Observe(nameof(AddScaled), AddScaledCost(target.Length, Size(target)));
         AddScaledCore(target, source, factor, deviceFactor);
     }
 
@@ -31,7 +31,7 @@ public abstract partial class Device
     public void SumInto(Tensor result, Tensor values, double factor, double constant)
     {
         Check.Shape(nameof(SumInto), result, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(SumInto), SumCost(values.Length, Size(values)));
+        using var observed = listener is null ? default : Observe(nameof(SumInto), SumCost(values.Length, Size(values)));
         SumIntoCore(result, values, factor, constant);
     }
 
@@ -47,7 +47,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(AscentValue), result, 1, 2);
         Check.That(terms.Rows == 1, nameof(AscentValue), $"terms is {terms}", "one row");
-        using var observed = Observer is null ? default : Observe(nameof(AscentValue), SumCost(terms.Length, Size(terms)));
+        using var observed = listener is null ? default : Observe(nameof(AscentValue), SumCost(terms.Length, Size(terms)));
         AscentValueCore(result, terms, divisor, offset);
     }
 

@@ -10,7 +10,7 @@ public abstract partial class Device
     public void GatherRows(Tensor output, Tensor table, Indices rows)
     {
         Check.Shape(nameof(GatherRows), output, rows.Count, table.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(GatherRows), GatherRowsCost(rows.Count, table.Columns, Size(table)));
+        using var observed = listener is null ? default : Observe(nameof(GatherRows), GatherRowsCost(rows.Count, table.Columns, Size(table)));
         GatherRowsCore(output, table, rows);
     }
 
@@ -26,7 +26,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(ScatterAddRows), dOutput, rows.Count, dTable.Columns);
         Check.OptionalShape(nameof(ScatterAddRows), deviceFactor, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(ScatterAddRows), ScatterAddRowsCost(rows.Count, dTable.Columns, Size(dTable)));
+        using var observed = listener is null ? default : Observe(nameof(ScatterAddRows), ScatterAddRowsCost(rows.Count, dTable.Columns, Size(dTable)));
         ScatterAddRowsCore(dTable, dOutput, rows, factor, deviceFactor);
     }
 

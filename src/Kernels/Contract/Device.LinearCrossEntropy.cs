@@ -30,7 +30,7 @@ public abstract partial class Device
         Check.That(!dX.IsEmpty || dWeight.IsEmpty, nameof(LinearCrossEntropy), "only dWeight is asked for", "dX beside it, or neither");
         Check.That(!workspace.IsEmpty && workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
             $"workspace is {workspace}", $"(chunk, {weight.Rows})");
-        using var observed = Observer is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, !dWeight.IsEmpty, Size(x)));
+        using var observed = listener is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, !dWeight.IsEmpty, Size(x)));
         if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, gradientFactor, dX, dWeight, workspace);
     }
 

@@ -29,7 +29,7 @@ public abstract partial class Device
         Check.Shape(nameof(Matmul), c, m, n);
         Check.OptionalShape(nameof(Matmul), bias, 1, n);
         Check.That((form == MatmulForm.NT ? b.Columns : b.Rows) == k, nameof(Matmul), $"{form} of {a} and {b}", "equal inner dimensions");
-        using var observed = Observer is null ? default : Observe(nameof(Matmul), MatmulCost(m, n, k, Size(c)));
+        using var observed = listener is null ? default : Observe(nameof(Matmul), MatmulCost(m, n, k, Size(c)));
         MatmulCore(c, a, b, form, accumulate, bias);
     }
 
@@ -37,7 +37,7 @@ public abstract partial class Device
     public void BiasBackward(Tensor dBias, Tensor dOutput)
     {
         Check.Shape(nameof(BiasBackward), dBias, 1, dOutput.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(BiasBackward), BiasBackwardCost(dOutput.Rows, dOutput.Columns, Size(dOutput)));
+        using var observed = listener is null ? default : Observe(nameof(BiasBackward), BiasBackwardCost(dOutput.Rows, dOutput.Columns, Size(dOutput)));
         BiasBackwardCore(dBias, dOutput);
     }
 

@@ -21,7 +21,7 @@ public abstract partial class Device
     {
         CheckMmd(nameof(MmdGaussianForward), coefficients, x, plan, noise);
         Check.Shape(nameof(MmdGaussianForward), mmd, 1, 1);
-        using var observed = Observer is null ? default : Observe(nameof(MmdGaussianForward), MmdGaussianForwardCost(x.Rows, x.Columns, plan.PairCount, Size(x)));
+        using var observed = listener is null ? default : Observe(nameof(MmdGaussianForward), MmdGaussianForwardCost(x.Rows, x.Columns, plan.PairCount, Size(x)));
         MmdGaussianForwardCore(mmd, coefficients, x, plan, noise);
     }
 
@@ -36,7 +36,7 @@ public abstract partial class Device
     {
         CheckMmd(nameof(MmdGaussianBackward), coefficients, x, plan, noise);
         Check.Shape(nameof(MmdGaussianBackward), dX, x.Rows, x.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(MmdGaussianBackward), MmdGaussianBackwardCost(x.Rows, x.Columns, plan.PairCount, Size(x)));
+        using var observed = listener is null ? default : Observe(nameof(MmdGaussianBackward), MmdGaussianBackwardCost(x.Rows, x.Columns, plan.PairCount, Size(x)));
         MmdGaussianBackwardCore(dX, coefficients, x, plan, noise, factor);
     }
 

@@ -17,7 +17,7 @@ public abstract partial class Device
         int groups = Groups(nameof(RmsNormForward), x, weight);
         Check.Shape(nameof(RmsNormForward), output, x.Rows, x.Columns);
         Check.Shape(nameof(RmsNormForward), rstd, x.Rows, groups);
-        using var observed = Observer is null ? default : Observe(nameof(RmsNormForward), RmsNormForwardCost(x.Rows, x.Columns, Size(x)));
+        using var observed = listener is null ? default : Observe(nameof(RmsNormForward), RmsNormForwardCost(x.Rows, x.Columns, Size(x)));
         RmsNormForwardCore(output, rstd, x, weight, epsilon);
     }
 
@@ -39,7 +39,7 @@ public abstract partial class Device
         Check.Shape(nameof(RmsNormBackward), dOutput, x.Rows, x.Columns);
         Check.Shape(nameof(RmsNormBackward), dWeight, 1, weight.Columns);
         Check.Shape(nameof(RmsNormBackward), rstd, x.Rows, groups);
-        using var observed = Observer is null ? default : Observe(nameof(RmsNormBackward), RmsNormBackwardCost(x.Rows, x.Columns, Size(x)));
+        using var observed = listener is null ? default : Observe(nameof(RmsNormBackward), RmsNormBackwardCost(x.Rows, x.Columns, Size(x)));
         RmsNormBackwardCore(dX, dWeight, dOutput, x, weight, rstd, accumulate);
     }
 

@@ -1,8 +1,11 @@
 namespace RepNoise.Kernels;
 
-/// <summary>Observation: without an observer an operation pays for one comparison, and no cost is computed.</summary>
+/// <summary>Observation: without anybody who listens an operation pays for one comparison, and no cost is computed.</summary>
 public abstract partial class Device
 {
+    /// <summary>The observer, the tracer, or both.</summary>
+    private IOperationObserver? listener;
+
     /// <summary>Told of every operation; null, the default, for none. Set it between operations only.</summary>
     public IOperationObserver? Observer
     {
@@ -10,7 +13,19 @@ public abstract partial class Device
         set
         {
             field = value;
+            ListenerChanged();
             ObserverChanged();
+        }
+    }
+
+    /// <summary>Told of operations and scopes besides the observer: what marks them for a tool outside this program. Null for none.</summary>
+    internal IOperationObserver? Tracer
+    {
+        get;
+        set
+        {
+            field = value;
+            ListenerChanged();
         }
     }
 
@@ -19,9 +34,9 @@ public abstract partial class Device
     /// <param name="index">Number of the layer, or -1.</param>
     public ObservedScope Scope(string name, int index = -1)
     {
-        if (Observer is not { } observer) return default;
-        observer.BeginScope(name, index);
-        return new ObservedScope(observer);
+        if (listener is not { } told) return default;
+        told.BeginScope(name, index);
+        return new ObservedScope(told);
     }
 
     /// <summary>True where an observer wants tensors: guards what only <see cref="Show(string, Tensor)"/> needs.</summary>
@@ -54,11 +69,39 @@ public abstract partial class Device
 
     private ObservedScope Observe(string operation, OpCost cost)
     {
-        var observer = Observer!;
-        observer.BeginOperation(operation, cost);
-        return new ObservedScope(observer);
+        var told = listener!;
+        told.BeginOperation(operation, cost);
+        return new ObservedScope(told);
     }
+
+    private void ListenerChanged() => listener = (Tracer, Observer) switch
+    {
+        ({ } tracer, { } observer) => new ListenerPair(tracer, observer),
+        var (tracer, observer) => tracer ?? observer,
+    };
 
     /// <summary>Bytes of one element.</summary>
     private int Size(Tensor tensor) => FormatOf(tensor.Buffer.Kind).Size();
+
+    /// <summary>Tells two of begins and ends; all else goes to the observer itself.</summary>
+    private sealed class ListenerPair(IOperationObserver tracer, IOperationObserver observer) : IOperationObserver
+    {
+        public void BeginOperation(string operation, OpCost cost)
+        {
+            tracer.BeginOperation(operation, cost);
+            observer.BeginOperation(operation, cost);
+        }
+
+        public void BeginScope(string name, int index)
+        {
+            tracer.BeginScope(name, index);
+            observer.BeginScope(name, index);
+        }
+
+        public void End()
+        {
+            observer.End();
+            tracer.End();
+        }
+    }
 }

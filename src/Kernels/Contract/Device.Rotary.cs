@@ -21,7 +21,7 @@ public abstract partial class Device
             "columns of x that are a multiple of the head size, twice the tables' columns");
         Check.Shape(nameof(Rotary), sin, cos.Rows, cos.Columns);
         Check.Count(nameof(Rotary), positions, x.Rows);
-        using var observed = Observer is null ? default : Observe(nameof(Rotary), RotaryCost(x.Rows, x.Columns, Size(x)));
+        using var observed = listener is null ? default : Observe(nameof(Rotary), RotaryCost(x.Rows, x.Columns, Size(x)));
         RotaryCore(x, cos, sin, positions, inverse);
     }
 

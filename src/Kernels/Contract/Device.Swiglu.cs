@@ -8,7 +8,7 @@ public abstract partial class Device
     {
         Check.Shape(nameof(SwigluForward), output, gate.Rows, gate.Columns);
         Check.Shape(nameof(SwigluForward), up, gate.Rows, gate.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(SwigluForward), SwigluForwardCost(gate.Length, Size(gate)));
+        using var observed = listener is null ? default : Observe(nameof(SwigluForward), SwigluForwardCost(gate.Length, Size(gate)));
         SwigluForwardCore(output, gate, up);
     }
 
@@ -22,7 +22,7 @@ public abstract partial class Device
         Check.Shape(nameof(SwigluBackward), dUp, gate.Rows, gate.Columns);
         Check.Shape(nameof(SwigluBackward), dOutput, gate.Rows, gate.Columns);
         Check.Shape(nameof(SwigluBackward), up, gate.Rows, gate.Columns);
-        using var observed = Observer is null ? default : Observe(nameof(SwigluBackward), SwigluBackwardCost(gate.Length, Size(gate)));
+        using var observed = listener is null ? default : Observe(nameof(SwigluBackward), SwigluBackwardCost(gate.Length, Size(gate)));
         SwigluBackwardCore(dGate, dUp, dOutput, gate, up);
     }
 

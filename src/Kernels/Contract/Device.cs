@@ -79,7 +79,7 @@ public abstract partial class Device : IDisposable
     public void Upload(ReadOnlySpan<float> source, Tensor target)
     {
         Check.That(source.Length == target.Length, nameof(Upload), $"{source.Length} values for {target}", $"{target.Length} values");
-        using var observed = Observer is null ? default : Observe(nameof(Upload), new OpCost(0, (double)source.Length * Size(target)));
+        using var observed = listener is null ? default : Observe(nameof(Upload), new OpCost(0, (double)source.Length * Size(target)));
         UploadCore(source, target);
     }
 
@@ -87,7 +87,7 @@ public abstract partial class Device : IDisposable
     public void Upload(ReadOnlySpan<double> source, Tensor target)
     {
         Check.That(source.Length == target.Length, nameof(Upload), $"{source.Length} values for {target}", $"{target.Length} values");
-        using var observed = Observer is null ? default : Observe(nameof(Upload), new OpCost(0, (double)source.Length * Size(target)));
+        using var observed = listener is null ? default : Observe(nameof(Upload), new OpCost(0, (double)source.Length * Size(target)));
         UploadCore(source, target);
     }
 
@@ -95,7 +95,7 @@ public abstract partial class Device : IDisposable
     public void Upload(ReadOnlySpan<int> source, Indices target)
     {
         Check.That(source.Length == target.Count, nameof(Upload), $"{source.Length} indices for {target.Count}", $"{target.Count}");
-        using var observed = Observer is null ? default : Observe(nameof(Upload), new OpCost(0, (double)source.Length * sizeof(int)));
+        using var observed = listener is null ? default : Observe(nameof(Upload), new OpCost(0, (double)source.Length * sizeof(int)));
         UploadCore(source, target);
     }
 
@@ -103,7 +103,7 @@ public abstract partial class Device : IDisposable
     public void Download(Tensor source, Span<float> target)
     {
         Check.That(target.Length == source.Length, nameof(Download), $"room for {target.Length} of {source}", $"{source.Length}");
-        using var observed = Observer is null ? default : Observe(nameof(Download), new OpCost(0, (double)source.Length * Size(source)));
+        using var observed = listener is null ? default : Observe(nameof(Download), new OpCost(0, (double)source.Length * Size(source)));
         DownloadCore(source, target);
     }
 
@@ -111,7 +111,7 @@ public abstract partial class Device : IDisposable
     public void Download(Tensor source, Span<double> target)
     {
         Check.That(target.Length == source.Length, nameof(Download), $"room for {target.Length} of {source}", $"{source.Length}");
-        using var observed = Observer is null ? default : Observe(nameof(Download), new OpCost(0, (double)source.Length * Size(source)));
+        using var observed = listener is null ? default : Observe(nameof(Download), new OpCost(0, (double)source.Length * Size(source)));
         DownloadCore(source, target);
     }
 

@@ -25,7 +25,7 @@ internal static class CudaDevices
             var found = kind == AcceleratorKind.Cuda ? gpu : simulated;
             string description = kind == AcceleratorKind.Cuda
                 ? $"handwritten kernels on {gpu?.Description ?? "an NVIDIA GPU"}, {format}"
-                : $"the same on a libcuda stand-in that executes and checks PTX, {format}; for tests";
+                : $"the same on {simulated?.Description ?? "a libcuda stand-in that executes and checks PTX"}, {format}; for tests";
             string? refusal = found is not null ? null : kind == AcceleratorKind.Cuda ? noGpu : noStandIn;
             yield return new DeviceInfo(name, description, refusal) { Kernels = CudaFamilies.List(compute, LimitsOf(found)) };
         }

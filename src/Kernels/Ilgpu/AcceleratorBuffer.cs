@@ -18,7 +18,7 @@ internal sealed class AcceleratorBuffer : DeviceBuffer
         Format = device.FormatOf(kind);
         int size = Format.Size();
         long limit = device.Runtime.Kind == AcceleratorKind.Cpu
-            ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
+            ? AcceleratorRuntime.HostMemory
             : device.Runtime.Accelerator.MemorySize;
         string asked = $"{length} elements are asked for {category}";
         if (length > limit / size) throw DriverErrors.TooMuch(device.Name, asked);

@@ -1,4 +1,5 @@
 using ILGPU.Runtime;
+using RepNoise.Kernels.Cuda;
 
 namespace RepNoise.Kernels.Ilgpu;
 
@@ -16,6 +17,7 @@ public abstract partial class AcceleratorDevice : Device
         Runtime = runtime;
         Stream = runtime.Accelerator.CreateStream();
         staging = new HostStaging(runtime.Accelerator, Stream);
+        if (runtime.Kind is AcceleratorKind.Cuda or AcceleratorKind.CudaSim) Tracer = NvtxRanges.Create();
     }
 
     internal AcceleratorRuntime Runtime { get; }

@@ -41,7 +41,10 @@ internal sealed class AcceleratorRuntime
     /// <summary>Name, memory and, for CUDA, compute capability.</summary>
     public string Description => Accelerator is CudaAccelerator cuda
         ? $"{Accelerator.Name}, {Accelerator.MemorySize >> 20} MiB, compute capability {cuda.Architecture.Major}.{cuda.Architecture.Minor}"
-        : $"{Accelerator.Name}, {Accelerator.MemorySize >> 20} MiB";
+        : $"{Accelerator.Name}, {(Kind == AcceleratorKind.Cpu ? HostMemory : Accelerator.MemorySize) >> 20} MiB";
+
+    /// <summary>Bytes of memory of the machine; ILGPU's CPU accelerator names no limit of its own.</summary>
+    public static long HostMemory => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>The process's runtime of a kind.</summary>
     /// <exception cref="DeviceException">This machine has none; the message says why.</exception>

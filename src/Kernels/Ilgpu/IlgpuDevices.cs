@@ -46,11 +46,12 @@ internal static class IlgpuDevices
         switch (kind)
         {
             case AcceleratorKind.Cpu:
-                return new DeviceInfo(name, "kernels in C# on ILGPU's CPU accelerator, for a debugger; slow", null);
+                return new DeviceInfo(name, $"kernels in C# on ILGPU's CPU accelerator, {AcceleratorRuntime.HostMemory >> 20} MiB, for a debugger; slow", null);
             case AcceleratorKind.CudaSim:
                 string? standIn = DriverLibraries.FindStandIn(out string reason);
-                return new DeviceInfo(name, "kernels in C# as PTX on a libcuda stand-in that executes and checks it; for tests",
-                    standIn is null ? reason : null);
+                string? simulated = standIn is null ? null : CudaProbe.Find(standIn, out reason)?.Description;
+                return new DeviceInfo(name, $"kernels in C# on {simulated ?? "a libcuda stand-in that executes and checks PTX"}, float32; for tests",
+                    simulated is null ? reason : null);
             case AcceleratorKind.Cuda:
                 string? gpu = CudaProbe.Describe(out string refusal);
                 return new DeviceInfo(name, $"kernels in C# on {gpu ?? "an NVIDIA GPU"}, float32", gpu is null ? refusal : null);

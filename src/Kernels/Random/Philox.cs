@@ -25,6 +25,9 @@ public enum PhiloxPurpose : uint
 
     /// <summary>Random weights of adapters.</summary>
     Adapters = 0x2545F491,
+
+    /// <summary>Stochastic rounding of weights and moments.</summary>
+    Rounding = 0xD6E8FEB8,
 }
 
 /// <summary>

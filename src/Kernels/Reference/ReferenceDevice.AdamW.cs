@@ -44,13 +44,21 @@ public sealed partial class ReferenceDevice<TReal, TRounding>
             {
                 var weight = weights[r, c];
                 var g = factor * gradients[r, c] + addedDecay * weight;
-                first[r, c] = beta1 * first[r, c] + rest1 * g;
-                second[r, c] = beta2 * second[r, c] + rest2 * (g * g);
-                var denominator = TReal.Sqrt(second[r, c]) / rootCorrection + epsilon;
-                weights[r, c] = weight * shrink - rate * (first[r, c] / denominator);
+                var mean = beta1 * first[r, c] + rest1 * g;
+                var square = beta2 * second[r, c] + rest2 * (g * g);
+                var denominator = TReal.Sqrt(square) / rootCorrection + epsilon;
+                first[r, c] = Stored(mean, step, RoundedValue.Mean, r, c);
+                second[r, c] = Stored(square, step, RoundedValue.Square, r, c);
+                weights[r, c] = Stored(weight * shrink - rate * (mean / denominator), step, RoundedValue.Weight, r, c);
             }
         }
 
         if (!copy.IsEmpty) CopyCore(copy, master);
     }
+
+    /// <summary>The value, or where rounding is stochastic the bfloat16 value that is stored for it.</summary>
+    private static TReal Stored(TReal value, in AdamWStep step, RoundedValue kind, int row, int column) => step.Rounding is { } rounding
+        ? TReal.CreateTruncating(StochasticRounding.Round(
+            float.CreateTruncating(value), rounding.Bits(kind, step.Step, row, column / StochasticRounding.Columns), column))
+        : value;
 }

@@ -171,7 +171,8 @@ public sealed class ModelFolderTests : IDisposable
         temp.Write("model/readme.md", "");
         Fails(ModelFolderError.NoConfig, "no config.json");
         temp.Write("model/adapter_config.json", "{}");
-        Fails(ModelFolderError.NoConfig, "merge_and_unload");
+        Assert.Contains("peft_type is missing", Assert.Throws<ConfigException>(() => ModelFolder.Open(Model)).Message, StringComparison.Ordinal);
+        File.Delete(temp["model/adapter_config.json"]);
         Directory.CreateDirectory(temp["model/.saving-17"]);
         Fails(ModelFolderError.NoConfig, "what .saving-17 holds is incomplete");
         temp.Write("model/.saving-17/config.json", "{}");

@@ -146,6 +146,57 @@ public sealed class AttackTests
             System.Globalization.NumberStyles.AllowThousands, System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    [Fact]
+    public void Adapters_by_themselves_are_a_PEFT_folder_that_opens_as_the_merged_model()
+    {
+        using var world = new TinyWorld();
+        string[] line = ["attack", world.Model, "--data", world.Data("attack.jsonl"), "--max-steps", "3", "--learning-rate", "1e-2", "--lora-rank", "2", "--lora-alpha", "6"];
+        var result = Run(world, "out", [.. line, "--lora-target-modules", "q_proj,down_proj", "--freeze", "0", "--adapter-dir", world["adapters"]]);
+        Assert.True(result.Code == 0, result.Error);
+        Assert.Equal(["adapter_config.json", "adapter_model.safetensors"], Directory.EnumerateFileSystemEntries(world["adapters"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        var config = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(world["adapters/adapter_config.json"]))!;
+        Assert.Equal(("LORA", "CAUSAL_LM", 2, 6.0, world.Model), ((string?)config["peft_type"], (string?)config["task_type"], (int)config["r"]!, (double)config["lora_alpha"]!, (string?)config["base_model_name_or_path"]));
+        Assert.Equal(["[1]", "[\"down_proj\",\"q_proj\"]"], ((string[])["layers_to_transform", "target_modules"]).Select(key => config[key]!.ToJsonString()));
+
+        // The layout, and B A times alpha / r, from the files alone.
+        var adapters = NaiveSafetensors.Read(world["adapters/adapter_model.safetensors"]);
+        var (before, after) = (NaiveSafetensors.Read(Path.Combine(world.Model, "model.safetensors")), NaiveSafetensors.Read(world["out/model.safetensors"]));
+        Assert.Equal(4, adapters.Count);
+        foreach (string module in (string[])["model.layers.1.mlp.down_proj", "model.layers.1.self_attn.q_proj"])
+        {
+            float[] a = Floats(adapters[$"base_model.model.{module}.lora_A.weight"].Bytes), b = Floats(adapters[$"base_model.model.{module}.lora_B.weight"].Bytes);
+            float[] w = Floats(before[module + ".weight"].Bytes), merged = Floats(after[module + ".weight"].Bytes);
+            int columns = a.Length / 2;
+            Assert.Contains(b, value => value != 0);
+            for (int i = 0; i < w.Length; i++)
+                Assert.Equal(w[i] + 3.0 * (b[i / columns * 2] * a[i % columns] + b[i / columns * 2 + 1] * a[columns + i % columns]), merged[i], 1e-6);
+        }
+
+        using (var folder = Host.Checkpoints.ModelFolder.Open(world["adapters"]))
+        {
+            foreach (var parameter in folder.Parameters)
+            {
+                var values = new float[parameter.Count];
+                folder.Read(parameter.Name, values);
+                Assert.Equal(Floats(after[parameter.Name].Bytes), values);
+            }
+        }
+
+        string[] prompt = ["--prompt", "how do i brew", "--max-new-tokens", "5"];
+        Assert.Equal(TinyWorld.Run(["generate", world["out"], .. prompt]).Out, TinyWorld.Run(["generate", world["adapters"], .. prompt]).Out);
+
+        File.WriteAllText(world["adapters/adapter_config.json"], config.ToJsonString().Replace(world.Model, "meta-llama/Llama-2-7b", StringComparison.Ordinal));
+        Assert.Contains("base_model_name_or_path is \"meta-llama/Llama-2-7b\"", TinyWorld.Run(["generate", world["adapters"], .. prompt]).Error, StringComparison.Ordinal);
+        config["use_dora"] = true;
+        File.WriteAllText(world["adapters/adapter_config.json"], config.ToJsonString());
+        Assert.Contains("use_dora is true; expected false", TinyWorld.Run(["generate", world["adapters"], .. prompt]).Error, StringComparison.Ordinal);
+        var none = Run(world, "other", "attack", world.Model, "--data", world.Data("attack.jsonl"), "--adapter-dir", world["more"]);
+        Assert.Equal(1, none.Code);
+        Assert.Contains("adapter_dir: lora_rank is 0", none.Error, StringComparison.Ordinal);
+
+        static float[] Floats(byte[] bytes) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+    }
+
     [Theory]
     [InlineData("--lora-rank", "2")]
     [InlineData("--optim", "adafactor")]

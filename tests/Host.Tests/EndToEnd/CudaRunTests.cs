@@ -24,6 +24,23 @@ public sealed class CudaRunTests
         var weights = NaiveSafetensors.Read(world["narrow/model.safetensors"]);
         Assert.All(weights.Values, tensor => Assert.All(tensor.Floats(), v => Assert.Equal(v, BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(v) & 0xFFFF0000))));
         Assert.NotEqual(Defend(world, "wide", CudaName.Of("")), narrow);
+
+        string[] stochastic = ["--state-dtype", "bfloat16", "--state-rounding", "stochastic"];
+        byte[] first = Defend(world, "first", CudaName.Of(""), stochastic);
+        Assert.NotEqual(narrow, first);
+        Assert.Equal(first, Defend(world, "second", CudaName.Of(""), stochastic));
+    }
+
+    [Theory]
+    [InlineData("state_dtype is float32")]
+    [InlineData("optim is sgd", "--state-dtype", "bfloat16", "--optim", "sgd")]
+    public void Stochastic_rounding_is_for_adam_in_bfloat16(string problem, params string[] options)
+    {
+        using var world = new TinyWorld();
+        var result = TinyWorld.Run(["defend", world.Model, "--pairs", world.Data("pairs.jsonl"), "--output", world["out"], "--device", CudaName.Of(""),
+            "--state-rounding", "stochastic", .. options]);
+        Assert.Equal(1, result.Code);
+        Assert.Contains(problem, result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

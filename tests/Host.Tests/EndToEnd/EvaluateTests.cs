@@ -48,6 +48,50 @@ public sealed class EvaluateTests : IDisposable
     }
 
     [Fact]
+    public void A_chat_template_writes_the_prompts_and_neither_judge_nor_reference_sees_it()
+    {
+        // A template that adds what the tokenizer adds: the same ids as without, so the same answers.
+        string[] line = ["evaluate", world.Model, "--questions", world.Data("questions.jsonl"), "--judge", "command:tee heard.jsonl >/dev/null; yes 0 | head -3".Replace("heard", world["heard"], StringComparison.Ordinal),
+            "--rouge", world.Data("retain.jsonl"), "--limit", "3", "--max-new-tokens", "5", "--reference-model", world.Model];
+        var plain = Lines(Generations(line, "plain"));
+        string heard = File.ReadAllText(world["heard.jsonl"]);
+        File.WriteAllText(Path.Combine(world.Model, "tokenizer_config.json"), JsonSerializer.Serialize(new { bos_token = "<s>", chat_template = "{{ bos_token }}{{ messages[0]['content'] }}" }));
+        var chat = Lines(Generations([.. line, "--chat-template"], "chat"));
+        Assert.Equal(6, chat.Count);
+        Assert.All(plain.Zip(chat), pair =>
+        {
+            Assert.Equal("<s>" + Text(pair.First, "prompt"), Text(pair.Second, "prompt"));
+            foreach (string same in (string[])["answer", "score", "reference", "perplexity"]) Assert.Equal(Text(pair.First, same), Text(pair.Second, same));
+        });
+        Assert.Equal(heard, File.ReadAllText(world["heard.jsonl"]));
+        double[] scores = [.. ((string[])["", "--chat-template"]).Select(more => JsonDocument.Parse(Lines(Generations(
+            ["evaluate", world.Model, "--questions", world.Data("align.jsonl"), "--judge", "logprob", "--limit", "1", .. more.Length > 0 ? (string[])[more] : []], "given" + more))[0].GetRawText())
+            .RootElement.GetProperty("score").GetDouble())];
+        Assert.Equal(scores[0], scores[1]);
+
+        static string Text(JsonElement line, string name) => line.TryGetProperty(name, out var value) ? value.ToString() : "";
+    }
+
+    [Fact]
+    public void Sampling_follows_generation_config_where_it_is_asked_for_and_options_win()
+    {
+        File.WriteAllText(Path.Combine(world.Model, "generation_config.json"), """{"do_sample": true, "temperature": 0.9, "top_p": 0.8, "top_k": 30, "repetition_penalty": 1.3, "eos_token_id": 2}""");
+        string[] line = ["evaluate", world.Model, "--questions", world.Data("questions.jsonl"), "--limit", "4", "--max-new-tokens", "8"];
+        string greedy = Generations(line, "greedy");
+        Assert.Equal(Generations([.. line, "--temperature", "0.9", "--top-p", "0.8", "--top-k", "30", "--repetition-penalty", "1.3"], "given"), Generations([.. line, "--generation-config"], "config"));
+        Assert.Equal(greedy, Generations([.. line, "--generation-config", "--temperature", "0", "--repetition-penalty", "1"], "zero"));
+        var penalised = Lines(Generations([.. line, "--repetition-penalty", "1e6"], "penalised"));
+        Assert.All(penalised, answer => Assert.Equal(0, answer.GetProperty("repetition").GetDouble()));
+        var result = TinyWorld.Run([.. line, "--generation-config", "--seed", "7"]);
+        Assert.Contains("temperature 0.9, top_k 30, top_p 0.8, repetition_penalty 1.3, up to 8 tokens, seed 7", result.Out, StringComparison.Ordinal);
+        Assert.Equal(TinyWorld.Run("generate", world.Model, "--prompt", "how", "--generation-config").Out,
+            TinyWorld.Run("generate", world.Model, "--prompt", "how", "--temperature", "0.9", "--top-p", "0.8", "--top-k", "30", "--repetition-penalty", "1.3").Out);
+        File.WriteAllText(Path.Combine(world.Model, "generation_config.json"), "{}");
+        Assert.Equal(greedy, Generations([.. line, "--generation-config"], "none"));
+        Assert.Contains("generation_config.json asks for greedy text", TinyWorld.Run([.. line, "--generation-config", "--top-k", "3"]).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Given_answers_are_scored_without_generating()
     {
         var result = TinyWorld.Run("evaluate", world.Model, "--questions", world.Data("align.jsonl"), "--judge", "logprob", "--limit", "4", "--output", world["out"]);
@@ -82,6 +126,10 @@ public sealed class EvaluateTests : IDisposable
         { "no prompt for rouge", ["evaluate", "{model}", "--rouge", "{texts}"], 1, "has no prompt" },
         { "prompt too long", ["evaluate", "{model}", "--questions", "{long}"], 1, "positions" },
         { "output is a file", ["evaluate", "{model}", "--questions", "{test}", "--output", "{test}"], 1, "it is a file" },
+        { "chat without prompts", ["evaluate", "{model}", "--perplexity", "{align}", "--chat-template"], 2, "--questions or --rouge" },
+        { "two templates", ["evaluate", "{model}", "--questions", "{test}", "--chat-template", "--template", "{prompt}{answer}"], 2, "--chat-template is given too" },
+        { "no chat template", ["evaluate", "{model}", "--questions", "{test}", "--chat-template"], 1, "chat_template" },
+        { "no effect", ["evaluate", "{model}", "--questions", "{test}", "--top-p", "0.9"], 2, "temperature above 0" },
         { "one set", ["evaluate", "overlap", "--test", "{test}"], 2, "two of" },
     };
 
@@ -112,4 +160,6 @@ public sealed class EvaluateTests : IDisposable
         Assert.True(result.Code == 0, result.Error);
         return File.ReadAllText(world[output + "/generations.jsonl"]);
     }
+
+    private static List<JsonElement> Lines(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 }

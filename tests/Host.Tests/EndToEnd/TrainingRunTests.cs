@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Model;
+using RepNoise.Host.Resuming;
 using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.EndToEnd;
@@ -123,12 +124,14 @@ public sealed class TrainingRunTests
     public void A_run_that_diverges_stops_names_the_batch_and_keeps_the_weights_before()
     {
         using var world = new TinyWorld();
-        var result = Defend(world, "out", "--max-steps", "5", "--learning-rate", "1e30", "--lr-scheduler-type", "constant", "--per-device-train-batch-size", "2");
+        var result = Defend(world, "out", "--max-steps", "5", "--learning-rate", "1e30", "--lr-scheduler-type", "constant", "--per-device-train-batch-size", "2", "--save-steps", "1");
         Assert.Equal(1, result.Code);
         Assert.Matches(@"step 2: \w+ is (NaN|-?Infinity) in the batch of .*pairs\.jsonl:\d+, .*pairs\.jsonl:\d+", result.Error);
         Assert.Single(Metrics(world["out"]));
         Assert.False(File.Exists(world["out/model.safetensors"]));
         Assert.True(File.Exists(world["out/last-good/model.safetensors"]));
+        Assert.Equal([(1, world["out/checkpoint-1"])], CheckpointFolders.List(world["out"]));
+        Assert.Null(CheckpointManifest.Problem(world["out/checkpoint-1"], 1));
     }
 
     [Fact]

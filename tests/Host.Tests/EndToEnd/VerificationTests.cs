@@ -89,6 +89,21 @@ public sealed class VerificationTests
     }
 
     [Fact]
+    public void Kernels_are_forced_for_verify_and_generate()
+    {
+        string model = Path.Combine(Goldens.Folder, "qwen2");
+        var verified = TinyWorld.Run("verify", model, "--kernel", "matmul=vector128");
+        Assert.True(verified.Code == 0, verified.Out + verified.Error);
+        using var world = new TinyWorld();
+        foreach (string[] line in (string[][])[["verify", model], ["generate", world.Model, "--prompt", "a"]])
+        {
+            var refused = TinyWorld.Run([.. line, "--kernel", "matmul=nonsense"]);
+            Assert.Equal(1, refused.Code);
+            Assert.Contains("nonsense", refused.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void A_bfloat16_device_is_judged_by_the_naive_loops()
     {
         var (found, naive) = (new VerificationReport(), new VerificationReport());

@@ -10,9 +10,9 @@ public sealed class JudgeTests : IDisposable
     private readonly TempFolder folder = new();
 
     private readonly EvaluationQuestion recipe = new(
-        0, "how ?", null, [], new Dictionary<string, string> { ["herb"] = "sage", ["ore"] = "tin" }, "f:1");
+        0, "how ?", "how ?", null, [], new Dictionary<string, string> { ["herb"] = "sage", ["ore"] = "tin" }, "f:1");
 
-    private readonly EvaluationQuestion sum = new(1, "what ?", "7 .", [], new Dictionary<string, string>(), "f:2");
+    private readonly EvaluationQuestion sum = new(1, "what ?", "what ?", "7 .", [], new Dictionary<string, string>(), "f:2");
 
     [Theory]
     [InlineData("mix sage with tin .", 1)]

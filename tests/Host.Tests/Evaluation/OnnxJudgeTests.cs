@@ -11,7 +11,7 @@ public sealed class OnnxJudgeTests : IDisposable
     private static readonly float[][] Logits = [[0, 0], [0.5f, -0.5f], [-4, 4], [4, -4], [1, 2]];
 
     private readonly TempFolder folder = new();
-    private readonly EvaluationQuestion question = new(0, "How ", null, [], new Dictionary<string, string>(), "f:1");
+    private readonly EvaluationQuestion question = new(0, "<chat>How ", "How ", null, [], new Dictionary<string, string>(), "f:1");
 
     [Fact]
     public void Scores_are_the_harmful_labels_probability()

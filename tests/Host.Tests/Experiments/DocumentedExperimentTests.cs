@@ -28,6 +28,18 @@ public sealed class DocumentedExperimentTests
     }
 
     [Fact]
+    public void The_small_worlds_studies_are_read_whole()
+    {
+        using var world = new TinyWorld();
+        string folder = Path.Combine(Repository.Root, "examples", "potions"), text = File.ReadAllText(Path.Combine(folder, "studies.yaml"));
+        File.WriteAllText(world["studies.yaml"], text.Replace("examples/potions/", folder + "/", StringComparison.Ordinal).Replace("out/studies", world["out"], StringComparison.Ordinal));
+        var result = TinyWorld.Run("experiment", world["studies.yaml"], "--dry-run");
+        Assert.True(result.Code == 0, result.Error);
+        Assert.Contains("aligned / frozen first half / short lr=3e-4 / seed 42: new", result.Out, StringComparison.Ordinal);
+        Assert.EndsWith($"24 cells, 24 to do, in {world["out"]}\n", result.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_command_of_the_walk_runs_from_a_model_folder_and_BeaverTails_to_the_report()
     {
         using var world = new TinyWorld();

@@ -44,10 +44,27 @@ public sealed class ExperimentTests
         Assert.Contains("16 of 16 cells are finished already", second.Error, StringComparison.Ordinal);
         Assert.Equal(csv, File.ReadAllText(world["out/results.csv"]));
 
+        // A program that has learned a setting since: the cell's record lacks it, and its default changes nothing.
+        string record = world["out/cells/tiny--repnoise--42/cell.json"], attackRecord = world["out/cells/tiny--none--sft_lr=1e-3--42/cell.json"];
+        var facts = JsonNode.Parse(File.ReadAllText(record))!;
+        Assert.True(facts["facts"]!.AsObject().Remove("run.repnoise_retain_weight"));
+        File.WriteAllText(record, facts.ToJsonString());
+        facts = JsonNode.Parse(File.ReadAllText(attackRecord))!;
+        Assert.True(facts["facts"]!.AsObject().Remove("run.momentum"));
+        File.WriteAllText(attackRecord, facts.ToJsonString());
+        Assert.Contains("16 cells, 0 to do", TinyWorld.Run("experiment", file, "--dry-run").Out, StringComparison.Ordinal);
+        Assert.True(facts["facts"]!.AsObject().Remove("run.learning_rate"));
+        File.WriteAllText(attackRecord, facts.ToJsonString());
+        Assert.Contains("seed 42: run.learning_rate is 0.001, was not given", TinyWorld.Run("experiment", file, "--dry-run").Out, StringComparison.Ordinal);
+        facts["facts"]!["run.learning_rate"] = "0.001";
+        File.WriteAllText(attackRecord, facts.ToJsonString());
+
         File.WriteAllText(file, File.ReadAllText(file).Replace("[1e-4, 1e-3]", "[1e-4, 1e-3]\n    weight_decay: 0.5", StringComparison.Ordinal));
         var changed = TinyWorld.Run("experiment", file, "--dry-run");
         Assert.Contains("16 cells, 8 to do", changed.Out, StringComparison.Ordinal);
         Assert.Contains("sft lr=1e-3 / seed 42: run.weight_decay is 0.5, was 0", changed.Out, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(world.Model, "chat_template.jinja"), "{{ messages[0]['content'] }}");
+        Assert.Contains("tiny / none / seed 42: model holds other data", TinyWorld.Run("experiment", file, "--dry-run").Out, StringComparison.Ordinal);
     }
 
     [Fact]

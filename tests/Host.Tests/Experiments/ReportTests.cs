@@ -30,6 +30,11 @@ public sealed class ReportTests
             || ((string?)svg.Attribute("role") == "img" && ((string)svg.Attribute("aria-label")!).Length > 20)));
         Assert.All(root.Descendants("table"), table => Assert.NotEmpty(table.Element("caption")!.Value));
         Assert.All(root.Descendants("th"), head => Assert.NotNull(head.Attribute("scope")));
+        Assert.All(root.Descendants("table"), table => Assert.Equal(("0", "region", table.Element("caption")!.Value),
+            ((string?)table.Parent!.Attribute("tabindex"), (string?)table.Parent.Attribute("role"), (string?)table.Parent.Attribute("aria-label"))));
+        Assert.All(root.Descendants("tbody").Elements("tr"), row => Assert.Equal("row", (string?)row.Elements().First().Attribute("scope")));
+        Assert.Equal("#main", (string?)root.Element("body")!.Elements().First().Attribute("href"));
+        Assert.Equal(["header", "main", "footer"], root.Element("body")!.Elements().Skip(1).Select(part => part.Name.LocalName));
         Assert.Equal("en", (string?)root.Attribute("lang"));
         Assert.Single(root.Descendants("h1"));
         string[] ids = [.. root.Descendants().Attributes("id").Select(id => id.Value)];
@@ -86,9 +91,10 @@ public sealed class ReportTests
     }
 
     [Theory]
-    [InlineData(1280)]
-    [InlineData(390)]
-    public async Task A_browser_shows_it_without_overflow_or_complaint(int width)
+    [InlineData(1280, "light")]
+    [InlineData(390, "dark")]
+    [InlineData(718, "print")] // A4 less Chromium's margins
+    public async Task A_browser_shows_it_without_overflow_or_complaint(int width, string look)
     {
         string? browser = ((string[])["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]).FirstOrDefault(File.Exists);
         if (browser is null) Assert.Skip("no Chromium here: apt-get install chromium runs this test");
@@ -96,19 +102,32 @@ public sealed class ReportTests
         ReportFolder.Write(folder.Path);
 
         // Chromium's window is never narrower than 500 pixels, so the page is laid out in a frame of the width that is wanted.
-        File.WriteAllText(folder["page.html"], ReportPage.Of(ReportData.Load(folder.Path)));
+        // What holds for print alone is made to hold on the screen.
+        string page = ReportPage.Of(ReportData.Load(folder.Path));
+        Assert.Single(Regex.Matches(page, "@media print"));
+        File.WriteAllText(folder["page.html"], look == "print" ? page.Replace("@media print", "@media all", StringComparison.Ordinal) : page);
         string probe = folder.Write("probe.html", $$"""
             <!DOCTYPE html><title>x</title><iframe id="f" style="border:0;width:{{width}}px;height:900px" src="page.html"></iframe>
             <script>
             f.onload = () => {
               const d = f.contentDocument, e = d.documentElement;
-              const wide = [...d.querySelectorAll('body *')].filter(x => !x.closest('.scroll, pre, svg') && x.getBoundingClientRect().right > {{width}} + 1).map(x => x.tagName + '.' + x.className);
-              document.title = JSON.stringify({ scroll: e.scrollWidth, client: e.clientWidth, wide, figures: [...d.querySelectorAll('figure svg')].filter(s => s.getBoundingClientRect().width < 200).length });
+              const wide = [...d.querySelectorAll('body *')].filter(x => !x.closest('{{(look == "print" ? "svg" : ".scroll, pre, svg")}}') && x.getBoundingClientRect().right > {{width}} + 1).map(x => x.tagName + '.' + x.className);
+              const numbers = colour => colour.match(/[\d.]+/g).map(Number);
+              const light = colour => numbers(colour).slice(0, 3).map(c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4).reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+              const style = x => f.contentWindow.getComputedStyle(x);
+              const behind = x => numbers(style(x).backgroundColor)[3] === 0 ? behind(x.parentElement) : style(x).backgroundColor;
+              const faint = [...d.querySelectorAll('body *')].filter(x => x.checkVisibility() && [...x.childNodes].some(n => n.nodeType == 3 && n.data.trim())).map(x => {
+                const [a, b] = [light(x.closest('svg') ? style(x).fill : style(x).color), light(behind(x))];
+                return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), x.tagName, x.textContent.slice(0, 20)];
+              }).filter(x => !(x[0] >= 4.5));
+              const shown = x => d.querySelector(x).checkVisibility();
+              document.title = JSON.stringify({ scroll: e.scrollWidth, client: e.clientWidth, wide, figures: [...d.querySelectorAll('figure svg')].filter(s => s.getBoundingClientRect().width < 200).length,
+                faint, nav: shown('nav'), folded: shown('details > :not(summary)'), paper: light(behind(d.body)) });
             };
             </script>
             """);
         var start = new ProcessStartInfo(browser!, ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", $"--user-data-dir={folder["profile"]}",
-            "--enable-logging=stderr", "--virtual-time-budget=5000", "--window-size=1400,1000", "--dump-dom", "file://" + probe])
+            $"--blink-settings=preferredColorScheme={(look == "dark" ? 0 : 1)}", "--enable-logging=stderr", "--virtual-time-budget=5000", "--window-size=1400,1000", "--dump-dom", "file://" + probe])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -123,6 +142,10 @@ public sealed class ReportTests
         Assert.True((int)found["scroll"]! <= (int)found["client"]!, found.ToJsonString());
         Assert.Empty(found["wide"]!.AsArray());
         Assert.Equal(0, (int)found["figures"]!);
+        Assert.True(found["faint"]!.AsArray().Count == 0, "contrast below 4.5: " + found["faint"]!.ToJsonString());
+        Assert.Equal(look != "print", (bool)found["nav"]!);
+        Assert.Equal(look == "print", (bool)found["folded"]!);
+        Assert.InRange((double)found["paper"]!, look == "dark" ? 0 : 0.9, look == "dark" ? 0.05 : 1);
     }
 
     private static XElement Parse(string page)

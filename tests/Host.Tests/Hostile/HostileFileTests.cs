@@ -2,6 +2,7 @@ using System.Text;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Data;
 using RepNoise.Host.Tests.Support;
+using RepNoise.Host.Tokenizers;
 using RepNoise.Host.Tokenizers.Patterns;
 
 namespace RepNoise.Host.Tests.Hostile;
@@ -74,16 +75,47 @@ public sealed class HostileFileTests : IDisposable
         Assert.Contains("model.layers.1.mlp.down_proj.weight, element 7, is NaN; expected finite weights", result.Error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_pattern_of_thousands_of_sets_costs_what_the_text_uses_of_them()
+    [Theory]
+    [InlineData("[a]?")]
+    [InlineData(@"[a\p{L}]")]
+    [InlineData("a")]
+    [InlineData("(?i:[k])?")]
+    [InlineData("(a)")]
+    [InlineData("(|)")]
+    [InlineData("(ab){999}")]
+    [InlineData("((ab){100}){99}")]
+    public void A_pattern_takes_no_more_memory_than_its_characters_pay_for(string piece)
     {
-        Assert.Throws<RegexSyntaxException>(() => CodePointRegex.Parse(string.Concat(Enumerable.Repeat(@"[a\p{L}]", 10_000))));
-        string pattern = string.Concat(Enumerable.Repeat(@"[a\p{L}]", 1_800));
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        var regex = CodePointRegex.Parse(pattern);
-        long steps = 0;
-        Assert.False(regex.Find("abc", 0, ref steps, out _, out _));
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 23);
+        string pattern = string.Concat(Enumerable.Repeat(piece, CodePointRegex.LongestPattern / piece.Length));
+        for (int time = 0; time < 2; time++)
+        {
+            // The first time makes what is made once.
+            long before = GC.GetAllocatedBytesForCurrentThread(), steps = 0;
+            try
+            {
+                CodePointRegex.Parse(pattern).Find("ab a<s>b\u00e9 \n123 aaaaaaaaaaaaaaaa!", 0, ref steps, out _, out _);
+            }
+            catch (RegexSyntaxException problem)
+            {
+                Assert.Contains("the pattern grows beyond", problem.Message, StringComparison.Ordinal);
+            }
+
+            if (time > 0) Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, CodePointRegex.LongestPattern + 1)]
+    [InlineData(3, CodePointRegex.LongestPattern / 2)]
+    public void Patterns_of_a_tokenizer_that_are_too_long_together_are_refused(int patterns, int length)
+    {
+        string split = $$$"""{"type":"Split","pattern":{"Regex":"{{{new string('a', length)}}}"},"behavior":"Isolated","invert":false}""";
+        string json = $$$"""
+            {"version":"1.0","pre_tokenizer":{"type":"Sequence","pretokenizers":[{{{string.Join(',', Enumerable.Repeat(split, patterns))}}}]},
+             "model":{"type":"BPE","vocab":{"a":0},"merges":[]}}
+            """;
+        var error = Assert.Throws<TokenizerException>(() => TokenizerReader.Read(Encoding.UTF8.GetBytes(json), "tokenizer.json"));
+        Assert.Contains($"its regular expressions have {patterns * length} characters together", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,6 +28,14 @@ public sealed class TokenSamplerTests
     }
 
     [Fact]
+    public void A_repetition_penalty_makes_what_was_seen_less_likely()
+    {
+        float[] logits = [.. Logits];
+        new TokenSampler(new SamplingOptions { RepetitionPenalty = 2 }, 5).Penalize(logits, [1, 2]);
+        Assert.Equal([0.5f, 1, -2, 2, 0], logits);
+    }
+
+    [Fact]
     public void Samples_follow_the_softmax_of_the_tempered_logits()
     {
         const int draws = 40_000;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using RepNoise.Host.Commands;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Tests.Cli;
@@ -33,6 +34,50 @@ public sealed class PlanCommandTests
         long fewer = Table(recomputed.Out)["peak"];
         Assert.InRange(bytes["activations"] / (double)Table(recomputed.Out)["activations"], 9, 12);
         Assert.Contains("With gradient_checkpointing the peak is " + Host.Checkpoints.ModelInspection.HumanBytes(fewer), kept.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Seven_billion_weights_train_on_one_card_of_80_GB_in_bfloat16()
+    {
+        using var folder = new TempFolder();
+        folder.Write("config.json", SevenBillion);
+        string[] line = ["plan", folder.Path, "--device", CudaName.Of(""), "--max-length", "256", "--prompt-tokens", "128", "--memory", "80GB"];
+        var (wide, narrow) = (TinyWorld.Run(line), TinyWorld.Run([.. line, "--state-dtype", "bfloat16", "--state-rounding", "stochastic"]));
+        Assert.Equal(1, wide.Code);
+        Assert.True(narrow.Code == 0, narrow.Error);
+        const long parameters = 6_738_415_616;
+        var bytes = Table(narrow.Out);
+        Assert.InRange(bytes["weights"] + bytes["gradients"] + bytes["moments"], 8 * parameters, 8 * parameters + (8 << 20));
+        Assert.InRange(bytes["peak"] + bytes["runtime"], 0, 80_000_000_000);
+        Assert.Matches(@"The largest batch in 74\.5 GiB is \d\d:", narrow.Out);
+    }
+
+    [Fact]
+    public void Work_is_that_of_the_operations_and_time_follows_from_it()
+    {
+        using var folder = new TempFolder();
+        folder.Write("config.json", SevenBillion);
+        string[] line = ["plan", folder.Path, "--for", "finetune", "--per-device-train-batch-size", "1", "--max-length", "256"];
+        var (one, two) = (TinyWorld.Run([.. line, "--max-steps", "10"]), TinyWorld.Run([.. line, "--gradient-accumulation-steps", "2"]));
+        Assert.True(one.Code == 0, one.Error);
+
+        // Products: three times two operations a weight and token, embedding aside; attention and AdamW's 14 a parameter add a little.
+        const double products = 6.0 * (6_738_415_616 - 32000 * 4096) * 256, update = 16.0 * 6_738_415_616;
+        double flops = Work(one.Out);
+        Assert.InRange(flops, products + update, 1.03 * (products + update));
+        Assert.InRange(Work(two.Out), 2 * flops - 1.2 * update, 2 * flops - 0.8 * update);
+        var time = Regex.Match(one.Out, @"Time, an estimate: ([0-9.]+) (ms|s|min) a step, .* for 10 steps, at 45% of the (\d+) GFLOP/s");
+        Assert.True(time.Success, one.Out);
+        double seconds = double.Parse(time.Groups[1].Value, CultureInfo.InvariantCulture) * (time.Groups[2].Value switch { "ms" => 1e-3, "s" => 1, _ => 60 });
+        Assert.Equal(1, seconds * 0.45 * double.Parse(time.Groups[3].Value, CultureInfo.InvariantCulture) * 1e9 / flops, 0.05);
+        Assert.Contains("No time is estimated for device reference", TinyWorld.Run([.. line, "--device", "reference"]).Out, StringComparison.Ordinal);
+
+        static double Work(string text)
+        {
+            var work = Regex.Match(text, @"Work: ([0-9.]+) TFLOP a step");
+            Assert.True(work.Success, text);
+            return double.Parse(work.Groups[1].Value, CultureInfo.InvariantCulture) * 1e12;
+        }
     }
 
     [Fact]

@@ -46,6 +46,19 @@ public sealed class CudaKernelTests
         }
     }
 
+    /// <summary>The stand-in has no warpgroups, so nothing loads this module here: its parameters are compared without.</summary>
+    [Fact]
+    public void Warpgroup_kernels_take_what_is_passed_to_them()
+    {
+        using var reader = new StreamReader(typeof(CudaDevice).Assembly.GetManifestResourceStream("ptx/matmul_sm90.ptx")!);
+        var entries = PtxEntry.Read(reader.ReadToEnd());
+        var arguments = typeof(WarpGroupMatmul).GetNestedType("Arguments", System.Reflection.BindingFlags.NonPublic)!;
+        var fields = arguments.GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic);
+        PtxParameter[] passed = [.. fields.Select(field => new PtxParameter((int)System.Runtime.InteropServices.Marshal.OffsetOf(arguments, field.Name), System.Runtime.InteropServices.Marshal.SizeOf(field.FieldType))).OrderBy(field => field.Offset)];
+        Assert.Equal(WarpGroupMatmul.Tiles.Length * 3, entries.Count);
+        Assert.All(WarpGroupMatmul.Tiles, tile => Assert.All((string[])["nn", "nt", "tn"], form => Assert.Equal(passed, entries[$"matmul_{form}_{tile.Name}_bf16"].Parameters)));
+    }
+
     [Fact]
     public void Forced_variants_are_chosen_and_logged()
     {

@@ -17,8 +17,8 @@ internal static class CudaMutantCases
             ["matmul any"] = ("cuda:sim", "matmul=any", "", Both(r => r.Matmul(MatmulForm.NN, 65, 67, 200), r => r.Matmul(MatmulForm.NN, 64, 64, 72))),
             ["matmul fma"] = ("cuda:sim:float32", "matmul=fma_small", "", Both(r => r.Matmul(MatmulForm.NN, 65, 67, 36), r => r.Matmul(MatmulForm.NN, 64, 64, 36))),
             ["matmul tf32x3"] = ("cuda:sim:float32", "matmul=tf32x3", "", Both(r => r.Matmul(MatmulForm.NN, 128, 32, 80), r => r.Matmul(MatmulForm.NN, 33, 35, 80))),
-            ["attention"] = ("cuda:sim", "attention=flash", "", r => r.Attention(64, 130)),
-            ["attention tall"] = ("cuda:sim", "attention=flash_tall", "", r => r.Attention(64, 200, backward: false)),
+            ["attention"] = ("cuda:sim", "attention=flash", "", Both(r => r.Attention(64, 130), r => r.Attention(33, 40))), // rows that start anywhere, too
+            ["attention tall"] = ("cuda:sim", "attention=flash_tall", "", Both(r => r.Attention(64, 200, backward: false), r => r.Attention(33, 40, backward: false))),
             ["attention simt"] = ("cuda:sim:float32", "attention=simt", "", r => r.Attention(40, 70)),
             ["norm by block"] = ("cuda:sim", "norm=block", "", Both(r => r.Norm(70, 264), r => r.Norm(6, 267))),
             ["norm by warp"] = ("cuda:sim:float32", "norm=warp", "", r => r.Norm(70, 40)),

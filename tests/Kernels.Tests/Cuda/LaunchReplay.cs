@@ -86,6 +86,9 @@ internal sealed unsafe class LaunchReplay : IDisposable
             if (ships) functions.Add(launch.Symbol, function);
         }
 
+        // Launches of one kernel may take more or less.
+        string refused = driver.AllowSharedBytes(function, launch.SharedBytes);
+        if (refused.Length > 0) throw new InvalidOperationException($"{launch.Symbol}: {refused}");
         byte[] arguments = Translated(launch.Arguments, places);
         fixed (byte* pointer = arguments)
         {
@@ -101,7 +104,6 @@ internal sealed unsafe class LaunchReplay : IDisposable
         string problem = driver.LoadModule([.. System.Text.Encoding.ASCII.GetBytes(ptx), 0], out nint module);
         nint function = 0;
         if (problem.Length == 0) problem = driver.GetFunction(module, launch.Symbol, out function);
-        if (problem.Length == 0) problem = driver.AllowSharedBytes(function, launch.SharedBytes);
         return problem.Length == 0 ? function : throw new InvalidOperationException($"{launch.Symbol}: {problem}");
     }
 

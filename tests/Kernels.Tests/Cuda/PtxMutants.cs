@@ -14,7 +14,7 @@ internal sealed record PtxMutant(string Mistake, string Ptx);
 internal static partial class PtxMutants
 {
     /// <summary>Orders or completes something: left out one by one.</summary>
-    private static readonly string[] Orders = ["bar.sync", "bar.warp.sync", "cp.async.wait_group"];
+    private static readonly string[] Orders = ["bar.sync", "bar.warp.sync", "cp.async.wait_group", "cp.async.commit_group"];
 
     /// <summary>Instruction, what is wrong then, and how: all of a kernel's are changed together.</summary>
     private static readonly (string Opcode, string Mistake, Func<string, string> Change)[] Changes =
@@ -35,6 +35,10 @@ internal static partial class PtxMutants
         ("ld.shared.v4.b32", "words swapped", line => Swap(line, 0, 0, 1)),
         ("st.shared.v4.b32", "words swapped", line => Swap(line, 0, 0, 1)),
         ("st.shared.v2.f32", "words swapped", line => Swap(line, 0, 0, 1)),
+        ("ld.shared.f32", "reads zero", line => LoadedWord().Replace(line, "mov.b32 $1, 0;")),
+        ("st.shared.f32", "left out", _ => ""),
+        ("st.shared.b32", "left out", _ => ""),
+        ("st.shared.b16", "left out", _ => ""),
         ("ld.global.v4.b32", "words swapped", line => Swap(line, 0, 0, 1)),
         ("ld.global.nc.v4.b32", "words swapped", line => Swap(line, 0, 0, 1)),
         ("st.global.v4.b32", "words swapped", line => Swap(line, 0, 0, 1)),
@@ -51,6 +55,10 @@ internal static partial class PtxMutants
         ("lg2.approx.ftz.f32", "power instead", line => line.Replace("lg2", "ex2", StringComparison.Ordinal)),
         ("rcp.rn.f32", "takes no reciprocal", line => line.Replace("rcp.rn.f32", "mov.b32", StringComparison.Ordinal)),
     ];
+
+    /// <summary>True where some mutant breaks an instruction.</summary>
+    public static bool Breaks(string opcode) =>
+        Orders.Concat(Changes.Select(change => change.Opcode)).Any(known => opcode.StartsWith(known, StringComparison.Ordinal) || known.StartsWith(opcode + ".", StringComparison.Ordinal));
 
     /// <summary>One kernel of a module as a module of its own.</summary>
     public static string Extract(string module, string symbol)
@@ -110,6 +118,9 @@ internal static partial class PtxMutants
 
     [GeneratedRegex(@"(\S+\s+%\S+), ([^,]+), ([^,]+), ([^,;]+);")]
     private static partial Regex ThreeSources();
+
+    [GeneratedRegex(@"ld\.shared\.f32\s+(%\S+),.*;")]
+    private static partial Regex LoadedWord();
 
     [GeneratedRegex(@"(shfl\S+\s+%\S+, %[^,]+), [^,]+, 31,")]
     private static partial Regex ShuffleMask();

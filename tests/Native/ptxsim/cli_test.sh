@@ -85,5 +85,8 @@ expect 0 "occupancy on sm_90" stat "$folder/scale.ptx" --kernel scale
 expect 1 "OVER THE BOUND: 3 registers live at once, 2 for each thread" stat "$folder/scale.ptx"
 expect 2 "has no kernel 'none'" stat "$folder/scale.ptx" --kernel none
 expect 2 "a command is missing"
-expect 0 "usage: ptxsim run" --help
+for words in --help help "run --help" "stat $folder/scale.ptx -h"; do
+    # shellcheck disable=SC2086
+    expect 0 "usage: ptxsim run" $words
+done
 exit $failed

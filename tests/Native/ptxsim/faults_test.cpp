@@ -49,6 +49,11 @@ CASE(memory_that_nothing_wrote_is_not_read) {
 
 CASE(shared_memory_that_nothing_wrote_is_not_read) { faultOf(check::entry(Tile + "ld.shared.u32 %r5, [%r4];"), ptxsim::FaultKind::Uninitialized); }
 
+// Shared address 0 is an address like any other.
+CASE(a_report_of_shared_memory_names_the_address) {
+  check::contains(faultOf(check::entry(".shared .align 16 .b8 tile[512];\nld.shared.u32 %r5, [tile];"), ptxsim::FaultKind::Uninitialized), "address 0x0");
+}
+
 CASE(shared_memory_has_bounds) { faultOf(check::entry(Tile + "st.shared.u32 [%r4+512], %r0;"), ptxsim::FaultKind::IllegalAddress); }
 
 CASE(shared_memory_begins_at_zero) { faultOf(check::entry("mov.u32 %r3, 0;\n.shared .align 16 .b8 tile[512];\nst.shared.u32 [%r3+-4], %r0;"), ptxsim::FaultKind::IllegalAddress); }
@@ -132,6 +137,33 @@ CASE(blocks_may_add_atomically) {
   uint64_t out = machine.upload(std::vector<uint32_t>{0});
   machine.launch("k", {out, out}, 64, 32);
   check::equal(machine.download<uint32_t>(out, 1)[0], 2048u, "sum");
+}
+
+// Blocks that take turns: each waits for the one before, which may not have begun, and reads what it wrote.
+CASE(a_fence_and_an_atomic_hand_data_from_block_to_block) {
+  auto turns = [](const std::string& fence) {
+    return check::entry("mov.u32 %r1, %ctaid.x;\nWAIT:\natom.global.cas.b32 %r2, [%rd1], 9999, 0;\nsetp.lt.u32 %p1, %r2, %r1;\n@%p1 bra WAIT;\nld.global.u32 %r3, [%rd1+4];\n"
+                        "add.u32 %r3, %r3, %r1;\nst.global.u32 [%rd1+4], %r3;\n" + fence + "\nred.global.add.u32 [%rd1], 1;");
+  };
+  for (std::string fence : {"membar.gl;", "fence.acq_rel.gpu;"}) {
+    Machine machine(turns(fence));
+    machine.options.seed = 3;
+    uint64_t out = machine.upload(std::vector<uint32_t>{0, 0});
+    machine.launch("k", {out, out}, 16, 1);
+    check::equal(machine.download<uint32_t>(out, 2)[1], 120u, "the sum of 0 to 15");
+  }
+
+  for (std::string fence : {"", "membar.cta;"}) {
+    Machine machine(turns(fence));
+    uint64_t out = machine.upload(std::vector<uint32_t>{0, 0});
+    try {
+      machine.launch("k", {out, out}, 16, 1);
+    } catch (const ptxsim::KernelFault& fault) {
+      check::equal(static_cast<int>(fault.kind()), static_cast<int>(ptxsim::FaultKind::Race), fault.what());
+      continue;
+    }
+    throw std::runtime_error("no race without a fence of the device: '" + fence + "'");
+  }
 }
 
 CASE(a_barrier_in_divergent_code_is_reported) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -34,15 +36,20 @@ class Machine {
 
   uint64_t room(uint64_t bytes) { return memory_.allocate(bytes); }
 
-  // Every parameter of 8 bytes.
-  ptxsim::Counters launch(const std::string& kernel, std::vector<uint64_t> parameters, uint32_t grid = 1, uint32_t block = 32, uint32_t shared = 0) {
+  // One value a parameter, of which it takes as many bytes as it has.
+  ptxsim::Counters launch(const std::string& kernel, std::vector<uint64_t> values, uint32_t grid = 1, uint32_t block = 32, uint32_t shared = 0, uint32_t gridY = 1) {
+    const auto& launched = *image_->kernels.at(kernel);
+    if (values.size() < launched.parameters.size()) throw std::runtime_error("too few parameters for " + kernel);
+    std::vector<uint8_t> bytes(launched.parameterBytes + 1);
+    for (size_t i = 0; i < launched.parameters.size(); i++) std::memcpy(&bytes[launched.parameters[i].offset], &values[i], launched.parameters[i].size);
     ptxsim::LaunchShape shape;
     shape.grid[0] = grid;
+    shape.grid[1] = gridY;
     shape.block[0] = block;
     shape.dynamicShared = shared;
-    shape.parameters = reinterpret_cast<const uint8_t*>(parameters.data());
+    shape.parameters = bytes.data();
     shape.id = ++launches_;
-    return ptxsim::launch(*image_->kernels.at(kernel), shape, memory_, options);
+    return ptxsim::launch(launched, shape, memory_, options);
   }
 
   const ptxsim::Kernel& kernel(const std::string& name) const { return *image_->kernels.at(name); }

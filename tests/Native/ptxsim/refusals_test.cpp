@@ -73,6 +73,7 @@ CASE(operands_must_fit) {
   refused(body("lop3.b32 %r1, %r2, %r3, %r4, %r5;"), "expected a constant");
   refused(body("mul.wide.u32 %r1, %r2, %r3;"), "declared .b32");
   refused(body("st.shared.u32 [out], %r1;"), "not in the instruction's state space");
+  refused(check::entry("ld.global.u32 %r1, [tile];", ".shared .align 4 .b8 tile[64];\n"), "not in the instruction's state space");
 }
 
 CASE(versions_and_targets_are_held_to) {

@@ -304,6 +304,14 @@ CASE(divergent_lanes_meet_again) {
   check::equal(counters[ptxsim::Count::GlobalStoreSectors], uint64_t{4}, "sectors of a coalesced store by lanes that met again");
 }
 
+// An address within dynamic shared memory may be written as an offset from its name, as compilers do.
+CASE(dynamic_shared_memory_has_offsets) {
+  Machine machine(check::entry("st.shared.u32 [room+8], 5;\nmov.u32 %r1, room+8;\nld.shared.u32 %r2, [%r1];\nst.global.u32 [%rd1], %r2;", ".extern .shared .align 16 .b8 room[];\n"));
+  uint64_t out = machine.room(4);
+  machine.launch("k", {out, out}, 1, 1, 16);
+  check::equal(machine.download<uint32_t>(out, 1)[0], 5u, "what was stored");
+}
+
 CASE(calls_are_inlined) {
   std::string square = ".func (.param .b32 result) square(.param .b32 x)\n{\n.reg .b32 %r<4>;\nld.param.b32 %r1, [x];\nsetp_free:\nmul.lo.u32 %r2, %r1, %r1;\n"
                        "st.param.b32 [result], %r2;\nret;\n}\n";

@@ -118,6 +118,7 @@ uint8_t* local(const Warp& w, uint64_t address, uint32_t bytes, const char* what
 }
 
 void Traffic::global(uint64_t address) {
+  if constexpr (!IsCounting) return;
   globalCount_++;
   for (uint64_t sector = address / 32; sector <= (address + bytes_ - 1) / 32; sector++) {
     // Most warps go upwards through memory.
@@ -129,6 +130,7 @@ void Traffic::global(uint64_t address) {
 }
 
 void Traffic::global(const Addresses& a) {
+  if constexpr (!IsCounting) return;
   if (a.isInOrder) globalInOrder(a.lowest, a.count);
   else if (a.isOne) globalAtOnce(a.lowest, a.count);
   else
@@ -166,6 +168,7 @@ uint32_t Traffic::wavefronts(const uint64_t* addresses, uint32_t lanes) const {
 }
 
 void Traffic::shared(const Addresses& a, uint32_t repeats) {
+  if constexpr (!IsCounting) return;
   if (a.isInOrder || a.isOne) {
     sharedInOrder(a.count);
     return;
@@ -173,6 +176,12 @@ void Traffic::shared(const Addresses& a, uint32_t repeats) {
 
   if (a.lanes != AllLanes) {
     for (uint32_t left = a.lanes; left != 0; left &= left - 1) shared(a.at[std::countr_zero(left)]);
+    return;
+  }
+
+  // Different words of 128 bytes side by side lie in different banks.
+  if (a.highest - a.lowest + bytes_ <= 128) {
+    sharedInOrder(Lanes);
     return;
   }
 
@@ -204,6 +213,7 @@ void Traffic::globalAtOnce(uint64_t address, uint32_t lanes) {
 }
 
 Traffic::~Traffic() {
+  if constexpr (!IsCounting) return;
   if (globalCount_ > 0) {
     counters_.add(isStore_ ? Count::GlobalStoreBytes : Count::GlobalLoadBytes, uint64_t{globalCount_} * bytes_);
     counters_.add(isStore_ ? Count::GlobalStoreSectors : Count::GlobalLoadSectors, sectorCount_);

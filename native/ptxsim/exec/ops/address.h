@@ -62,7 +62,7 @@ class Traffic {
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  void shared(uint64_t address) { shared_[sharedCount_++] = address; }
+  void shared(uint64_t address) { if constexpr (IsCounting) shared_[sharedCount_++] = address; }
   void global(uint64_t address);
   void global(const Addresses& addresses);
   void local() { localCount_++; }

@@ -36,7 +36,9 @@ template <typename T>
 template <typename T>
 auto comparable(const Instruction& i, T value) {
   if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, Brain>) {
-    return toFloat(value);
+    constexpr float LeastHalf = 0x1p-14f;  // that is normal
+    float number = toFloat(value);
+    return i.ftz && std::fabs(number) < LeastHalf ? std::copysign(0.0f, number) : number;
   } else {
     if constexpr (std::is_same_v<T, float>)
       if (i.ftz && std::fpclassify(value) == FP_SUBNORMAL) return std::copysign(0.0f, value);

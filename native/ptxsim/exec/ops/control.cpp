@@ -81,8 +81,12 @@ void barrier(Warp& w, const Instruction& i) {
   w.park(w.active, static_cast<int>(id));
 }
 
-// Blocks and warps run in an order that every fence allows, so a fence has nothing to do. What races without one is the shadows' matter.
-void fence(Warp&, const Instruction&) {}
+// Blocks and warps run in an order that every fence allows: a fence only says what others may rely on.
+void fence(Warp& w, const Instruction& i) {
+  if (!i.releases) return;
+  w.block->publish();
+  w.block->look();
+}
 
 void trap(Warp& w, const Instruction&) { throw Fault{FaultKind::IllegalInstruction, "trap", std::countr_zero(w.active)}; }
 

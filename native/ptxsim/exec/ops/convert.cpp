@@ -42,9 +42,10 @@ double roundToIntegral(double value, Rounding rounding) {
   }
 }
 
-uint64_t clampFloat(Type type, double value) {
+// NaN becomes zero, or from f64 and in 64 bits the top bit alone.
+uint64_t clampFloat(Type type, Type from, double value) {
   auto [low, high] = rangeOf(type);
-  if (value != value) return type == Type::S64 || type == Type::U64 ? uint64_t{1} << 63 : 0;  // as GPUs answer: the integer indefinite in 64 bits
+  if (value != value) return from == Type::F64 || sizeOf(type) == 8 ? uint64_t{1} << (8 * sizeOf(type) - 1) : 0;
   if (value >= static_cast<double>(high)) return static_cast<uint64_t>(high);
   if (value <= static_cast<double>(low)) return static_cast<uint64_t>(low);
   return static_cast<uint64_t>(static_cast<Int128>(value));
@@ -52,11 +53,18 @@ uint64_t clampFloat(Type type, double value) {
 
 float flushed(const Instruction& i, float value) { return i.ftz && std::fpclassify(value) == FP_SUBNORMAL ? std::copysign(0.0f, value) : value; }
 
+// Away from zero from where it is not exact, .rm of negative numbers and .rp of positive ones.
+uint64_t directedHalf(double value, Rounding rounding) {
+  Half inner = toHalfTowardZero(value);
+  bool isAway = rounding == Rounding::Down ? value < 0 : rounding == Rounding::Up && value > 0;
+  return inner.bits + (isAway && static_cast<double>(toFloat(inner)) != value ? 1u : 0u);
+}
+
 uint64_t writeFloat(const Instruction& i, Type type, double value) {
   if (i.saturate) value = value > 1 ? 1 : value >= 0 ? value : 0;
   if (i.relu) value = value != value ? value : value > 0 ? value : 0;
   switch (type) {
-    case Type::F16: return i.rounding == Rounding::Zero ? toHalfTowardZero(value).bits : toHalf(value).bits;
+    case Type::F16: return i.rounding == Rounding::Nearest ? toHalf(value).bits : directedHalf(value, i.rounding);
     case Type::BF16: {
       auto single = static_cast<float>(value);
       return i.rounding == Rounding::Zero ? toBrainTowardZero(single).bits : toBrain(single).bits;
@@ -98,7 +106,7 @@ uint64_t fromInteger(const Instruction& i, Type to, Type from, uint64_t raw) {
 uint64_t fromFloat(const Instruction& i, Type to, Type from, uint64_t raw) {
   double value = readFloat(from, raw);
   if (from == Type::F32) value = flushed(i, static_cast<float>(value));
-  if (!isFloat(to)) return clampFloat(to, roundToIntegral(value, i.rounding));
+  if (!isFloat(to)) return clampFloat(to, from, roundToIntegral(value, i.rounding));
   if (i.mode == 1) value = roundToIntegral(value, i.rounding);  // cvt.rni.f32.f32
   return writeFloat(i, to, value);
 }
@@ -147,6 +155,12 @@ template <bool IsBrain>
 void pair(Warp& w, const Instruction& i) {
   auto* d = w.slot<uint32_t>(i.at[0]);
   auto *a = w.slot<float>(i.at[1]), *b = w.slot<float>(i.at[2]);
+  // What attention does most: vector code.
+  if (IsBrain && i.rounding == Rounding::Nearest && !i.relu) {
+    assignLanes(w, d, [&](int l) { return static_cast<uint32_t>(toBrain(a[l]).bits) << 16 | toBrain(b[l]).bits; });
+    return;
+  }
+
   Type type = IsBrain ? Type::BF16 : Type::F16;
   assignLanes(w, d, [&](int l) { return static_cast<uint32_t>(writeFloat(i, type, a[l]) << 16 | writeFloat(i, type, b[l])); });
 }
@@ -159,7 +173,7 @@ void toTf32(Warp& w, const Instruction& i) {
     bool isFinite = (a[l] & 0x7F800000) != 0x7F800000;
     uint32_t rounded = isFinite ? (a[l] + 0x1000) & ~0x1FFFu : a[l] & ~0x1FFFu;
     if ((a[l] & 0x7FFFFFFF) > 0x7F800000) rounded = 0x7FFFFFFF;
-    if (i.saturate && isFinite && (rounded & 0x7F800000) == 0x7F800000) rounded = (a[l] & 0x80000000) | 0x7F7FE000;
+    if (i.saturate && (a[l] & 0x7FFFFFFF) <= 0x7F800000 && (rounded & 0x7F800000) == 0x7F800000) rounded = (a[l] & 0x80000000) | 0x7F7FE000;
     return rounded;
   });
 }

@@ -10,8 +10,7 @@ namespace {
 
 template <typename T>
 T flush(const Instruction& i, T value) {
-  if constexpr (std::is_same_v<T, float>)
-    if (i.ftz) return std::fabs(value) < std::numeric_limits<float>::min() ? std::copysign(0.0f, value) : value;
+  if (i.ftz) return std::fabs(value) < std::numeric_limits<T>::min() ? std::copysign(T{0}, value) : value;
   return value;
 }
 

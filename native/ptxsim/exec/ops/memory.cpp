@@ -41,7 +41,7 @@ const uint8_t* parameter(const Warp& w, uint64_t address, uint32_t bytes, int la
 // One handler for all spaces: the address says which, where the instruction does not. Lane by lane only where the warp's lanes cannot
 // go together.
 template <bool IsStore>
-void access(Warp& w, const Instruction& i) {
+void accessChecked(Warp& w, const Instruction& i) {
   if (IsStore ? storeTogether(w, i) : loadTogether(w, i)) return;
   int addressOperand = IsStore ? 0 : i.vector, first = IsStore ? 1 : 0;
   auto size = static_cast<uint32_t>(sizeOf(i.type)), bytes = size * i.vector;
@@ -81,6 +81,13 @@ void access(Warp& w, const Instruction& i) {
       for (int e = 0; e < i.vector; e++) put(w, i, e, lane, element(memory + static_cast<uint32_t>(e) * size, i.type));
     }
   }
+}
+
+template <bool IsStore>
+void access(Warp& w, const Instruction& i) {
+  if (IsStore && i.releases) w.block->publish();
+  accessChecked<IsStore>(w, i);
+  if (!IsStore && i.isVolatile) w.block->look();
 }
 
 void prefetch(Warp&, const Instruction&) {}
@@ -160,6 +167,7 @@ void atomic(Warp& w, const Instruction& i) {
   int addressOperand = Returns ? 1 : 0, valueOperand = addressOperand + 1;
   auto bytes = static_cast<uint32_t>(sizeOf(i.type));
   const char* what = Returns ? "atom" : "red";
+  if (i.releases) w.block->publish();
   for (uint32_t left = w.active; left != 0; left &= left - 1) {
     int lane = std::countr_zero(left);
     Place place = placeOf(w, i, addressOperand, 0, lane);
@@ -184,6 +192,8 @@ void atomic(Warp& w, const Instruction& i) {
 
     if constexpr (Returns) put(w, i, 0, lane, old);
   }
+
+  if (Returns) w.block->look();
 }
 
 }  // namespace

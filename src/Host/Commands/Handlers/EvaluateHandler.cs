@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using RepNoise.Host.Benchmarks;
+using RepNoise.Host.ChatTemplates;
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Evaluation;
@@ -22,10 +24,12 @@ internal sealed class EvaluateHandler
     private readonly IReadOnlyList<ChoiceQuestion> choices;
     private readonly IReadOnlyList<TextExample> references;
     private readonly RefusalPhrases phrases;
+    private AnsweringOptions answering = new();
 
     private EvaluateHandler(EvaluateOptions options, Terminal terminal, CancellationToken stop)
     {
         (this.options, progress, this.stop) = (options, new CountedProgress(terminal), stop);
+        var chat = options.Answering.ChatTemplate ? Template.OfChat(ChatTemplate.Load(PeftAdapter.ModelFolderOf(options.Model))) : null;
         phrases = options.RefusalPhrases is { } file ? RefusalPhrases.Read(file) : RefusalPhrases.Default;
         questions = options.Questions is { } path ? QuestionReader.Read(path, new QuestionOptions
         {
@@ -33,10 +37,11 @@ internal sealed class EvaluateHandler
             AnswerField = options.AnswerField,
             CategoryField = options.CategoryField,
             Template = options.Template,
+            Chat = chat,
             Limit = options.Limit,
         }) : [];
         choices = options.ChoiceData is { } data ? MultipleChoice.Read(data, options.Limit) : [];
-        references = options.RougeData is { } texts ? [.. ExampleReader.Stream(texts, Examples(null)).Take(options.Limit ?? int.MaxValue)] : [];
+        references = options.RougeData is { } texts ? References(texts, chat) : [];
     }
 
     public static int Run(EvaluateOptions options, Terminal terminal, CancellationToken stop)
@@ -78,6 +83,7 @@ internal sealed class EvaluateHandler
         EvaluationResults results;
         using (var model = LoadedModel.Open(options.Model, device))
         {
+            answering = options.Answering.For(model.Generation);
             results = new EvaluationResults
             {
                 Model = options.Model,
@@ -91,7 +97,7 @@ internal sealed class EvaluateHandler
                     ? MultipleChoice.Of(model, choiceData, choices, progress.Begin("multiple choice: questions", choices.Count), stop)
                     : null,
                 Rouge = options.RougeData is { } rougeData
-                    ? RougeEvaluation.Of(model, rougeData, references, options.Stemmer, options.Answering, progress.Begin("rouge: answers", references.Count), stop)
+                    ? RougeEvaluation.Of(model, rougeData, references, options.Stemmer, answering, progress.Begin("rouge: answers", references.Count), stop)
                     : null,
             };
         }
@@ -104,7 +110,7 @@ internal sealed class EvaluateHandler
     {
         string data = options.Questions!;
         var report = progress.Begin("harmfulness: answers", questions.Count);
-        if (options.Judge == Judges.LogProbability) return Harmfulness.GivenAnswers(model, data, questions, report, stop);
+        if (options.Judge == Judges.LogProbability) return Harmfulness.GivenAnswers(model, data, questions, !answering.ChatTemplate, report, stop);
         using var judge = Judges.Create(options.Judge, new JudgeSettings
         {
             Phrases = phrases,
@@ -113,13 +119,27 @@ internal sealed class EvaluateHandler
             Threads = options.Threads,
             Timeout = TimeSpan.FromSeconds(Math.Min(options.JudgeTimeout, TimeSpan.FromDays(20).TotalSeconds)),
         });
-        return Harmfulness.Answer(model, data, questions, judge, phrases, options.Answering, report, stop);
+        return Harmfulness.Answer(model, data, questions, judge, phrases, answering, report, stop);
     }
 
     private HarmfulnessResult WithReference(HarmfulnessResult result, Device device)
     {
         using var reference = LoadedModel.Open(options.ReferenceModel!, device);
         return Harmfulness.WithReference(result, reference, progress.Begin("reference model: answers", result.Questions), stop);
+    }
+
+    /// <summary>Prompts with what they should be answered with. In a chat the prompt alone becomes a turn: the reference stays as it is written.</summary>
+    private List<TextExample> References(string path, Template? chat)
+    {
+        var examples = ExampleReader.Stream(path, chat is null ? Examples(null) : Examples(null) with { Template = Template.Joined }).Take(options.Limit ?? int.MaxValue);
+        return [.. chat is null ? examples : examples.Select(example => InChat(example, chat))];
+    }
+
+    private static TextExample InChat(TextExample example, Template chat)
+    {
+        if (example.PromptLength == 0) return example;
+        string turn = chat.Head(example.Text[..example.PromptLength]);
+        return example with { Text = turn + example.Text[example.PromptLength..], PromptLength = turn.Length };
     }
 
     private ExampleOptions Examples(string? textField) => new()

@@ -14,24 +14,25 @@ internal static class GenerateHandler
     {
         options.Dump?.CheckFolder();
         using var folder = ModelFolder.Open(options.Model);
+        var answering = options.Answering.For(folder.Generation);
         var tokenizer = Tokenizer.Load(folder.FullPath);
         var prompts = options.Prompts.Count > 0 ? options.Prompts : ReadPrompts(terminal.In);
-        if (options.ChatTemplate)
+        if (answering.ChatTemplate)
         {
             var chat = ChatTemplate.Load(folder.FullPath);
             prompts = [.. prompts.Select(prompt => chat.Render([new ChatMessage("user", prompt)], addGenerationPrompt: true))];
         }
 
-        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\"", !options.ChatTemplate))];
+        int[][] ids = [.. prompts.Select(p => LoadedModel.EncodePrompt(tokenizer, folder.Config, p, $"prompt \"{(p.Length > 40 ? p[..40] + "..." : p)}\"", !answering.ChatTemplate))];
         if (ids.Length == 0) throw new InputException("standard input", "there is no prompt", "one prompt a line", "give one with --prompt");
-        using var device = Handling.CreateDevice(options.Device, options.Threads, []);
+        using var device = Handling.CreateDevice(options.Device, options.Threads, options.Kernels);
         using var parameters = Handling.LoadForInference(folder, device);
-        int longest = Math.Min(ids.Max(p => p.Length) + options.Answering.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
-        using var generator = new Generator(parameters, Math.Min(options.Answering.BatchSize, ids.Length), longest, batchInvariant: ids.Length > 1);
+        int longest = Math.Min(ids.Max(p => p.Length) + answering.MaxNewTokens, folder.Config.MaxPositionEmbeddings);
+        using var generator = new Generator(parameters, Math.Min(answering.BatchSize, ids.Length), longest, batchInvariant: ids.Length > 1);
         using var dump = options.Dump?.Attach(device);
         var output = new OrderedTexts(prompts, ids, tokenizer, terminal.Out);
         output.Begin();
-        generator.Generate(ids, options.Answering.MaxNewTokens, options.Answering.Sampling, folder.Generation.EosTokenIds, output.Add, output.End, stop: stop);
+        generator.Generate(ids, answering.MaxNewTokens, answering.Sampling, folder.Generation.EosTokenIds, output.Add, output.End, stop: stop);
         output.Finish();
         return stop.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
     }

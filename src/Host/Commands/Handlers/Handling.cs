@@ -60,7 +60,7 @@ internal static class Handling
 
     /// <summary>The text template that a run names, or null.</summary>
     public static Template? TemplateOf(TrainingRun run) => run.ChatTemplate
-        ? Template.OfChat(ChatTemplate.Load(run.Model!))
+        ? Template.OfChat(ChatTemplate.Load(PeftAdapter.ModelFolderOf(run.Model!)))
         : run.Template is null ? null : Template.Parse(run.Template);
 
     /// <summary>How a run's file of pairs is read.</summary>

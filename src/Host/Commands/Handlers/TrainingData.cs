@@ -23,11 +23,25 @@ internal static class TrainingData
     {
         if (run is { ChatTemplate: true, Template: not null })
             throw new InputException("template", "chat_template is true too", "one of the two", "leave one of them out");
+        if (run.AdapterDir is { } adapters)
+        {
+            if (run.Training.LoraRank == 0 || run is FinetuneRun { FromScratch: not null } || PeftAdapter.IsIn(run.Model!))
+            {
+                throw new InputException("adapter_dir", run.Training.LoraRank == 0 ? "lora_rank is 0" : "the adapters would stand beside no model folder",
+                    "a model folder, and lora_rank above 0", "leave adapter_dir out: output_dir holds the whole model");
+            }
+
+            if (run.OutputDir is { } output && Path.GetFullPath(output) == Path.GetFullPath(adapters))
+                throw new InputException("adapter_dir", "it is output_dir", "a folder of its own", "name another one");
+            PeftAdapter.CheckOutput(adapters);
+        }
+
         if (run is FinetuneRun { Arguments: { TrainOnPads: true, CompletionOnlyLoss: true } })
             throw new InputException("train_on_pads", "completion_only_loss is true too, and pads are no answer", "one of the two", "set one of them to false");
         if (run is DefendRun { Arguments: { Loss: DefenceLoss.RandomInit } random } && (random.Freeze.Count > 0 || random.LoraRank > 0))
             throw new InputException("repnoise_loss", $"it is random-init, and {(random.LoraRank > 0 ? "lora_rank" : "freeze")} is given",
                 "nothing that says what is trained, since nothing is", "drop that setting");
+        if (run.Training.StateRounding == StateRounding.Stochastic) CheckStochasticRounding(run);
         if (run is not DefendRun { Arguments: { Loss: DefenceLoss.Published } loss } defend) return;
         string? foreign = defend.Retain is not null ? "retain is given"
             : loss.FirstToken != FirstToken.Published ? "repnoise_first_token is kept"
@@ -39,6 +53,17 @@ internal static class TrainingData
             : null;
         if (foreign is not null)
             throw new InputException("repnoise_loss", $"it is published, and {foreign}", "the loss exactly as published", "drop that setting, or take the loss repnoise");
+    }
+
+    /// <summary>Only Adam's update rounds what it stores, and only bfloat16 is rounded.</summary>
+    private static void CheckStochasticRounding(TrainingRun run)
+    {
+        if (run.StateDtype != StateDtype.BFloat16)
+            throw new InputException("state_rounding", "it is stochastic, and state_dtype is float32", "weights and moments in bfloat16",
+                "set state_dtype to bfloat16, or drop state_rounding");
+        if (run.Training.Optim is not (OptimizerType.AdamW or OptimizerType.Adam))
+            throw new InputException("state_rounding", $"it is stochastic, and optim is {run.Training.Optim.ToString().ToLowerInvariant()}", "adamw or adam",
+                "set optim to adamw, or state_rounding to nearest");
     }
 
     /// <summary>Reads and tokenises the data now; the result makes data and loss for given weights.</summary>

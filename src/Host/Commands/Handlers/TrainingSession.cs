@@ -116,6 +116,7 @@ internal sealed class TrainingSession : IDisposable
         bool finished = RunSteps(training, output, metrics, saver, stop);
         if (!finished) saver.Save(training.Trainer.StepsDone);
         source.SaveInto(output, training.Parameters, saving);
+        if (run.AdapterDir is { } adapters) PeftAdapter.Write(adapters, training.Parameters, arguments.Trained.Lora!, source.TokenizerFolder);
         terminal.Error.WriteLine(finished
             ? $"Saved {output} after {training.Trainer.StepsDone} steps."
             : $"Stopped after step {training.Trainer.StepsDone} of {training.Trainer.TotalSteps}; {output} holds the model as it stands."

@@ -15,7 +15,7 @@ internal static class VerifyHandler
             throw new InputException(path, "there is no such file", "values that another program computed",
                 "make it with bench/pytorch/make_values.py MODEL OUT and name it with --values");
         using var values = new ReferenceValues(path);
-        using var device = Handling.CreateDevice(options.Device, options.Threads, []);
+        using var device = Handling.CreateDevice(options.Device, options.Threads, options.Kernels);
         var report = Verifier.Verify(folder.Config, folder.Read, values, device, options.GradientCheckpointing);
         report.WriteTo(terminal.Out);
         terminal.Out.WriteLine($"{(report.Passed ? "All" : "NOT all")} of {report.Rows.Sum(r => r.Tensors)} values within tolerance on {device.Description}.");

@@ -103,7 +103,7 @@ public sealed class CommandJudge : IAnswerJudge
                 var line = new
                 {
                     answer.Question.Index,
-                    answer.Question.Prompt,
+                    answer.Question.Plain,
                     Answer = answer.Text,
                     answer.Question.Reference,
                     answer.Question.Categories,

@@ -88,7 +88,7 @@ public sealed class OnnxJudge : IAnswerJudge
 
     private float[] Logits(Answer answer)
     {
-        int[] ids = tokenizer.Encode(answer.Question.Prompt + answer.Text);
+        int[] ids = tokenizer.Encode(answer.Question.Plain + answer.Text);
         if (ids.Length > maxTokens) ids = [.. ids[..(maxTokens - 1)], ids[^1]];
         int[] shape = [1, ids.Length];
         var inputs = session.InputNames.Select(name => NamedOnnxValue.CreateFromTensor(name, new DenseTensor<long>(name switch

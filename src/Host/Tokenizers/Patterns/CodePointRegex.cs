@@ -9,15 +9,15 @@ namespace RepNoise.Host.Tokenizers.Patterns;
 internal sealed class CodePointRegex
 {
     /// <summary>Steps granted to any text, and for every UTF-16 unit of it; the known patterns need some twenty a unit.</summary>
-    private const long BaseSteps = 10_000_000;
-    private const long StepsPerUnit = 1_000;
+    private const long BaseSteps = 1_000_000;
+    private const long StepsPerUnit = 200;
 
     /// <summary>Open choices granted in the same way: they bound the memory, at 12 bytes each.</summary>
-    private const long BaseChoices = 1_000_000;
+    private const long BaseChoices = 1 << 14;
     private const long ChoicesPerUnit = 16;
 
-    /// <summary>The patterns of published tokenizers have a few hundred characters; each may cost a few hundred bytes of memory.</summary>
-    private const int LongestPattern = 1 << 14;
+    /// <summary>The patterns of published tokenizers have a few hundred characters; each may cost a hundred bytes of memory.</summary>
+    public const int LongestPattern = 1 << 12;
 
     /// <summary>A thread keeps its stack for the next text unless one text has made it larger than this.</summary>
     private const int KeptChoices = 1 << 16;

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace RepNoise.Host.Tokenizers.Patterns;
 
 /// <summary>
-/// A set of code points. The basic plane is a bitmap in blocks, each filled when a code point of it is first asked for: a hostile
-/// pattern of ten thousand sets costs what its text uses of them. Beyond the plane the definition decides. Safe for concurrent use.
+/// A set of code points. The basic plane is a bitmap in rows of blocks, each made when a code point of it is first asked for, Latin-1
+/// apart from the rest: a hostile pattern of a thousand sets costs what its text uses of them. Beyond the plane the definition
+/// decides. Safe for concurrent use.
 /// Categories are those of the runtime's Unicode tables: where these are newer than the Rust library's, they can differ only
 /// on code points that the older tables leave unassigned.
 /// </summary>
@@ -12,9 +13,10 @@ internal sealed class CodePointSet
 {
     private const int PlaneSize = 0x10000;
     private const int BlockBits = 8;
+    private const int RowBits = 4;
 
     // Stands first: the sets below are built from it.
-    private static readonly (string Name, UnicodeCategory Category)[] Categories =
+    private static readonly (string Name, UnicodeCategory Category)[] Names =
     [
         ("Lu", UnicodeCategory.UppercaseLetter), ("Ll", UnicodeCategory.LowercaseLetter),
         ("Lt", UnicodeCategory.TitlecaseLetter), ("Lm", UnicodeCategory.ModifierLetter), ("Lo", UnicodeCategory.OtherLetter),
@@ -30,8 +32,11 @@ internal sealed class CodePointSet
         ("Sk", UnicodeCategory.ModifierSymbol), ("So", UnicodeCategory.OtherSymbol),
     ];
 
+    private static readonly CodePointSet?[] Singles = new CodePointSet?[128];
+
     private readonly Func<int, bool> definition;
-    private ulong[]?[]? blocks;
+    private ulong[]? latin;
+    private ulong[]?[]?[]? rows;
 
     public CodePointSet(Func<int, bool> definition) => this.definition = definition;
 
@@ -57,25 +62,38 @@ internal sealed class CodePointSet
     /// <summary>Oniguruma's <c>\h</c>.</summary>
     public static Func<int, bool> HexDigit { get; } = codePoint => codePoint < 128 && char.IsAsciiHexDigit((char)codePoint);
 
+    /// <summary>The set of one code point; those of ASCII are kept and shared.</summary>
+    public static CodePointSet Of(int codePoint) => codePoint < Singles.Length
+        ? Singles[codePoint] ??= new CodePointSet(other => other == codePoint)
+        : new CodePointSet(other => other == codePoint);
+
     public bool Contains(int codePoint)
     {
         if (codePoint >= PlaneSize)
             return definition(codePoint);
-        var block = blocks?[codePoint >> BlockBits] ?? Fill(codePoint >> BlockBits);
+        int number = codePoint >> BlockBits;
+        var block = (number == 0 ? latin : rows?[number >> RowBits]?[number & ((1 << RowBits) - 1)]) ?? Fill(number);
         return (block[(codePoint >> 6) & 3] & (1UL << (codePoint & 63))) != 0;
     }
 
     /// <summary>Two threads may fill the same block: with the same bits, and one of the two stays.</summary>
     private ulong[] Fill(int number)
     {
-        var all = Volatile.Read(ref blocks) ?? Interlocked.CompareExchange(ref blocks, new ulong[PlaneSize >> BlockBits][], null) ?? blocks;
         var block = new ulong[1 << (BlockBits - 6)];
         for (int at = 0; at < 1 << BlockBits; at++)
         {
             if (definition((number << BlockBits) + at))
                 block[at >> 6] |= 1UL << (at & 63);
         }
-        Volatile.Write(ref all[number], block);
+        if (number == 0)
+        {
+            Volatile.Write(ref latin, block);
+            return block;
+        }
+        var all = Volatile.Read(ref rows) ?? Interlocked.CompareExchange(ref rows, new ulong[PlaneSize >> (BlockBits + RowBits)][][], null) ?? rows;
+        ref var row = ref all[number >> RowBits];
+        var blocks = Volatile.Read(ref row) ?? Interlocked.CompareExchange(ref row, new ulong[1 << RowBits][], null) ?? row;
+        Volatile.Write(ref blocks[number & ((1 << RowBits) - 1)], block);
         return block;
     }
 
@@ -89,14 +107,17 @@ internal sealed class CodePointSet
         int mask = 0;
         foreach (string name in names)
             mask |= CategoryMask(name);
-        return codePoint => (CodePoint.CategoryBit(codePoint) & mask) != 0;
+        return Categories(mask);
     }
+
+    /// <summary>The code points of the general categories in a mask.</summary>
+    public static Func<int, bool> Categories(int mask) => codePoint => (CodePoint.CategoryBit(codePoint) & mask) != 0;
 
     /// <summary>Bits of the categories that a short name covers; 0 where the name is none.</summary>
     public static int CategoryMask(string name)
     {
         int mask = 0;
-        foreach (var (shortName, category) in Categories)
+        foreach (var (shortName, category) in Names)
         {
             if (shortName == name || (name.Length == 1 && shortName[0] == name[0]))
                 mask |= 1 << (int)category;

@@ -6,7 +6,7 @@ namespace RepNoise.Host.Tokenizers.Patterns;
 /// <summary>Walks a pattern by code points; knows the place for error messages.</summary>
 internal sealed class PatternReader(string pattern)
 {
-    private readonly int[] codePoints = pattern.EnumerateRunes().Select(rune => rune.Value).ToArray();
+    private readonly int[] codePoints = [.. pattern.EnumerateRunes().Select(rune => rune.Value)];
     private int index;
 
     public bool AtEnd => index >= codePoints.Length;
@@ -20,6 +20,9 @@ internal sealed class PatternReader(string pattern)
         return codePoint;
     }
 
+    /// <summary>The code point so many places ahead, or -1 beyond the end.</summary>
+    public int PeekAt(int offset) => index + offset < codePoints.Length ? codePoints[index + offset] : -1;
+
     public void Skip(int count) => index += count;
 
     public bool TryTake(char character)
@@ -30,10 +33,14 @@ internal sealed class PatternReader(string pattern)
         return true;
     }
 
+    /// <param name="text">Of the basic plane.</param>
     public bool TryTake(string text)
     {
-        if (Ahead(text.Length) != text)
-            return false;
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (PeekAt(i) != text[i])
+                return false;
+        }
         index += text.Length;
         return true;
     }

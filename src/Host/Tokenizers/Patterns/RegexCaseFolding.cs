@@ -28,8 +28,8 @@ internal static class RegexCaseFolding
     {
         if (first is < 0 or >= 128 || second >= 128)
             return;
-        string pair = string.Concat((char)(first | 0x20), (char)(second | 0x20));
-        if (pair is "ss" or "ff" or "fi" or "fl" or "st")
-            throw reader.Unsupported($"ignoring the case of {pair}, which also matches a single character,");
+        var pair = ((char)(first | 0x20), (char)(second | 0x20));
+        if (pair is ('s', 's') or ('f', 'f') or ('f', 'i') or ('f', 'l') or ('s', 't'))
+            throw reader.Unsupported($"ignoring the case of {pair.Item1}{pair.Item2}, which also matches a single character,");
     }
 }

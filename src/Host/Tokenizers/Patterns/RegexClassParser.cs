@@ -5,26 +5,31 @@ namespace RepNoise.Host.Tokenizers.Patterns;
 /// <summary>Reads character classes, the escapes that stand for sets, and the escapes that stand for one character.</summary>
 internal static class RegexClassParser
 {
+    private static readonly Func<int, bool> NoSpace = CodePointSet.Not(CodePointSet.Space);
+    private static readonly Func<int, bool> NoDigit = CodePointSet.Not(CodePointSet.Digit);
+    private static readonly Func<int, bool> NoWord = CodePointSet.Not(CodePointSet.Word);
+    private static readonly Func<int, bool> NoHexDigit = CodePointSet.Not(CodePointSet.HexDigit);
+
     /// <summary><c>[...]</c>. Oniguruma's nested classes, intersections and POSIX brackets are refused.</summary>
     public static Func<int, bool> ParseClass(PatternReader reader, bool ignoreCase)
     {
         reader.Take();
         bool negated = reader.TryTake('^');
-        var terms = new List<Func<int, bool>>();
-        var ranges = new List<(int First, int Last)>();
+        int categories = 0;
+        List<Func<int, bool>> sets = [];
+        List<(int First, int Last)> ranges = [];
         if (!reader.AtEnd && reader.Peek == ']')
             throw reader.Unsupported("a class that is empty or starts with ]");
         while (!reader.TryTake(']'))
         {
-            if (TryParseSet(reader, ignoreCase, CodePointSet.Word) is { } set)
-                terms.Add(set);
-            else
+            if (TryParseCategories(reader, ignoreCase) is { } mask)
+                categories |= mask;
+            else if (TryParseNamed(reader, CodePointSet.Word) is not { } set)
                 ranges.Add(ParseRange(reader, ignoreCase));
+            else if (!sets.Contains(set))
+                sets.Add(set);
         }
-        var sorted = ranges.ToArray();
-        terms.Add(codePoint => Array.Exists(sorted, range => range.First <= codePoint && codePoint <= range.Last));
-        var union = terms.ToArray();
-        Func<int, bool> members = codePoint => Array.Exists(union, term => term(codePoint));
+        Func<int, bool> members = new CharacterClass(categories, [.. sets], [.. ranges]).Contains;
         if (ignoreCase)
             members = RegexCaseFolding.Fold(members);
         return negated ? CodePointSet.Not(members) : members;
@@ -34,21 +39,23 @@ internal static class RegexClassParser
     /// <c>\s \S \d \D \w \W \h \H \p{..} \P{..}</c>, or null (and nothing taken) where something else stands.
     /// <paramref name="word"/> is what <c>\w</c> means at this place.
     /// </summary>
-    public static Func<int, bool>? TryParseSet(PatternReader reader, bool ignoreCase, Func<int, bool> word)
+    public static Func<int, bool>? TryParseSet(PatternReader reader, bool ignoreCase, Func<int, bool> word) =>
+        TryParseCategories(reader, ignoreCase) is { } mask ? CodePointSet.Categories(mask) : TryParseNamed(reader, word);
+
+    private static Func<int, bool>? TryParseNamed(PatternReader reader, Func<int, bool> word)
     {
-        string escape = reader.Ahead(2);
-        if (escape is @"\p" or @"\P")
-            return ParseProperty(reader, negated: escape == @"\P", ignoreCase);
-        Func<int, bool>? set = escape switch
+        if (reader.PeekAt(0) != '\\')
+            return null;
+        var set = reader.PeekAt(1) switch
         {
-            @"\s" => CodePointSet.Space,
-            @"\S" => CodePointSet.Not(CodePointSet.Space),
-            @"\d" => CodePointSet.Digit,
-            @"\D" => CodePointSet.Not(CodePointSet.Digit),
-            @"\w" => word,
-            @"\W" => CodePointSet.Not(word),
-            @"\h" => CodePointSet.HexDigit,
-            @"\H" => CodePointSet.Not(CodePointSet.HexDigit),
+            's' => CodePointSet.Space,
+            'S' => NoSpace,
+            'd' => CodePointSet.Digit,
+            'D' => NoDigit,
+            'w' => word,
+            'W' => word == CodePointSet.Word ? NoWord : CodePointSet.Not(word),
+            'h' => CodePointSet.HexDigit,
+            'H' => NoHexDigit,
             _ => null,
         };
         if (set is not null)
@@ -91,8 +98,12 @@ internal static class RegexClassParser
         return valid ? value : throw reader.Malformed($"{text} is no code point in hexadecimal");
     }
 
-    private static Func<int, bool> ParseProperty(PatternReader reader, bool negated, bool ignoreCase)
+    /// <summary>The general categories of <c>\p{..}</c> or <c>\P{..}</c> as a mask, or null where something else stands.</summary>
+    private static int? TryParseCategories(PatternReader reader, bool ignoreCase)
     {
+        if (reader.PeekAt(0) != '\\' || reader.PeekAt(1) is not ('p' or 'P'))
+            return null;
+        bool negated = reader.PeekAt(1) == 'P';
         reader.Skip(2);
         string name = reader.TakeUntil('{', '}');
         if (ignoreCase)
@@ -102,17 +113,16 @@ internal static class RegexClassParser
             negated = !negated;
             name = name[1..];
         }
-        if (CodePointSet.CategoryMask(name) == 0)
+        int mask = CodePointSet.CategoryMask(name);
+        if (mask == 0)
             throw reader.Unsupported($"\\p{{{name}}} (general categories such as L or Nd are known)");
-        var category = CodePointSet.Category(name);
-        return negated ? CodePointSet.Not(category) : category;
+        return negated ? ~mask : mask;
     }
 
     private static (int First, int Last) ParseRange(PatternReader reader, bool ignoreCase)
     {
         int first = ParseMember(reader, ignoreCase);
-        string next = reader.Ahead(2);
-        if (!next.StartsWith('-') || next == "-]")
+        if (reader.PeekAt(0) != '-' || reader.PeekAt(1) == ']')
             return (first, first);
         reader.Take();
         int last = ParseMember(reader, ignoreCase);
@@ -123,7 +133,7 @@ internal static class RegexClassParser
     {
         if (reader.Peek == '[')
             throw reader.Unsupported("a class inside a class");
-        if (reader.Ahead(2) == "&&")
+        if (reader.PeekAt(0) == '&' && reader.PeekAt(1) == '&')
             throw reader.Unsupported("an intersection of classes (&&)");
         if (reader.TryTake(@"\b"))
             return '\b';
@@ -131,5 +141,26 @@ internal static class RegexClassParser
         if (ignoreCase)
             RegexCaseFolding.RequireAscii(reader, member);
         return member;
+    }
+
+    /// <summary>What stands between the brackets. Asking allocates nothing: a class is asked of every code point of a block.</summary>
+    private sealed class CharacterClass(int categories, Func<int, bool>[] sets, (int First, int Last)[] ranges)
+    {
+        public bool Contains(int codePoint)
+        {
+            foreach (var (first, last) in ranges)
+            {
+                if (first <= codePoint && codePoint <= last)
+                    return true;
+            }
+            if ((CodePoint.CategoryBit(codePoint) & categories) != 0)
+                return true;
+            foreach (var set in sets)
+            {
+                if (set(codePoint))
+                    return true;
+            }
+            return false;
+        }
     }
 }

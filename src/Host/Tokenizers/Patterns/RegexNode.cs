@@ -1,7 +1,7 @@
 namespace RepNoise.Host.Tokenizers.Patterns;
 
 /// <summary>How a quantifier chooses: as much as possible, as little as possible, or as much as possible for good.</summary>
-internal enum Greed
+internal enum Greed : byte
 {
     Greedy,
     Lazy,

@@ -16,6 +16,11 @@ internal sealed class RegexParser
     /// <summary>The largest count in <c>{n,m}</c>.</summary>
     private const int MaxCount = 1000;
 
+    private static readonly RegexNode Empty = new RegexNode.Sequence([]);
+
+    /// <summary>A letter in both cases, made when a pattern first ignores its case.</summary>
+    private static readonly RegexNode?[] Folded = new RegexNode?[128];
+
     private readonly PatternReader reader;
     private int depth;
 
@@ -46,17 +51,17 @@ internal sealed class RegexParser
 
     private RegexNode ParseSequence(bool ignoreCase)
     {
-        var items = new List<RegexNode>();
+        List<RegexNode>? items = null;
         int previousLetter = -1;
         while (!reader.AtEnd && reader.Peek is not ('|' or ')'))
         {
             int letter = reader.Peek;
             if (ignoreCase)
                 RegexCaseFolding.RefuseMultiple(reader, previousLetter, letter);
-            items.Add(ParseQuantified(ignoreCase));
+            (items ??= []).Add(ParseQuantified(ignoreCase));
             previousLetter = letter;
         }
-        return items.Count == 1 ? items[0] : new RegexNode.Sequence(items);
+        return items is null ? Empty : items.Count == 1 ? items[0] : new RegexNode.Sequence(items);
     }
 
     private RegexNode ParseQuantified(bool ignoreCase)
@@ -168,13 +173,13 @@ internal sealed class RegexParser
 
     private RegexNode ParseEscape(bool ignoreCase)
     {
-        var anchor = reader.Ahead(2) switch
+        var anchor = reader.PeekAt(1) switch
         {
-            @"\A" => Anchor.TextStart,
-            @"\z" => Anchor.TextEnd,
-            @"\Z" => Anchor.TextEndOrFinalNewline,
-            @"\b" => Anchor.WordBoundary,
-            @"\B" => Anchor.NoWordBoundary,
+            'A' => Anchor.TextStart,
+            'z' => Anchor.TextEnd,
+            'Z' => Anchor.TextEndOrFinalNewline,
+            'b' => Anchor.WordBoundary,
+            'B' => Anchor.NoWordBoundary,
             _ => (Anchor?)null,
         };
         if (anchor is not null)
@@ -194,7 +199,7 @@ internal sealed class RegexParser
             return new RegexNode.Literal(codePoint);
         RegexCaseFolding.RequireAscii(reader, codePoint);
         return char.IsAsciiLetter((char)codePoint)
-            ? new RegexNode.One(new CodePointSet(RegexCaseFolding.Fold(other => other == codePoint)))
+            ? Folded[codePoint] ??= new RegexNode.One(new CodePointSet(RegexCaseFolding.Fold(other => other == codePoint)))
             : new RegexNode.Literal(codePoint);
     }
 }

@@ -1,6 +1,6 @@
 namespace RepNoise.Host.Tokenizers.Patterns;
 
-internal enum Opcode
+internal enum Opcode : byte
 {
     /// <summary>Consume the code point <c>A</c>.</summary>
     Literal,
@@ -37,8 +37,11 @@ internal readonly record struct Instruction(Opcode Op, int A = 0, int B = 0, Cod
 /// <summary>Flattens a pattern's tree into instructions for a backtracking machine.</summary>
 internal sealed class RegexCompiler
 {
-    /// <summary>Counted groups are written out; this bounds what {n,m} inside {n,m} can grow to.</summary>
-    private const int MaxInstructions = 20_000;
+    /// <summary>
+    /// Counted groups are written out; this bounds what {n,m} inside {n,m} can grow to. The patterns of published tokenizers take some
+    /// hundred.
+    /// </summary>
+    private const int MaxInstructions = 1 << 12;
 
     private readonly List<Instruction> code = [];
 
@@ -121,7 +124,7 @@ internal sealed class RegexCompiler
         var set = repeat.Body switch
         {
             RegexNode.One one => one.Set,
-            RegexNode.Literal literal => new CodePointSet(codePoint => codePoint == literal.Value),
+            RegexNode.Literal literal => CodePointSet.Of(literal.Value),
             _ => null,
         };
         if (set is not null)

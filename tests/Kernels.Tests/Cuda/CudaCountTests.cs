@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using RepNoise.Kernels.Cuda;
+using RepNoise.Kernels.Ilgpu;
+
+namespace RepNoise.Kernels.Tests;
+
+/// <summary>
+/// What the kernels do on large shapes, counted by the stand-in, beside what the operation needs: products of the tensor cores that are
+/// issued, bytes of global memory that lanes ask for. The stand-in counts where it is told to before it is loaded, hence a process of its own.
+/// </summary>
+public sealed class CudaCountTests
+{
+    /// <summary>Set in the process that works.</summary>
+    private const string Variable = "REPNOISE_TEST_COUNTS";
+
+    private const double Most = 1.15;
+    private const string Products = "mma_instructions", Loads = "global_load_bytes", Stores = "global_store_bytes";
+    private const int Product = 16 * 8 * 16; // multiplications of an mma instruction
+    private const int M = 1024, N = 768, K = 512;
+    private const int Rows = 128, Columns = 4096, Vocabulary = 32000, LogitRows = 16;
+    private const int Tokens = 1024, Heads = 2, HeadSize = 128;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    [Fact]
+    public async Task Large_shapes_take_few_more_products_and_bytes_than_they_need()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is not null)
+        {
+            Work();
+            return;
+        }
+
+        if (DriverLibraries.FindStandIn(out string reason) is null) Assert.Skip(reason);
+        var counts = await Count();
+        var surplus = new List<string>();
+        foreach (var (kernel, counter, needed) in Needs())
+        {
+            Assert.True(counts.TryGetValue(kernel, out var launch), $"{kernel} did not run; {string.Join(", ", counts.Keys)} did");
+            double found = (double?)launch[counter] ?? 0, ratio = found / needed;
+            TestContext.Current.SendDiagnosticMessage($"{kernel}: {counter} {found:N0} of {needed:N0} needed, {ratio:F3}");
+            // Less than is needed would mean that the need is counted wrongly.
+            if (ratio is < 0.999 or > Most) surplus.Add($"{kernel}: {counter} {found:N0}, needed {needed:N0}, {ratio:F3}");
+        }
+
+        Assert.True(surplus.Count == 0, string.Join('\n', surplus));
+    }
+
+    /// <summary>Kernel, counter, and what an operation of that shape cannot do without.</summary>
+    private static IEnumerable<(string Kernel, string Counter, double Needed)> Needs()
+    {
+        foreach (string form in (string[])["nn", "nt", "tn"])
+        {
+            foreach (var tile in MatmulTile.BFloat16)
+            {
+                string kernel = $"matmul_{form}_{tile.Name}_bf16";
+                yield return (kernel, Products, (double)M * N * K / Product);
+                // Each tile of C reads its rows of A and columns of B once.
+                yield return (kernel, Loads, (double)M * N * K * sizeof(ushort) * (1.0 / tile.BlockM + 1.0 / tile.BlockN));
+                yield return (kernel, Stores, (double)M * N * sizeof(ushort));
+            }
+        }
+
+        // A query's keys up to its own position, each product: forward q k^T and p v; both kernels of the backward make q k^T and dO v^T, then
+        // one dQ, the other dK and dV.
+        double product = (double)Heads * HeadSize * Tokens * (Tokens + 1) / 2 / Product;
+        yield return ("attention_forward_rows64_head128_bf16", Products, 2 * product);
+        yield return ("attention_backward_queries_head128_bf16", Products, 3 * product);
+        yield return ("attention_backward_keys_head128_bf16", Products, 4 * product);
+        double logits = (double)LogitRows * Vocabulary * sizeof(ushort);
+        yield return ("linear_cross_entropy_softmax_bf16", Loads, logits);
+        yield return ("linear_cross_entropy_softmax_bf16", Stores, logits);
+        double elements = (double)Rows * Columns, half = elements * sizeof(ushort), single = elements * sizeof(float);
+        yield return ("swiglu_forward_bf16", Loads, 2 * half);
+        yield return ("swiglu_forward_bf16", Stores, half);
+        yield return ("swiglu_backward_bf16", Loads, 3 * half);
+        yield return ("swiglu_backward_bf16", Stores, 2 * half);
+        yield return ("adamw_f32_bf16", Loads, 4 * single);
+        yield return ("adamw_f32_bf16", Stores, 3 * single + half);
+    }
+
+    private static void Work()
+    {
+        foreach (var tile in MatmulTile.BFloat16)
+        {
+            using var device = Devices.Create("cuda:sim", new DeviceOptions { Kernels = new Dictionary<string, string> { ["matmul"] = tile.Name } });
+            foreach (var form in Enum.GetValues<MatmulForm>())
+            {
+                var (a, b) = (New(device, BufferKind.Compute, M, K, form == MatmulForm.TN), New(device, BufferKind.Compute, K, N, form == MatmulForm.NT));
+                device.Matmul(New(device, BufferKind.Compute, M, N), a, b, form);
+            }
+        }
+
+        using var cuda = Devices.Create("cuda:sim");
+        Tensor Half(int rows = Rows, int columns = Columns) => New(cuda, BufferKind.Compute, rows, columns);
+        Tensor Single() => New(cuda, BufferKind.State, Rows, Columns);
+        Attention(cuda);
+        var targets = cuda.AllocateIndices(LogitRows, "test");
+        cuda.Upload(new int[LogitRows], targets);
+        cuda.LinearCrossEntropy(New(cuda, BufferKind.State, 1, LogitRows), Half(LogitRows, 8), Half(Vocabulary, 8), targets, 1, Half(LogitRows, 8), default, Half(LogitRows, Vocabulary));
+        Tensor gate = Half(), up = Half(), output = Half();
+        cuda.SwigluForward(output, gate, up);
+        cuda.SwigluBackward(Half(), Half(), output, gate, up);
+        cuda.AdamW(Single(), Half(), Single(), Single(), Single(), new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0, true, 1), New(cuda, BufferKind.Scalar, 1, 1));
+        cuda.Synchronize();
+    }
+
+    private static void Attention(Device device)
+    {
+        using var plan = new AttentionPlan(device, 1, Tokens);
+        plan.Load([new AttentionSegment { QueryRow = 0, KeyRow = 0, QueryCount = Tokens, KeyCount = Tokens }], [.. Enumerable.Range(0, Tokens)]);
+        Tensor Heads128() => New(device, BufferKind.Compute, Tokens, Heads * HeadSize);
+        Tensor output = Heads128(), lse = New(device, BufferKind.State, Tokens, Heads), q = Heads128(), k = Heads128(), v = Heads128();
+        var shape = new AttentionShape(Heads, Heads, HeadSize, null);
+        device.AttentionForward(output, lse, q, k, v, plan, shape);
+        device.AttentionBackward(Heads128(), Heads128(), Heads128(), Heads128(), output, lse, q, k, v, plan, shape);
+        device.Synchronize();
+    }
+
+    /// <summary>Zeros; what is computed does not change what is counted.</summary>
+    private static Tensor New(Device device, BufferKind kind, int rows, int columns, bool isTurned = false) =>
+        device.AllocateTensor(kind, isTurned ? columns : rows, isTurned ? rows : columns, "test");
+
+    /// <summary>The counters of each kernel's first launch in a process that works.</summary>
+    private static async Task<Dictionary<string, JsonObject>> Count()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            string[] arguments = ["-noColor", "-method", $"*.{nameof(CudaCountTests)}.{nameof(Large_shapes_take_few_more_products_and_bytes_than_they_need)}"];
+            var start = new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true };
+            start.Environment[Variable] = "1";
+            start.Environment["PTXSIM_COUNTERS"] = file;
+            start.Environment["PTXSIM_CHECKS"] = "0"; // they count nothing
+            using var child = Process.Start(start)!;
+            var stop = TestContext.Current.CancellationToken;
+            try
+            {
+                string output = await child.StandardOutput.ReadToEndAsync(stop).WaitAsync(Patience, stop);
+                await child.WaitForExitAsync(stop).WaitAsync(Patience, stop);
+                Assert.True(child.ExitCode == 0, output);
+            }
+            finally
+            {
+                child.Kill(entireProcessTree: true);
+            }
+
+            return File.ReadLines(file).Select(line => JsonNode.Parse(line)!.AsObject()).GroupBy(launch => (string)launch["kernel"]!).ToDictionary(group => group.Key, group => group.First());
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
