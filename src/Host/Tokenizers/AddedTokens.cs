@@ -38,21 +38,28 @@ internal sealed class AddedTokens
     private readonly TokenTrie raw = new();
     private readonly TokenTrie normalized = new();
 
-    public AddedTokens(IReadOnlyList<AddedToken> tokens, Normalizer? normalizer)
+    /// <param name="tokens">As the file lists them.</param>
+    /// <param name="normalizer">The file's, or null.</param>
+    /// <param name="file">The tokenizer.json, for messages.</param>
+    public AddedTokens(IReadOnlyList<AddedToken> tokens, Normalizer? normalizer, string file)
     {
         this.normalizer = normalizer;
+        var growth = new Growth(file, tokens.Sum(token => (long)token.Content.Length));
         // Two tokens can normalize to the same text; the special one wins then.
         foreach (var token in tokens.OrderByDescending(token => token.Special))
         {
             if (token.Normalized)
-                normalized.Add(Normalize(token.Content, atOrigin: false).Text, token);
+                normalized.Add(Normalize(token.Content, atOrigin: false, growth).Text, token);
             else
                 raw.Add(token.Content, token);
         }
+
+        raw.Complete();
+        normalized.Complete();
     }
 
     /// <summary>The pieces of well-formed <paramref name="text"/>: added tokens, and normalized stretches between them.</summary>
-    public SplitText Extract(string text)
+    public SplitText Extract(string text, Growth growth)
     {
         var pieces = new List<Piece>();
         var whole = new Piece(0, text.Length, CodePoint.UnitsAt(text, 0));
@@ -67,18 +74,18 @@ internal sealed class AddedTokens
                 result.Add(piece with { Start = buffer.Length, Length = 0 });
                 continue;
             }
-            var stretch = Normalize(text.Substring(piece.Start, piece.Length), atOrigin: piece.OriginUnits > 0);
+            var stretch = Normalize(text.Substring(piece.Start, piece.Length), atOrigin: piece.OriginUnits > 0, growth);
             if (stretch.Text.Length > 0)
                 Split(stretch.Text, new Piece(0, stretch.Text.Length, stretch.OriginUnits), normalized, result, buffer.Length);
             buffer.Append(stretch.Text);
         }
-        return new SplitText(buffer.ToString(), result);
+        return new SplitText(buffer.ToString(), result, growth);
     }
 
-    private NormalizedText Normalize(string text, bool atOrigin)
+    private NormalizedText Normalize(string text, bool atOrigin, Growth growth)
     {
         var original = new NormalizedText(text, atOrigin ? CodePoint.UnitsAt(text, 0) : 0);
-        return normalizer is null ? original : normalizer.Normalize(original);
+        return normalizer is null ? original : normalizer.Normalize(original, growth);
     }
 
     /// <summary>Appends the pieces of <paramref name="text"/>, which will stand at <paramref name="offset"/> of the common buffer.</summary>

@@ -70,8 +70,9 @@ internal static class BpeReader
 
     internal static Dictionary<string, int> ReadVocabulary(JsonView vocab)
     {
-        var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
-        var tokenOfId = new Dictionary<int, string>();
+        int count = vocab.Require(JsonValueKind.Object, "an object").Element.GetPropertyCount();
+        var vocabulary = new Dictionary<string, int>(count, StringComparer.Ordinal);
+        var tokenOfId = new Dictionary<int, string>(count);
         foreach (var (token, element) in vocab.Properties())
         {
             // The common case stays free of building paths: vocabularies have hundreds of thousands of entries.
@@ -88,54 +89,76 @@ internal static class BpeReader
         return vocabulary;
     }
 
+    /// <summary>A place is made only for a message: there are hundreds of thousands of merges.</summary>
     private static BpeMerges ReadMerges(JsonView list, Dictionary<string, int> vocabulary, string continuingPrefix)
     {
         list.Require(JsonValueKind.Array, "an array");
         var merges = new BpeMerges(list.Element.GetArrayLength());
-        int rank = 0;
+        var ids = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        int rank = 0, index = -1;
         var form = JsonValueKind.Undefined;
-        foreach (var merge in list.Items())
+        foreach (var element in list.Element.EnumerateArray())
         {
+            index++;
             if (form == JsonValueKind.Undefined)
-                form = merge.Element.ValueKind;
-            else if (form != merge.Element.ValueKind)
-                throw merge.Error("merges are written in two forms", "all as \"left right\", or all as [\"left\", \"right\"]");
-            if (ReadPair(merge) is not var (left, right))
+                form = element.ValueKind;
+            else if (form != element.ValueKind)
+                throw list.Item(index, element).Error("merges are written in two forms", "all as \"left right\", or all as [\"left\", \"right\"]");
+            if (!TryPair(list, index, element, out var left, out var right))
                 continue;
-            merges.Add(
-                IdOf(merge, vocabulary, left), IdOf(merge, vocabulary, right), rank++,
-                IdOf(merge, vocabulary, left + WithoutPrefix(merge, right, continuingPrefix)));
+            if (!right.StartsWith(continuingPrefix, StringComparison.Ordinal))
+            {
+                throw list.Item(index, element).Error(
+                    $"{JsonView.Quote(right.ToString())} lacks continuing_subword_prefix {JsonView.Quote(continuingPrefix)}", "a continuing token on the right");
+            }
+            string whole = string.Concat(left, right[continuingPrefix.Length..]);
+            merges.Add(Id(left), Id(right), rank++, Id(whole));
+
+            int Id(ReadOnlySpan<char> token) => ids.TryGetValue(token, out int id)
+                ? id
+                : throw list.Item(index, element).Error($"the token {JsonView.Quote(token.ToString())} is not in the vocabulary", "a merge of two tokens into a third");
         }
         return merges;
     }
 
-    /// <summary>The two halves of a merge; null for the version line of an old merges.txt.</summary>
-    private static (string Left, string Right)? ReadPair(JsonView merge)
+    /// <summary>The two halves of a merge; false for the version line of an old merges.txt.</summary>
+    private static bool TryPair(JsonView list, int index, JsonElement merge, out ReadOnlySpan<char> left, out ReadOnlySpan<char> right)
     {
         const string expected = "\"left right\" or [\"left\", \"right\"]";
-        if (merge.Element.ValueKind == JsonValueKind.Array)
+        if (merge.ValueKind == JsonValueKind.Array)
         {
-            return merge.Element.GetArrayLength() == 2
-                ? (merge.Items().First().AsString(), merge.Items().Last().AsString())
-                : throw merge.Mismatch(expected);
+            if (merge.GetArrayLength() != 2)
+                throw list.Item(index, merge).Mismatch(expected);
+            left = Text(list, index, merge, 0);
+            right = Text(list, index, merge, 1);
+            return true;
         }
-        if (merge.Element.ValueKind != JsonValueKind.String)
-            throw merge.Mismatch(expected);
-        string text = merge.AsString();
-        if (text.StartsWith("#version", StringComparison.Ordinal))
-            return null;
-        string[] halves = text.Split(' ');
-        return halves.Length == 2 ? (halves[0], halves[1]) : throw merge.Mismatch(expected);
+        if (merge.ValueKind != JsonValueKind.String)
+            throw list.Item(index, merge).Mismatch(expected);
+        string text = Text(list, index, merge);
+        int space = text.IndexOf(' ', StringComparison.Ordinal);
+        bool version = text.StartsWith("#version", StringComparison.Ordinal);
+        if (!version && (space < 0 || text.IndexOf(' ', space + 1) >= 0))
+            throw list.Item(index, merge).Mismatch(expected);
+        left = version ? default : text.AsSpan(0, space);
+        right = version ? default : text.AsSpan(space + 1);
+        return !version;
     }
 
-    private static int IdOf(JsonView merge, Dictionary<string, int> vocabulary, string token) =>
-        vocabulary.TryGetValue(token, out int id)
-            ? id
-            : throw merge.Error($"the token {JsonView.Quote(token)} is not in the vocabulary", "a merge of two tokens into a third");
-
-    private static string WithoutPrefix(JsonView merge, string right, string prefix) =>
-        right.StartsWith(prefix, StringComparison.Ordinal)
-            ? right[prefix.Length..]
-            : throw merge.Error(
-                $"{JsonView.Quote(right)} lacks continuing_subword_prefix {JsonView.Quote(prefix)}", "a continuing token on the right");
+    /// <summary>The text of a merge, or of one half of it.</summary>
+    private static string Text(JsonView list, int index, JsonElement merge, int half = -1)
+    {
+        var element = half < 0 ? merge : merge[half];
+        try
+        {
+            if (element.ValueKind == JsonValueKind.String)
+                return element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            // Told below, with its place.
+        }
+        var place = list.Item(index, merge);
+        return (half < 0 ? place : place.Item(half, element)).AsString();
+    }
 }

@@ -9,7 +9,8 @@ internal abstract class TokenDecoder
 {
     private const string Known = "one of Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace, WordPiece";
 
-    public abstract List<string> Decode(List<string> tokens);
+    /// <summary>The next form of the tokens; what is written is taken from <paramref name="growth"/>.</summary>
+    public abstract List<string> Decode(List<string> tokens, Growth growth);
 
     public static TokenDecoder Read(JsonView value)
     {
@@ -43,13 +44,22 @@ internal abstract class TokenDecoder
 
 internal sealed class DecoderSequence(TokenDecoder[] steps) : TokenDecoder
 {
-    public override List<string> Decode(List<string> tokens) => steps.Aggregate(tokens, (current, step) => step.Decode(current));
+    public override List<string> Decode(List<string> tokens, Growth growth)
+    {
+        foreach (var step in steps)
+        {
+            tokens = step.Decode(tokens, growth);
+            growth.Take(tokens.Sum(token => (long)token.Length));
+        }
+
+        return tokens;
+    }
 }
 
 /// <summary>Turns the byte alphabet back into UTF-8; bytes that are none become U+FFFD, one for every maximal broken sequence.</summary>
 internal sealed class ByteLevelDecoder : TokenDecoder
 {
-    public override List<string> Decode(List<string> tokens)
+    public override List<string> Decode(List<string> tokens, Growth growth)
     {
         var bytes = new List<byte>();
         foreach (string token in tokens)
@@ -82,12 +92,13 @@ internal sealed class ReplaceDecoder(TextPattern pattern, string content) : Toke
     public static ReplaceDecoder ReadFields(JsonFields fields) =>
         new(TextPattern.Read(fields["pattern"]), fields["content"].AsString());
 
-    public override List<string> Decode(List<string> tokens)
+    public override List<string> Decode(List<string> tokens, Growth growth)
     {
         var segments = new List<Segment>();
         return tokens.ConvertAll(token =>
         {
             pattern.Cover(token, segments);
+            growth.Take(segments.Sum(segment => segment.IsMatch ? (long)content.Length : segment.End - segment.Start));
             return string.Concat(segments.Select(segment => segment.IsMatch ? content : token[segment.Start..segment.End]));
         });
     }
@@ -98,7 +109,7 @@ internal sealed class ByteFallbackDecoder : TokenDecoder
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    public override List<string> Decode(List<string> tokens)
+    public override List<string> Decode(List<string> tokens, Growth growth)
     {
         var decoded = new List<string>(tokens.Count);
         var bytes = new List<byte>();
@@ -144,7 +155,7 @@ internal sealed class ByteFallbackDecoder : TokenDecoder
 
 internal sealed class FuseDecoder : TokenDecoder
 {
-    public override List<string> Decode(List<string> tokens) => [string.Concat(tokens)];
+    public override List<string> Decode(List<string> tokens, Growth growth) => [string.Concat(tokens)];
 }
 
 /// <summary>Takes up to <c>start</c> and <c>stop</c> copies of one character off the ends of every token.</summary>
@@ -153,7 +164,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : TokenDec
     public static StripDecoder ReadFields(JsonFields fields) => new(
         Metaspace.SingleCharacter(fields["content"]).EnumerateRunes().First(), fields["start"].AsCount(), fields["stop"].AsCount());
 
-    public override List<string> Decode(List<string> tokens) => tokens.ConvertAll(Strip);
+    public override List<string> Decode(List<string> tokens, Growth growth) => tokens.ConvertAll(Strip);
 
     private string Strip(string token)
     {
@@ -170,7 +181,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : TokenDec
 /// <summary>Turns Metaspace's character into spaces; in the first token it is dropped if the pre-tokenizer may have put one.</summary>
 internal sealed class MetaspaceDecoder(Metaspace options) : TokenDecoder
 {
-    public override List<string> Decode(List<string> tokens)
+    public override List<string> Decode(List<string> tokens, Growth growth)
     {
         var decoded = new List<string>(tokens.Count);
         foreach (string token in tokens)

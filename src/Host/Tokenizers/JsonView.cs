@@ -7,20 +7,28 @@ namespace RepNoise.Host.Tokenizers;
 /// One value of tokenizer.json together with where it stands, so that whatever is wrong with it is reported with file and
 /// JSON path. Reading is strict: a wrong type, an absent key, a repeated key or a key that the reader does not know is an error.
 /// </summary>
-internal readonly struct JsonView(string file, string path, JsonElement element)
+internal readonly struct JsonView
 {
     private const string Convert = "save the tokenizer again with transformers (save_pretrained), or report the file if it works there";
 
-    public string File => file;
+    private readonly JsonPlace place;
+    private readonly JsonElement element;
 
-    public string Path => path;
+    /// <param name="file">The file's name, for messages.</param>
+    /// <param name="root">The whole of it.</param>
+    public JsonView(string file, JsonElement root)
+        : this(new JsonPlace(file), root)
+    {
+    }
+
+    private JsonView(JsonPlace place, JsonElement element) => (this.place, this.element) = (place, element);
 
     public JsonElement Element => element;
 
     public bool IsNull => element.ValueKind == JsonValueKind.Null;
 
     public TokenizerException Error(string problem, string expected, string remedy = Convert, Exception? inner = null) =>
-        new(file, path, problem, expected, remedy, inner);
+        new(place.File, place.Path, problem, expected, remedy, inner);
 
     /// <summary>The error for a component, option or construct that exists but is not supported here.</summary>
     public TokenizerException Unsupported(string what, string known) =>
@@ -30,15 +38,17 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
     public JsonFields Fields(params string[] known)
     {
         Require(JsonValueKind.Object, "an object");
-        var fields = new Dictionary<string, JsonView>(StringComparer.Ordinal);
-        foreach (var property in Properties())
+        var values = new JsonView?[known.Length];
+        foreach (var property in element.EnumerateObject())
         {
-            if (!known.Contains(property.Name, StringComparer.Ordinal))
-                throw Unsupported($"the key {Quote(property.Name)}", $"one of {string.Join(", ", known)}");
-            if (!fields.TryAdd(property.Name, new JsonView(file, $"{path}.{property.Name}", property.Value)))
-                throw Error($"the key {Quote(property.Name)} occurs twice", "every key once");
+            int index = IndexOf(known, property);
+            if (index < 0)
+                throw Unsupported($"the key {Quote(Name(property))}", $"one of {string.Join(", ", known)}");
+            if (values[index] is not null)
+                throw Error($"the key {Quote(known[index])} occurs twice", "every key once");
+            values[index] = new JsonView(place.Key(known[index]), property.Value);
         }
-        return new JsonFields(this, fields);
+        return new JsonFields(this, known, values);
     }
 
     /// <summary>The properties of an object in file order, repeated keys included.</summary>
@@ -46,17 +56,20 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
     {
         Require(JsonValueKind.Object, "an object");
         foreach (var property in element.EnumerateObject())
-            yield return (Text(() => property.Name), property.Value);
+            yield return (Name(property), property.Value);
     }
 
-    public JsonView Property(string name, JsonElement value) => new(file, $"{path}[{Quote(name)}]", value);
+    public JsonView Property(string name, JsonElement value) => new(place.Entry(name), value);
+
+    /// <summary>An element of this array: to find it by its number would take time in proportion to the array.</summary>
+    public JsonView Item(int index, JsonElement item) => new(place.Item(index), item);
 
     public IEnumerable<JsonView> Items()
     {
         Require(JsonValueKind.Array, "an array");
         int index = 0;
         foreach (var item in element.EnumerateArray())
-            yield return new JsonView(file, $"{path}[{index++}]", item);
+            yield return new JsonView(place.Item(index++), item);
     }
 
     /// <summary>The component's <c>type</c>, read before its other keys are known.</summary>
@@ -65,14 +78,20 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
         Require(JsonValueKind.Object, "an object with a type");
         if (!element.TryGetProperty("type", out var type))
             throw Error("the key type is missing", "an object with a type");
-        return new JsonView(file, $"{path}.type", type).AsString();
+        return new JsonView(place.Key("type"), type).AsString();
     }
 
     public string AsString()
     {
         Require(JsonValueKind.String, "a string");
-        var value = element;
-        return Text(() => value.GetString()!);
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException problem)
+        {
+            throw NoText(problem);
+        }
     }
 
     public bool AsBoolean() => element.ValueKind switch
@@ -98,7 +117,7 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
         {
             JsonValueKind.Object => "an object",
             JsonValueKind.Array => "an array",
-            _ => Text(element.GetRawText),
+            _ => RawText(),
         };
         return Error($"found {Clip(found)}", expected);
     }
@@ -109,31 +128,59 @@ internal readonly struct JsonView(string file, string path, JsonElement element)
 
     private static string Clip(string text) => text.Length <= 60 ? text : text[..57] + "...";
 
-    /// <summary>JSON escapes can spell lone surrogates, which are no text; they surface only when a string is decoded.</summary>
-    private string Text(Func<string> read)
+    private static int IndexOf(string[] known, JsonProperty property)
+    {
+        for (int index = 0; index < known.Length; index++)
+        {
+            if (property.NameEquals(known[index]))
+                return index;
+        }
+        return -1;
+    }
+
+    private string Name(JsonProperty property)
     {
         try
         {
-            return read();
+            return property.Name;
         }
         catch (InvalidOperationException problem)
         {
-            throw Error("a string holds half of a surrogate pair or invalid UTF-8", "valid Unicode text", inner: problem);
+            throw NoText(problem);
         }
     }
+
+    private string RawText()
+    {
+        try
+        {
+            return element.GetRawText();
+        }
+        catch (InvalidOperationException problem)
+        {
+            throw NoText(problem);
+        }
+    }
+
+    /// <summary>JSON escapes can spell lone surrogates, which are no text; they surface only when a string is decoded.</summary>
+    private TokenizerException NoText(InvalidOperationException problem) =>
+        Error("a string holds half of a surrogate pair or invalid UTF-8", "valid Unicode text", inner: problem);
 }
 
 /// <summary>The fields of one object, by name.</summary>
-internal sealed class JsonFields(JsonView owner, Dictionary<string, JsonView> fields)
+/// <param name="owner">The object.</param>
+/// <param name="known">The keys that it may have.</param>
+/// <param name="values">For each of them its value, or null.</param>
+internal sealed class JsonFields(JsonView owner, string[] known, JsonView?[] values)
 {
-    public JsonView this[string name] => fields.TryGetValue(name, out var value)
-        ? value
-        : throw owner.Error($"the key {name} is missing", $"an object with the key {name}");
+    public JsonView this[string name] => Find(name) ?? throw owner.Error($"the key {name} is missing", $"an object with the key {name}");
 
     /// <summary>The value of an optional key: null where it is absent or null in the file.</summary>
-    public JsonView? Optional(string name) => fields.TryGetValue(name, out var value) && !value.IsNull ? value : null;
+    public JsonView? Optional(string name) => Find(name) is { IsNull: false } value ? value : null;
 
     public bool Flag(string name, bool absent) => Optional(name)?.AsBoolean() ?? absent;
 
     public string? OptionalText(string name) => Optional(name)?.AsString();
+
+    private JsonView? Find(string name) => values[Array.IndexOf(known, name)];
 }

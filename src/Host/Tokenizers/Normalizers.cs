@@ -13,7 +13,8 @@ internal abstract class Normalizer
 {
     private const string Known = "one of Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, BertNormalizer, Precompiled";
 
-    public abstract NormalizedText Normalize(NormalizedText text);
+    /// <summary>The text rewritten; what is written is taken from <paramref name="growth"/>.</summary>
+    public abstract NormalizedText Normalize(NormalizedText text, Growth growth);
 
     public static Normalizer Read(JsonView value) => value.TypeName() switch
     {
@@ -41,13 +42,22 @@ internal abstract class Normalizer
 
 internal sealed class NormalizerSequence(Normalizer[] steps) : Normalizer
 {
-    public override NormalizedText Normalize(NormalizedText text) => steps.Aggregate(text, (current, step) => step.Normalize(current));
+    public override NormalizedText Normalize(NormalizedText text, Growth growth)
+    {
+        foreach (var step in steps)
+        {
+            text = step.Normalize(text, growth);
+            growth.Take(text.Text.Length);
+        }
+
+        return text;
+    }
 }
 
 /// <summary>Puts a string before every text that is not empty.</summary>
 internal sealed class PrependNormalizer(string prefix) : Normalizer
 {
-    public override NormalizedText Normalize(NormalizedText text) => text.Text.Length == 0
+    public override NormalizedText Normalize(NormalizedText text, Growth growth) => text.Text.Length == 0
         ? text
         : new NormalizedText(prefix + text.Text, text.OriginUnits == 0 ? 0 : text.OriginUnits + prefix.Length);
 }
@@ -58,10 +68,11 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
     public static ReplaceNormalizer ReadFields(JsonFields fields) =>
         new(TextPattern.Read(fields["pattern"]), fields["content"].AsString());
 
-    public override NormalizedText Normalize(NormalizedText text)
+    public override NormalizedText Normalize(NormalizedText text, Growth growth)
     {
         var segments = new List<Segment>();
         pattern.Cover(text.Text, segments);
+        growth.Take(segments.Sum(segment => segment.IsMatch ? (long)content.Length : segment.End - segment.Start));
         var buffer = new StringBuilder(text.Text.Length);
         int originUnits = 0;
         foreach (var segment in segments)
@@ -86,7 +97,7 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
 /// </summary>
 internal sealed class UnicodeNormalizer(NormalizationForm form) : Normalizer
 {
-    public override NormalizedText Normalize(NormalizedText text)
+    public override NormalizedText Normalize(NormalizedText text, Growth growth)
     {
         string normalized = Apply(text.Text);
         return ReferenceEquals(normalized, text.Text)
@@ -124,7 +135,7 @@ internal sealed class RuneNormalizer(Action<Rune, StringBuilder> append) : Norma
         });
     }
 
-    public override NormalizedText Normalize(NormalizedText text)
+    public override NormalizedText Normalize(NormalizedText text, Growth growth)
     {
         var buffer = new StringBuilder(text.Text.Length);
         int read = 0, originUnits = 0;
@@ -154,7 +165,7 @@ internal sealed class StripNormalizer(bool left, bool right) : Normalizer
     public static StripNormalizer ReadFields(JsonFields fields) =>
         new(fields["strip_left"].AsBoolean(), fields["strip_right"].AsBoolean());
 
-    public override NormalizedText Normalize(NormalizedText text)
+    public override NormalizedText Normalize(NormalizedText text, Growth growth)
     {
         int start = 0, end = text.Text.Length;
         while (left && start < end && CodePoint.IsWhiteSpace(text.Text[start]))

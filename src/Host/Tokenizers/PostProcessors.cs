@@ -56,7 +56,10 @@ internal sealed class TemplateProcessing(IReadOnlyList<int[]?> pieces) : PostPro
             if (!special.TryAdd(name, ids))
                 throw token.Error("the special token occurs twice", "every special token once");
         }
-        return new TemplateProcessing([.. fields["single"].Items().Select(piece => ReadPiece(piece, special))]);
+        var pieces = fields["single"].Items().Select(piece => ReadPiece(piece, special)).ToList();
+        return pieces.Count(piece => piece is null) <= 1
+            ? new TemplateProcessing(pieces)
+            : throw fields["single"].Unsupported("a template that has the text twice", "the text once, special tokens around it");
     }
 
     /// <summary>One token before the text and one after it, as [token, id].</summary>

@@ -44,29 +44,34 @@ internal sealed class PreTokenizerSequence(PreTokenizer[] steps) : PreTokenizer
 internal sealed class SplitPreTokenizer(TextPattern pattern, SplitBehavior behavior, bool invert) : PreTokenizer
 {
     /// <summary>Numbers of every kind, not decimal digits alone: Rust's <c>char::is_numeric</c>.</summary>
-    private const string Numeric = @"\p{N}";
+    private static readonly RegexPattern Numeric = new(@"\p{N}");
 
     /// <summary>BERT's punctuation: Unicode's, and every ASCII character that is neither letter, digit nor space.</summary>
-    private const string PunctuationMarks = @"[!-/:-@\[-`{-~]|\p{P}";
+    private static readonly RegexPattern PunctuationMarks = new(@"[!-/:-@\[-`{-~]|\p{P}");
+
+    private static readonly RegexPattern Space = new(@"\s");
+
+    /// <summary>Runs of word characters, the two joiners among them as in Rust's regex, and of others that are no white space.</summary>
+    private static readonly RegexPattern WordsAndMarks = new("[\\w\u200C\u200D]+|[^\\w\\s\u200C\u200D]+");
 
     public static SplitPreTokenizer ReadFields(JsonFields fields) => new(
         TextPattern.Read(fields["pattern"]), SplitBehaviors.Read(fields["behavior"]), fields["invert"].AsBoolean());
 
     public static SplitPreTokenizer ReadDigits(JsonFields fields) => new(
-        new RegexPattern(Numeric),
+        Numeric,
         fields["individual_digits"].AsBoolean() ? SplitBehavior.Isolated : SplitBehavior.Contiguous,
         invert: false);
 
     public static SplitPreTokenizer ReadPunctuation(JsonFields fields) =>
         Punctuation(fields.Optional("behavior") is { } behavior ? SplitBehaviors.Read(behavior) : SplitBehavior.Isolated);
 
-    public static SplitPreTokenizer Punctuation(SplitBehavior behavior) => new(new RegexPattern(PunctuationMarks), behavior, invert: false);
+    public static SplitPreTokenizer Punctuation(SplitBehavior behavior) => new(PunctuationMarks, behavior, invert: false);
 
     /// <summary>Cuts at white space, which goes.</summary>
-    public static SplitPreTokenizer WhiteSpace() => new(new RegexPattern(@"\s"), SplitBehavior.Removed, invert: false);
+    public static SplitPreTokenizer WhiteSpace() => new(Space, SplitBehavior.Removed, invert: false);
 
-    /// <summary>Keeps runs of word characters, the two joiners among them as in Rust's regex, and of others that are no white space.</summary>
-    public static SplitPreTokenizer Words() => new(new RegexPattern("[\\w\u200C\u200D]+|[^\\w\\s\u200C\u200D]+"), SplitBehavior.Removed, invert: true);
+    /// <summary>Keeps what <see cref="WordsAndMarks"/> finds.</summary>
+    public static SplitPreTokenizer Words() => new(WordsAndMarks, SplitBehavior.Removed, invert: true);
 
     public override void Apply(SplitText text) => text.Split(pattern, behavior, invert);
 }

@@ -40,10 +40,10 @@ internal sealed class PrecompiledNormalizer : Normalizer
     }
 
     /// <inheritdoc/>
-    public override NormalizedText Normalize(NormalizedText text)
+    public override NormalizedText Normalize(NormalizedText text, Growth growth)
     {
         var buffer = new StringBuilder(text.Text.Length);
-        int read = 0, originUnits = 0;
+        int read = 0, originUnits = 0, written = 0;
         Span<byte> utf8 = stackalloc byte[LongestGrapheme];
         while (read < text.Text.Length)
         {
@@ -67,6 +67,8 @@ internal sealed class PrecompiledNormalizer : Normalizer
             }
 
             read += length;
+            growth.Take(buffer.Length - written);
+            written = buffer.Length;
         }
 
         return new NormalizedText(buffer.ToString(), originUnits);

@@ -24,9 +24,11 @@ internal readonly record struct Piece(int Start, int Length, int OriginUnits, in
 /// A text on its way from characters to words: one buffer and the pieces it is cut into, in order. Pre-tokenizers cut pieces
 /// further or rewrite them; added tokens pass through untouched, and empty pieces vanish.
 /// </summary>
-internal sealed class SplitText(string text, List<Piece> pieces)
+internal sealed class SplitText(string text, List<Piece> pieces, Growth growth)
 {
     private readonly List<Segment> segments = [];
+    private readonly StringBuilder buffer = new();
+    private List<Piece> spare = [];
 
     public string Text { get; private set; } = text;
 
@@ -35,7 +37,8 @@ internal sealed class SplitText(string text, List<Piece> pieces)
     /// <summary>Cuts every piece along <paramref name="pattern"/>; <paramref name="invert"/> swaps matches and gaps first.</summary>
     public void Split(TextPattern pattern, SplitBehavior behavior, bool invert)
     {
-        var cut = new List<Piece>(Pieces.Count);
+        var cut = spare;
+        cut.Clear();
         foreach (var piece in Pieces)
         {
             if (piece.IsToken)
@@ -53,14 +56,15 @@ internal sealed class SplitText(string text, List<Piece> pieces)
                     cut.Add(piece.Slice(segment.Start, segment.End));
             }
         }
-        Pieces = cut;
+        (Pieces, spare) = (cut, Pieces);
     }
 
     /// <summary>Writes every piece anew. <paramref name="write"/> appends a piece's new text and returns its new OriginUnits.</summary>
     public void Rewrite(PieceWriter write)
     {
-        var buffer = new StringBuilder(Text.Length + Text.Length / 4);
-        var rewritten = new List<Piece>(Pieces.Count);
+        var rewritten = spare;
+        rewritten.Clear();
+        buffer.Clear();
         foreach (var piece in Pieces)
         {
             int start = buffer.Length;
@@ -70,11 +74,12 @@ internal sealed class SplitText(string text, List<Piece> pieces)
                 continue;
             }
             int originUnits = write(Text.AsSpan(piece.Start, piece.Length), piece.OriginUnits, buffer);
+            growth.Take(buffer.Length - start);
             if (buffer.Length > start)
                 rewritten.Add(new Piece(start, buffer.Length - start, originUnits));
         }
         Text = buffer.ToString();
-        Pieces = rewritten;
+        (Pieces, spare) = (rewritten, Pieces);
     }
 }
 

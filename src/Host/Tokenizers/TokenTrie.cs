@@ -28,9 +28,11 @@ internal sealed class TokenTrie
             node = next;
         }
         tokenOfNode[node] ??= token;
-        if (firstUnits.Add(text[0]))
-            first = SearchValues.Create([.. firstUnits]);
+        firstUnits.Add(text[0]);
     }
+
+    /// <summary>Follows the last <see cref="Add"/>: nothing is found before.</summary>
+    public void Complete() => first = SearchValues.Create([.. firstUnits]);
 
     public bool Find(ReadOnlySpan<char> text, int from, out int start, out int end, [NotNullWhen(true)] out AddedToken? token)
     {

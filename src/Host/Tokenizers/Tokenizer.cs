@@ -12,6 +12,7 @@ namespace RepNoise.Host.Tokenizers;
 /// </summary>
 public sealed class Tokenizer
 {
+    private readonly string file;
     private readonly TokenModel model;
     private readonly AddedTokens addedTokens;
     private readonly PreTokenizer? preTokenizer;
@@ -22,11 +23,12 @@ public sealed class Tokenizer
 
     internal Tokenizer(TokenizerParts parts)
     {
+        file = parts.File;
         model = parts.Model;
         preTokenizer = parts.PreTokenizer;
         postProcessor = parts.PostProcessor;
         decoder = parts.Decoder;
-        addedTokens = new AddedTokens(parts.AddedTokens, parts.Normalizer);
+        addedTokens = new AddedTokens(parts.AddedTokens, parts.Normalizer, parts.File);
         addedByContent = parts.AddedTokens.ToDictionary(token => token.Content, StringComparer.Ordinal);
         addedById = parts.AddedTokens.ToDictionary(token => token.Id);
         VocabularySize = 1 + Math.Max(
@@ -46,12 +48,13 @@ public sealed class Tokenizer
     /// <param name="text">Any text; may be empty.</param>
     /// <param name="addSpecialTokens">Whether the post-processor adds its tokens, such as the one for the text's beginning.</param>
     /// <exception cref="TokenizerException">
-    /// A pattern of the file took more time than the text's length allows, or a character is unknown and so is the unknown token.
+    /// A pattern of the file took more time than the text's length allows, or its steps wrote more; or a character is unknown and so is
+    /// the unknown token.
     /// </exception>
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var split = addedTokens.Extract(CodePoint.WellFormed(text));
+        var split = addedTokens.Extract(CodePoint.WellFormed(text), new Growth(file, text.Length));
         preTokenizer?.Apply(split);
         var ids = new List<int>(split.Pieces.Count + 8);
         foreach (var piece in split.Pieces)
@@ -67,6 +70,7 @@ public sealed class Tokenizer
     /// <summary>The text of some ids. Ids that are no token are skipped; bytes that are no UTF-8 become U+FFFD.</summary>
     /// <param name="ids">Token ids, (T).</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    /// <exception cref="TokenizerException">The file's decoders write more than the tokens' length allows.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
     {
         var tokens = new List<string>(ids.Length);
@@ -75,7 +79,9 @@ public sealed class Tokenizer
             if (TryToken(id, out string? token) && !(skipSpecialTokens && IsSpecial(token)))
                 tokens.Add(token);
         }
-        return decoder is null ? string.Join(' ', tokens) : string.Concat(decoder.Decode(tokens));
+        return decoder is null
+            ? string.Join(' ', tokens)
+            : string.Concat(decoder.Decode(tokens, new Growth(file, tokens.Sum(token => (long)token.Length))));
     }
 
     /// <summary>The id of a token by its exact content, or null.</summary>

@@ -6,8 +6,15 @@ using RepNoise.Host.Tokenizers.Patterns;
 namespace RepNoise.Host.Tokenizers;
 
 /// <summary>What a tokenizer.json holds, ready for use.</summary>
+/// <param name="File">The file, for messages.</param>
+/// <param name="Model">From words to ids.</param>
+/// <param name="AddedTokens">In the file's order.</param>
+/// <param name="Normalizer">The file's, or null.</param>
+/// <param name="PreTokenizer">The file's, or null.</param>
+/// <param name="PostProcessor">The file's, or null.</param>
+/// <param name="Decoder">The file's, or null.</param>
 internal sealed record TokenizerParts(
-    TokenModel Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
+    string File, TokenModel Model, IReadOnlyList<AddedToken> AddedTokens, Normalizer? Normalizer, PreTokenizer? PreTokenizer,
     PostProcessor? PostProcessor, TokenDecoder? Decoder);
 
 /// <summary>Reads tokenizer.json. The file is not trusted: whatever is wrong with it is a typed error with file and JSON path.</summary>
@@ -17,6 +24,9 @@ internal static class TokenizerReader
 
     /// <summary>The largest known file has some 35 MB; far beyond that it is something else.</summary>
     private const long MaxBytes = 512L << 20;
+
+    /// <summary>Each may be 15 bytes long and cost some hundred bytes of memory, and a pass over every text.</summary>
+    private const int MaxObjects = 1024;
 
     /// <summary>Files of older tokenizers that can be converted, where tokenizer.json is missing.</summary>
     private static readonly string[] OlderFiles = ["tokenizer.model", "spiece.model", "vocab.json", "vocab.txt"];
@@ -36,7 +46,7 @@ internal static class TokenizerReader
     public static TokenizerParts Read(ReadOnlyMemory<byte> json, string file)
     {
         using var document = Parse(json, file);
-        return Read(new JsonView(file, "$", document.RootElement));
+        return Read(file, new JsonView(file, document.RootElement));
     }
 
     private static InputException Missing(string file)
@@ -86,7 +96,7 @@ internal static class TokenizerReader
         }
     }
 
-    private static TokenizerParts Read(JsonView root)
+    private static TokenizerParts Read(string file, JsonView root)
     {
         var fields = root.Fields(
             "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model");
@@ -98,8 +108,12 @@ internal static class TokenizerReader
             throw root.Error(
                 $"its regular expressions have {characters} characters together", $"at most {CodePointRegex.LongestPattern}: known tokenizers need some hundred");
         }
+        int objects = root.Element.EnumerateObject().Where(property => !property.NameEquals("model") && !property.NameEquals("added_tokens")).Sum(property => Objects(property.Value));
+        if (objects > MaxObjects)
+            throw root.Error($"its normalizer, pre_tokenizer, post_processor and decoder have {objects} parts", $"at most {MaxObjects}: known tokenizers need some twenty");
         var model = TokenModel.Read(fields["model"]);
         return new TokenizerParts(
+            file,
             model,
             fields.Optional("added_tokens") is { } added ? ReadAddedTokens(added, model) : [],
             fields.Optional("normalizer") is { } normalizer ? Normalizer.Read(normalizer) : null,
@@ -116,6 +130,13 @@ internal static class TokenizerReader
     {
         JsonValueKind.Array => value.EnumerateArray().Sum(PatternCharacters),
         JsonValueKind.Object => value.EnumerateObject().Sum(PatternCharacters),
+        _ => 0,
+    };
+
+    private static int Objects(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Array => value.EnumerateArray().Sum(Objects),
+        JsonValueKind.Object => 1 + value.EnumerateObject().Sum(property => Objects(property.Value)),
         _ => 0,
     };
 

@@ -11,7 +11,7 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanup) : TokenDecod
 
     public static WordPieceDecoder ReadFields(JsonFields fields) => new(fields["prefix"].AsString(), fields["cleanup"].AsBoolean());
 
-    public override List<string> Decode(List<string> tokens) => [.. tokens.Select((token, i) =>
+    public override List<string> Decode(List<string> tokens, Growth growth) => [.. tokens.Select((token, i) =>
     {
         if (i > 0) token = token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
         return cleanup ? Cleanups.Aggregate(token, (text, pair) => text.Replace(pair.Spaced, pair.Joined, StringComparison.Ordinal)) : token;

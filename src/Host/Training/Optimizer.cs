@@ -81,6 +81,23 @@ public abstract class Optimizer : IDisposable
         if (!norm.IsEmpty) Device.Copy(norm, scalars.Slots(clip, 1));
     }
 
+    /// <summary>
+    /// The parameter nearest to the loss, that is, the last in the order of the parameters, whose gradient has a norm that is not finite;
+    /// null where only their sum is not. For a step that is given up: what the last <see cref="QueueGradientNorm"/> found is lost.
+    /// </summary>
+    public Parameter? NonFiniteGradient()
+    {
+        foreach (var parameter in Parameters.TrainedParameters.Reverse())
+        {
+            scalars.Clear();
+            Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), parameter.Gradient);
+            scalars.Download();
+            if (!double.IsFinite(scalars[squaredNorm])) return parameter;
+        }
+
+        return null;
+    }
+
     /// <summary>Updates all weights; follows <see cref="GradientNorm"/>, whose clip factor it applies.</summary>
     public void Apply(double learningRate)
     {

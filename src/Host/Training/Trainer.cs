@@ -48,14 +48,22 @@ public static class TrainingObjectives
 }
 
 /// <summary>A loss or gradient was not finite; the weights are those of the last good step.</summary>
-public sealed class NonFiniteException(int step, string term, double value, string batch)
+/// <param name="step">The step, from 1.</param>
+/// <param name="term">The loss term, or <c>grad_norm</c>.</param>
+/// <param name="value">NaN or an infinity.</param>
+/// <param name="batch">Where its examples came from.</param>
+/// <param name="parameter">Of a gradient, the first tensor on the way back from the loss that has one which is not finite.</param>
+public sealed class NonFiniteException(int step, string term, double value, string batch, string? parameter = null)
     : InputException(
-        $"step {step}", $"{term} is {value.ToString(System.Globalization.CultureInfo.InvariantCulture)} in the batch of {batch}",
+        $"step {step}",
+        $"{term} is {value.ToString(System.Globalization.CultureInfo.InvariantCulture)}{(parameter is null ? "" : $", first in the gradient of {parameter},")} in the batch of {batch}",
         "finite values", "lower learning_rate, set max_grad_norm, or look at these examples; the weights before this step are kept")
 {
     public int Step { get; } = step;
 
     public string Term { get; } = term;
+
+    public string? Parameter { get; } = parameter;
 }
 
 /// <summary>Where a run stands between two steps.</summary>
@@ -209,7 +217,7 @@ public sealed class Trainer : IDisposable
         using var scope = device.Scope(Phase.Optimizer);
         Show("gradient", parameter => parameter.Gradient);
         device.Show("grad_norm", norm);
-        if (!double.IsFinite(norm)) throw NonFinite(step, "grad_norm", norm, count - 1);
+        if (!double.IsFinite(norm)) throw NonFinite(step, "grad_norm", norm, count - 1, optimizer.NonFiniteGradient()?.Name);
         optimizer.Apply(schedule.At(step));
         Show("weight", parameter => parameter.Master);
         return norm;
@@ -264,9 +272,9 @@ public sealed class Trainer : IDisposable
         return examples.AsSpan(0, count);
     }
 
-    private NonFiniteException NonFinite(int step, string term, double value, int microBatch)
+    private NonFiniteException NonFinite(int step, string term, double value, int microBatch, string? parameter = null)
     {
         var places = Examples(step, microBatch).ToArray().Select(objective.PlaceOf);
-        return new NonFiniteException(step + 1, term, value, string.Join(", ", places));
+        return new NonFiniteException(step + 1, term, value, string.Join(", ", places), parameter);
     }
 }

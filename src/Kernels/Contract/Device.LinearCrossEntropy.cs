@@ -34,12 +34,18 @@ public abstract partial class Device
         if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, gradientFactor, dX, dWeight, workspace);
     }
 
-    /// <summary>Rows of logits that a workspace should hold: 256, fewer where that passes <see cref="LogitsWorkspaceBytes"/>.</summary>
+    /// <summary>
+    /// Rows of logits that a workspace should hold: as many as the device makes good use of, fewer where that passes
+    /// <see cref="LogitsWorkspaceBytes"/>.
+    /// </summary>
     public int LogitsChunkRows(int vocabulary)
     {
         long rowBytes = (long)vocabulary * FormatOf(BufferKind.Compute).Size();
-        return (int)Math.Clamp(LogitsWorkspaceBytes / rowBytes, 1, 256);
+        return (int)Math.Clamp(LogitsWorkspaceBytes / rowBytes, 1, UsefulLogitsRows(vocabulary));
     }
+
+    /// <summary>Rows of a chunk beyond which more would not pay for their memory.</summary>
+    protected internal virtual int UsefulLogitsRows(int vocabulary) => 256;
 
     public static OpCost LinearCrossEntropyCost(long rows, long columns, long vocabulary, bool dX, bool dWeight, int size) => new(
         (2.0 + (dX ? 2 : 0) + (dWeight ? 2 : 0)) * rows * columns * vocabulary + 5.0 * rows * vocabulary,

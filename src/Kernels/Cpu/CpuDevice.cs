@@ -38,10 +38,15 @@ public sealed unsafe partial class CpuDevice : Device
         }
     }
 
+    private const int LargeVocabulary = 1 << 14;
+
     public override string Name => DeviceName;
 
     /// <summary>Fewer rows take dot products, which add up in another order than tiles do; see <see cref="SmallMatmul{T}"/>.</summary>
     public override int BatchInvariantRows => SmallMatmul<Lanes128>.MaxRows + 1;
+
+    /// <summary>A head that no cache holds passes through memory once a chunk, and its gradient twice: the fewer chunks the better.</summary>
+    protected internal override int UsefulLogitsRows(int vocabulary) => vocabulary < LargeVocabulary ? 256 : 512;
 
     public override string Description => $"{ProcessorName()}, {RegisterBits} bit SIMD, {context.Team.Size} threads, float32";
 

@@ -93,7 +93,7 @@ public sealed class HostileFileTests : IDisposable
             long before = GC.GetAllocatedBytesForCurrentThread(), steps = 0;
             try
             {
-                CodePointRegex.Parse(pattern).Find("ab a<s>b\u00e9 \n123 aaaaaaaaaaaaaaaa!", 0, ref steps, out _, out _);
+                CodePointRegex.Parse(pattern).Find("\u0120ab \u0100\u1234a<s>b\u00e9 \n123 aaaaaaaaaaaaaaaa!", 0, ref steps, out _, out _);
             }
             catch (RegexSyntaxException problem)
             {

@@ -83,4 +83,16 @@ public sealed class OpCostTests
         using var subject = ReferenceDevices.Create(device);
         Assert.Equal(rows, subject.LogitsChunkRows(vocabulary));
     }
+
+    [Theory]
+    [InlineData(1000, 256)]
+    [InlineData(32_000, 512)]
+    [InlineData(128_256, 130)]
+    public void Logits_of_a_large_vocabulary_come_in_longer_chunks_on_the_cpu_and_in_its_plan(int vocabulary, int rows)
+    {
+        using var cpu = Devices.Create("cpu", new DeviceOptions { Threads = 1 });
+        using var plan = cpu.CreatePlanningDevice();
+        Assert.Equal(rows, cpu.LogitsChunkRows(vocabulary));
+        Assert.Equal(rows, plan.LogitsChunkRows(vocabulary));
+    }
 }

@@ -4,8 +4,8 @@ namespace RepNoise.Host.Tokenizers.Patterns;
 
 /// <summary>
 /// A set of code points. The basic plane is a bitmap in rows of blocks, each made when a code point of it is first asked for, Latin-1
-/// apart from the rest: a hostile pattern of a thousand sets costs what its text uses of them. Beyond the plane the definition
-/// decides. Safe for concurrent use.
+/// apart from the rest; but a set's first questions, as many as a block has code points, the definition answers: a hostile pattern of
+/// a thousand sets costs what its text uses of them. Beyond the plane the definition decides. Safe for concurrent use.
 /// Categories are those of the runtime's Unicode tables: where these are newer than the Rust library's, they can differ only
 /// on code points that the older tables leave unassigned.
 /// </summary>
@@ -37,6 +37,9 @@ internal sealed class CodePointSet
     private readonly Func<int, bool> definition;
     private ulong[]? latin;
     private ulong[]?[]?[]? rows;
+
+    /// <summary>Questions that found no block. Threads may lose a count of each other's: that makes a block a little later.</summary>
+    private int unfilled;
 
     public CodePointSet(Func<int, bool> definition) => this.definition = definition;
 
@@ -72,7 +75,16 @@ internal sealed class CodePointSet
         if (codePoint >= PlaneSize)
             return definition(codePoint);
         int number = codePoint >> BlockBits;
-        var block = (number == 0 ? latin : rows?[number >> RowBits]?[number & ((1 << RowBits) - 1)]) ?? Fill(number);
+        var block = number == 0 ? latin : rows?[number >> RowBits]?[number & ((1 << RowBits) - 1)];
+        if (block is null)
+        {
+            if (unfilled < 1 << BlockBits)
+            {
+                unfilled++;
+                return definition(codePoint);
+            }
+            block = Fill(number);
+        }
         return (block[(codePoint >> 6) & 3] & (1UL << (codePoint & 63))) != 0;
     }
 
