@@ -252,6 +252,11 @@ Instruction Decoder::begin(const Statement& statement, const KnownForm& form) {
 void Decoder::append(const Instruction& instruction) {
   if (kernel_.code.size() >= MaxInstructions) fail("the kernel, its calls inlined, has more than " + std::to_string(MaxInstructions) + " instructions");
   kernel_.code.push_back(instruction);
+  if (instruction.kind == Count::MemoryInstructions) {
+    kernel_.code.back().pattern = kernel_.patterns;
+    kernel_.patterns += instruction.form->opcode == "cp" ? 2 : 1;
+  }
+
   kernel_.hasDeviceFences |= instruction.releases;
   kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;

@@ -64,6 +64,7 @@ struct alignas(64) Instruction {
   int64_t displacement[2] = {0, 0};  // of its addresses, in order
   uint64_t immediate = 0;        // of lop3, cp.async: also in a slot
   uint32_t target = 0;           // of a branch; the index into `tables` of brx
+  uint32_t pattern = 0;          // of an access to memory: its index into the block's patterns; cp.async has a second one for its source
   int line = 0;                  // in the PTX
   int file = 0, sourceLine = 0;  // from .loc; 0 without
   const Form* form = nullptr;
@@ -108,6 +109,7 @@ struct Kernel {
   std::vector<std::pair<Slot, Special>> specials;
   std::vector<Instruction> code;
   std::vector<std::vector<uint32_t>> tables;
+  uint32_t patterns = 0;           // that its accesses to memory have
   std::vector<std::string> files;
   int maxThreads[3] = {0, 0, 0}, requiredThreads[3] = {0, 0, 0};
   int maxRegisters = 0, minBlocks = 0;

@@ -60,7 +60,8 @@ Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemor
       shape_(shape),
       options_(options),
       shared_(kernel.usesDynamicShared ? kernel.dynamicOffset() + shape.dynamicShared : kernel.sharedBytes + shape.dynamicShared, options.checks),
-      onSlice_(std::move(onSlice)) {
+      onSlice_(std::move(onSlice)),
+      tally_(kernel.code.size()) {
   uint32_t threads = shape.block[0] * shape.block[1] * shape.block[2];
   size_t warps = (threads + Lanes - 1) / Lanes;
   registers_.resize(warps * kernel.registerFileBytes + 64);
@@ -73,6 +74,7 @@ Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemor
   block_.local = local_.data();
   block_.threads = threads;
   block_.checks = options.checks;
+  block_.patterns.resize(kernel.patterns);
   block_.grid = grid;
   block_.visitor = {firstToken, 0};
   block_.warps.resize(warps);
@@ -195,33 +197,47 @@ void Scheduler::regroup(Warp& warp) {
   warp.nearest = second;
 }
 
+Counters Scheduler::counters() const {
+  Counters result = block_.counters;
+  tally_.addTo(result, kernel_.code);
+  return result;
+}
+
 void Scheduler::runWarp(Warp& warp) {
   const Instruction* code = kernel_.code.data();
-  auto& counters = block_.counters;
-  uint64_t issued = 0, threads = 0;
+  uint64_t issued = 0;
   bool yields = false;
+  // `running` lanes have run one instruction after the other from `first` on.
+  uint32_t first = warp.pc, running = warp.running;
   while (issued < Slice) {
-    const Instruction& instruction = code[warp.pc];
-    warp.next = warp.pc + 1;
-    warp.active = warp.running;
+    uint32_t pc = warp.pc;
+    const Instruction& instruction = code[pc];
+    warp.next = pc + 1;
+    warp.active = running;
     if (instruction.predicate != NoSlot) {
       uint32_t guard = warp.mask(instruction.predicate);
-      warp.active &= instruction.isPredicateNegated ? ~guard : guard;
+      if (instruction.isPredicateNegated) guard = ~guard;
+      warp.active &= guard;
+      tally_.skipped(running & ~guard);
     }
 
     issued++;
-    if constexpr (IsCounting) threads += static_cast<uint64_t>(std::popcount(warp.active));
-    counters.add(instruction.kind);
     if (warp.active != 0) instruction.run(warp, instruction);
     warp.pc = warp.next;
-    if (warp.running != 0 && warp.pc < warp.nearest && !warp.yields) continue;
-    yields = std::exchange(warp.yields, false);
-    regroup(warp);
-    if (warp.running == 0 || yields) break;
+    bool goesOn = warp.running != 0 && warp.pc < warp.nearest && !warp.yields;
+    if (goesOn && warp.running == running && warp.pc == pc + 1) continue;
+    tally_.ran(first, pc + 1, running);
+    if (!goesOn) {
+      yields = std::exchange(warp.yields, false);
+      regroup(warp);
+    }
+
+    first = warp.pc;
+    running = warp.running;
+    if (running == 0 || yields) break;
   }
 
-  counters.add(Count::WarpInstructions, issued);
-  counters.add(Count::ThreadInstructions, threads);
+  if (issued >= Slice) tally_.ran(first, warp.pc, running);
   // Whoever polls in vain is stuck sooner than whoever computes.
   steps_ += yields ? Slice : issued;
   if (steps_ > options_.maxSteps) reportStuck();

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "exec/launch.h"
+#include "exec/tally.h"
 
 namespace ptxsim {
 
@@ -16,7 +17,8 @@ class Scheduler {
 
   // Throws KernelFault.
   void run(uint64_t blockNumber);
-  const Counters& counters() const { return block_.counters; }
+  // Of all blocks that have run to their end.
+  Counters counters() const;
 
  private:
   void begin(uint64_t blockNumber);
@@ -41,6 +43,7 @@ class Scheduler {
   std::mt19937_64 random_;
   std::function<void()> onSlice_;
   ThreadBlock block_;
+  Tally tally_;
   uint64_t steps_ = 0;
 };
 

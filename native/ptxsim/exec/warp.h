@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "exec/access_pattern.h"
 #include "exec/counters.h"
 #include "exec/fault.h"
 #include "exec/grid_order.h"
@@ -130,7 +131,8 @@ struct ThreadBlock {
   std::vector<Warp> warps;
   std::array<Barrier, 16> barriers;
   std::map<uint64_t, Mbarrier> mbarriers;
-  Counters counters;
+  Counters counters;                // all but those of instructions, which the scheduler tallies
+  std::vector<AccessPattern> patterns;
   bool checks = true;
   GridOrder* grid = nullptr;        // null where the kernel has no fence that orders blocks
   uint64_t seen = 0;                // when the block last looked at what others do

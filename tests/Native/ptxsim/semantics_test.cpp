@@ -333,6 +333,37 @@ CASE(bank_conflicts_are_counted) {
   check::equal(wavefronts(7), uint64_t{32}, "one bank");
 }
 
+// One instruction whose lanes lie differently each time, in shared memory and in global memory in turn.
+CASE(what_an_access_costs_follows_its_addresses) {
+  Machine machine(check::entry(".shared .align 16 .b8 tile[8192];\nmov.u32 %r1, tile;\ncvt.u64.u32 %rd6, %r1;\ncvta.shared.u64 %rd6, %rd6;\nmov.u32 %r2, 2;\n"
+                               "again:\nshl.b32 %r3, %r0, %r2;\ncvt.u64.u32 %rd7, %r3;\nand.b32 %r4, %r2, 1;\nsetp.eq.u32 %p1, %r4, 0;\n"
+                               "selp.b64 %rd8, %rd6, %rd1, %p1;\nadd.u64 %rd8, %rd8, %rd7;\nst.u32 [%rd8], %r0;\nbar.warp.sync 0xffffffff;\n"
+                               "add.u32 %r2, %r2, 1;\nsetp.lt.u32 %p2, %r2, 8;\n@%p2 bra again;"));
+  uint64_t out = machine.room(4096);
+  auto counters = machine.launch("k", {out, out});
+  check::equal(counters[ptxsim::Count::SharedWavefronts], uint64_t{1 + 4 + 16}, "passes at strides of 4, 16 and 64 bytes");
+  check::equal(counters[ptxsim::Count::SharedIdealWavefronts], uint64_t{3}, "passes without a conflict");
+  check::equal(counters[ptxsim::Count::GlobalStoreSectors], uint64_t{8 + 32 + 32}, "sectors at strides of 8, 32 and 128 bytes");
+  check::equal(counters[ptxsim::Count::GlobalStoreBytes], uint64_t{3 * 128}, "bytes");
+}
+
+// A loop that the lanes leave one after the other, and a guarded store; `entry` adds six instructions and the return.
+CASE(instructions_are_counted_by_class_and_lane) {
+  Machine machine(check::entry("mov.u32 %r1, 0;\nagain:\nadd.u32 %r1, %r1, 1;\nadd.f32 %f1, %f2, %f3;\nsetp.le.u32 %p1, %r1, %r0;\n@%p1 bra again;\n"
+                               "setp.eq.u32 %p2, %r0, 1;\n@%p2 st.global.u32 [%rd4], %r1;"));
+  uint64_t out = machine.room(16);
+  auto counters = machine.launch("k", {out, out}, 1, 4);
+  using ptxsim::Count;
+  check::equal(counters[Count::FloatInstructions], uint64_t{4}, "turns of the loop");
+  check::equal(counters[Count::ControlInstructions], uint64_t{4 + 1}, "branches and the return");
+  check::equal(counters[Count::MemoryInstructions], uint64_t{2 + 1}, "parameters and a store");
+  check::equal(counters[Count::IntegerInstructions], uint64_t{4 + 1 + 2 * 4 + 1}, "address arithmetic and counters");
+  check::equal(counters[Count::WarpInstructions], uint64_t{4 + 5 + 3 + 14}, "all");
+  // Four lanes; of the loop's four instructions 4, 3, 2 and 1 run, of the store one. A lane that leaves the loop does not branch.
+  check::equal(counters[Count::ThreadInstructions], uint64_t{4 * 6 + 4 + 3 * 10 + 6 + 4 + 1 + 4}, "lanes");
+  check::equal(counters[Count::DivergentBranches], uint64_t{3}, "branches that some take");
+}
+
 CASE(results_do_not_depend_on_the_order_of_blocks_and_warps) {
   for (uint64_t seed : {0, 1, 2}) {
     Machine machine(check::entry(".shared .align 16 .b8 tile[512];\nmov.u32 %r1, tile;\nshl.b32 %r2, %r0, 2;\nadd.u32 %r3, %r1, %r2;\nst.shared.u32 [%r3], %r0;\nbar.sync 0;\n"

@@ -117,118 +117,113 @@ uint8_t* local(const Warp& w, uint64_t address, uint32_t bytes, const char* what
   return w.block->local + (static_cast<size_t>(w.index) * Lanes + static_cast<size_t>(lane)) * size + address;
 }
 
-void Traffic::global(uint64_t address) {
-  if constexpr (!IsCounting) return;
-  globalCount_++;
-  for (uint64_t sector = address / 32; sector <= (address + bytes_ - 1) / 32; sector++) {
-    // Most warps go upwards through memory.
-    bool isNew = sectorCount_ == 0 || sector > highestSector_;
-    if (!isNew && (sector == sectors_[sectorCount_ - 1] || std::find(sectors_, sectors_ + sectorCount_, sector) != sectors_ + sectorCount_)) continue;
-    if (sectorCount_ < 2 * Lanes) sectors_[sectorCount_++] = sector;
-    if (isNew) highestSector_ = sector;
-  }
-}
+namespace {
 
-void Traffic::global(const Addresses& a) {
-  if constexpr (!IsCounting) return;
-  if (a.isInOrder) globalInOrder(a.lowest, a.count);
-  else if (a.isOne) globalAtOnce(a.lowest, a.count);
-  else
-    for (uint32_t left = a.lanes; left != 0; left &= left - 1) global(a.at[std::countr_zero(left)]);
-}
+// Lanes that one pass over the banks can serve.
+uint32_t together(uint32_t bytes) { return bytes <= 4 ? 32 : bytes <= 8 ? 16 : 8; }
+uint32_t groups(uint32_t lanes, uint32_t bytes) { return (lanes + together(bytes) - 1) / together(bytes); }
 
-// Passes that the lanes need: the largest number of different places in one bank. An access of 8 or 16 bytes takes 2 or 4 banks side by
-// side, and being aligned never half of another's.
-uint32_t Traffic::wavefronts(const uint64_t* addresses, uint32_t lanes) const {
-  auto shift = static_cast<uint32_t>(std::countr_zero(std::max(bytes_, 4u)));
-  uint32_t lastBank = (128u >> shift) - 1, taken = 0;
-  uint64_t places[32];
-  bool isPlain = true;
-  for (uint32_t left = lanes; left != 0; left &= left - 1) {
-    uint64_t place = addresses[std::countr_zero(left)] >> shift;
+// Passes that lanes served together need: the largest number of different places in one bank. An access of 8 or 16 bytes takes 2 or 4
+// banks side by side, and being aligned never half of another's.
+template <typename Address>
+uint32_t passesOf(const Address* addresses, uint32_t count, uint32_t bytes) {
+  auto shift = static_cast<uint32_t>(std::countr_zero(std::max(bytes, 4u)));
+  uint32_t lastBank = (128u >> shift) - 1, most = 0, places[32] = {};
+  Address known[32][32];
+  for (uint32_t n = 0; n < count; n++) {
+    Address place = addresses[n] >> shift;
     auto bank = static_cast<uint32_t>(place) & lastBank;
-    if (!(taken >> bank & 1)) places[bank] = place;
-    isPlain &= places[bank] == place;
-    taken |= 1u << bank;
-  }
-
-  if (isPlain) return lanes != 0;
-  uint32_t most = 0, count[32] = {};
-  uint64_t known[32][32];
-  for (uint32_t left = lanes; left != 0; left &= left - 1) {
-    uint64_t place = addresses[std::countr_zero(left)] >> shift;
-    auto bank = static_cast<uint32_t>(place) & lastBank;
-    auto* end = known[bank] + count[bank];
+    auto* end = known[bank] + places[bank];
     if (std::find(known[bank], end, place) != end) continue;
     *end = place;
-    most = std::max(most, ++count[bank]);
+    most = std::max(most, ++places[bank]);
   }
 
   return most;
 }
 
-void Traffic::shared(const Addresses& a, uint32_t repeats) {
-  if constexpr (!IsCounting) return;
-  if (a.isInOrder || a.isOne) {
-    sharedInOrder(a.count);
-    return;
-  }
-
-  if (a.lanes != AllLanes) {
-    for (uint32_t left = a.lanes; left != 0; left &= left - 1) shared(a.at[std::countr_zero(left)]);
-    return;
-  }
-
-  // Different words of 128 bytes side by side lie in different banks.
-  if (a.highest - a.lowest + bytes_ <= 128) {
-    sharedInOrder(Lanes);
-    return;
-  }
-
-  // Passes repeat themselves with the addresses, and within one pass the first of those that share a place stands for them.
-  counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{Lanes} * bytes_);
-  counters_.add(Count::SharedIdealWavefronts, Lanes / together());
-  uint32_t within = repeats & (together() - 1), across = repeats & ~within, group = together() == Lanes ? AllLanes : (1u << together()) - 1;
-  uint64_t passes = 0;
-  for (uint32_t first = 0; first < Lanes; first += together())
-    if ((first & across) == 0) passes += wavefronts(a.at, (group << first) & lanesWithout(within));
-  counters_.add(Count::SharedWavefronts, passes << std::popcount(across));
+template <typename Address>
+uint32_t allPassesOf(const Address* addresses, uint32_t count, uint32_t bytes) {
+  uint32_t passes = 0;
+  for (uint32_t begin = 0; begin < count; begin += together(bytes)) passes += passesOf(addresses + begin, std::min(together(bytes), count - begin), bytes);
+  return passes;
 }
 
-void Traffic::sharedInOrder(uint32_t lanes) {
-  uint32_t passes = (lanes + together() - 1) / together();
-  counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{lanes} * bytes_);
-  counters_.add(Count::SharedWavefronts, passes);
-  counters_.add(Count::SharedIdealWavefronts, passes);
+// Different sectors.
+template <typename Address>
+uint32_t allSectorsOf(const Address* addresses, uint32_t count, uint32_t bytes) {
+  Address sectors[2 * Lanes], highest = 0;
+  uint32_t found = 0;
+  for (uint32_t n = 0; n < count; n++)
+    for (Address sector = addresses[n] / 32; sector <= (addresses[n] + bytes - 1) / 32; sector++) {
+      // Most warps go upwards through memory.
+      bool isNew = found == 0 || sector > highest;
+      if (!isNew && std::find(sectors, sectors + found, sector) != sectors + found) continue;
+      sectors[found++] = sector;
+      if (isNew) highest = sector;
+    }
+
+  return found;
 }
 
-void Traffic::globalInOrder(uint64_t begin, uint32_t lanes) {
-  globalCount_ = lanes;
-  sectorCount_ = static_cast<uint32_t>((begin + uint64_t{lanes} * bytes_ - 1) / 32 - begin / 32 + 1);
+// What is known of the access, its lanes' addresses counted from `origin`; `cost` is asked for where they lie differently than last time.
+template <typename Cost>
+const AccessPattern& patternOf(AccessPattern& known, const Addresses& a, uint64_t origin, Cost cost) {
+  uint32_t offsets[Lanes], differences = known.lanes ^ a.lanes;
+  for (int l = 0; l < Lanes; l++) offsets[l] = static_cast<uint32_t>(a.at[l] - origin);
+  for (int l = 0; l < Lanes; l++) differences |= offsets[l] ^ known.offsets[l];
+  if (differences == 0 && known.space == a.space) return known;
+  uint32_t present[Lanes], count = 0;
+  for (uint32_t left = a.lanes; left != 0; left &= left - 1) present[count++] = offsets[std::countr_zero(left)];
+  std::copy_n(offsets, Lanes, known.offsets);
+  known.lanes = a.lanes;
+  known.space = a.space;
+  known.repeats = a.repeats();
+  known.cost = IsCounting ? cost(present, count) : 0;
+  return known;
 }
 
-void Traffic::globalAtOnce(uint64_t address, uint32_t lanes) {
-  globalCount_ = lanes;
-  sectorCount_ = static_cast<uint32_t>((address + bytes_ - 1) / 32 - address / 32 + 1);
+}  // namespace
+
+Banks banksOf(const Warp& w, const Instruction& i, const Addresses& a, uint32_t bytes) {
+  // 32 words side by side lie in 32 banks, and one place is read once.
+  if (a.isInOrder || a.isOne) return {groups(a.count, bytes), 0};
+  const auto& pattern = patternOf(w.block->patterns[i.pattern], a, a.lowest & ~uint64_t{3},
+                                  [&](const uint32_t* offsets, uint32_t count) { return allPassesOf(offsets, count, bytes); });
+  return {pattern.cost, pattern.repeats};
+}
+
+uint32_t sectorsOf(const Warp& w, const Instruction& i, int which, const Addresses& a, uint32_t bytes) {
+  if constexpr (!IsCounting) return 0;
+  if (a.isInOrder || a.isOne) return static_cast<uint32_t>((a.highest + bytes - 1) / 32 - a.lowest / 32 + 1);
+  uint64_t origin = a.lowest & ~uint64_t{31};
+  if (a.highest + bytes - origin <= ~uint32_t{0})
+    return patternOf(w.block->patterns[i.pattern + static_cast<uint32_t>(which)], a, origin,
+                     [&](const uint32_t* offsets, uint32_t count) { return allSectorsOf(offsets, count, bytes); }).cost;
+  uint64_t present[Lanes];
+  uint32_t count = 0;
+  for (uint32_t left = a.lanes; left != 0; left &= left - 1) present[count++] = a.at[std::countr_zero(left)];
+  return allSectorsOf(present, count, bytes);
+}
+
+void countShared(Warp& w, uint32_t bytes, bool isStore, uint32_t lanes, uint32_t passes) {
+  auto& counters = w.block->counters;
+  counters.add(isStore ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{lanes} * bytes);
+  counters.add(Count::SharedWavefronts, passes);
+  counters.add(Count::SharedIdealWavefronts, groups(lanes, bytes));
+}
+
+void countGlobal(Warp& w, uint32_t bytes, bool isStore, uint32_t lanes, uint32_t sectors) {
+  auto& counters = w.block->counters;
+  counters.add(isStore ? Count::GlobalStoreBytes : Count::GlobalLoadBytes, uint64_t{lanes} * bytes);
+  counters.add(isStore ? Count::GlobalStoreSectors : Count::GlobalLoadSectors, sectors);
 }
 
 Traffic::~Traffic() {
   if constexpr (!IsCounting) return;
-  if (globalCount_ > 0) {
-    counters_.add(isStore_ ? Count::GlobalStoreBytes : Count::GlobalLoadBytes, uint64_t{globalCount_} * bytes_);
-    counters_.add(isStore_ ? Count::GlobalStoreSectors : Count::GlobalLoadSectors, sectorCount_);
-  }
-
-  if (sharedCount_ > 0) {
-    counters_.add(isStore_ ? Count::SharedStoreBytes : Count::SharedLoadBytes, uint64_t{sharedCount_} * bytes_);
-    for (uint32_t begin = 0; begin < sharedCount_; begin += together()) {
-      uint32_t count = std::min(together(), sharedCount_ - begin);
-      counters_.add(Count::SharedWavefronts, wavefronts(shared_ + begin, AllLanes >> (Lanes - count)));
-      counters_.add(Count::SharedIdealWavefronts);
-    }
-  }
-
-  if (localCount_ > 0) counters_.add(Count::LocalBytes, uint64_t{localCount_} * bytes_);
+  if (globalCount_ > 0) countGlobal(warp_, bytes_, isStore_, globalCount_, allSectorsOf(global_, globalCount_, bytes_));
+  if (sharedCount_ > 0) countShared(warp_, bytes_, isStore_, sharedCount_, allPassesOf(shared_, sharedCount_, bytes_));
+  if (localCount_ > 0) warp_.block->counters.add(Count::LocalBytes, uint64_t{localCount_} * bytes_);
 }
 
 }  // namespace ptxsim

@@ -53,37 +53,37 @@ inline void aligned(uint64_t address, uint32_t bytes, const char* what, int lane
     throw Fault{FaultKind::Misaligned, std::string(what) + " of " + std::to_string(bytes) + " bytes at an address that is no multiple of that", lane, address};
 }
 
-// Counts the traffic of one warp instruction: sectors of 32 bytes in global memory, passes over the 32 banks of shared memory. A warp
-// reads 4 bytes a lane in one pass, 8 in two halves, 16 in four quarters (CUDA C++ programming guide, shared memory).
+// What the banks of shared memory, or the sectors of global memory, make of the access of one warp instruction; `which` as for gather.
+struct Banks {
+  uint32_t passes;
+  uint32_t repeats;  // as Addresses gives it
+};
+Banks banksOf(const Warp& warp, const Instruction& instruction, const Addresses& addresses, uint32_t bytes);
+uint32_t sectorsOf(const Warp& warp, const Instruction& instruction, int which, const Addresses& addresses, uint32_t bytes);
+
+// Counts it. A warp reads 4 bytes a lane in one pass over the 32 banks, 8 in two halves, 16 in four quarters (CUDA C++ programming guide,
+// shared memory).
+void countShared(Warp& warp, uint32_t bytes, bool isStore, uint32_t lanes, uint32_t passes);
+void countGlobal(Warp& warp, uint32_t bytes, bool isStore, uint32_t lanes, uint32_t sectors);
+
+// Counts lanes that access memory one by one, perhaps in several spaces.
 class Traffic {
  public:
-  Traffic(Warp& warp, uint32_t bytes, bool isStore) : counters_(warp.block->counters), bytes_(bytes), isStore_(isStore) {}
+  Traffic(Warp& warp, uint32_t bytes, bool isStore) : warp_(warp), bytes_(bytes), isStore_(isStore) {}
   ~Traffic();
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
   void shared(uint64_t address) { if constexpr (IsCounting) shared_[sharedCount_++] = address; }
-  void global(uint64_t address);
-  void global(const Addresses& addresses);
+  void global(uint64_t address) { if constexpr (IsCounting) global_[globalCount_++] = address; }
   void local() { localCount_++; }
-  // `lanes` lanes at consecutive addresses: 32 words side by side lie in 32 banks.
-  void sharedInOrder(uint32_t lanes);
-  void globalInOrder(uint64_t begin, uint32_t lanes);
-  // Aligned addresses; `repeats` as Addresses gives it.
-  void shared(const Addresses& addresses, uint32_t repeats);
-  // All of `lanes` lanes at one address, which is read once.
-  void globalAtOnce(uint64_t address, uint32_t lanes);
 
  private:
-  uint32_t wavefronts(const uint64_t* addresses, uint32_t lanes) const;
-  uint32_t together() const { return bytes_ <= 4 ? 32 : bytes_ <= 8 ? 16 : 8; }
-
-  Counters& counters_;
+  Warp& warp_;
   uint32_t bytes_;
   bool isStore_;
-  uint32_t sharedCount_ = 0, localCount_ = 0, globalCount_ = 0, sectorCount_ = 0;
-  uint64_t shared_[Lanes];
-  uint64_t sectors_[2 * Lanes], highestSector_ = 0;
+  uint32_t sharedCount_ = 0, localCount_ = 0, globalCount_ = 0;
+  uint64_t shared_[Lanes], global_[Lanes];
 };
 
 }  // namespace ptxsim

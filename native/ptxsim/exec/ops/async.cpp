@@ -29,7 +29,8 @@ void passSources(Warp& w, const Instruction& i, const PendingCopies& copies) {
   whole &= w.active;
   Addresses from;
   if (whole != 0 && from.gather(w, i, 1, 1, copies.bytes, whole) && passGlobal(w, from, copies.bytes, false, false)) {
-    Traffic(w, copies.bytes, false).global(from);
+    countGlobal(w, copies.bytes, false, from.count, sectorsOf(w, i, 1, from, copies.bytes));
+    if (whole == w.active) return;
   } else {
     whole = 0;
   }
@@ -52,24 +53,24 @@ void copy(Warp& w, const Instruction& i) {
   copies.lanes = w.active;
   copies.bytes = bytes;
   auto access = w.access(0, CopyName);
-  Traffic store(w, bytes, true);
+  Addresses to;
+  to.gather(w, i, 0, 0, bytes, w.active);  // what it refuses, beginCopy does
+  std::copy_n(to.at, Lanes, copies.shared);
+  std::copy_n(w.group.begin(), Lanes, copies.group);
   uint64_t copied = 0;
   for (uint32_t left = w.active; left != 0; left &= left - 1) {
     int lane = std::countr_zero(left);
     auto place = static_cast<size_t>(lane);
-    uint64_t to = placeOf(w, i, 0, 0, lane).address;
     uint32_t sourceBytes = i.at[3] == NoSlot ? bytes : w.slot<uint32_t>(i.at[3])[lane];
     if (sourceBytes > bytes) throw Fault{FaultKind::IllegalInstruction, "cp.async of " + std::to_string(bytes) + " bytes with a source of " + std::to_string(sourceBytes), lane};
     access.lane = lane;
-    w.block->shared->beginCopy(to, bytes, access);
-    store.shared(to);
+    w.block->shared->beginCopy(to.at[lane], bytes, access);
     copies.source[place] = placeOf(w, i, 1, 1, lane).address;
-    copies.shared[place] = to;
     copies.sourceBytes[place] = sourceBytes;
-    copies.group[place] = w.group[place];
     copied += sourceBytes;
   }
 
+  if constexpr (IsCounting) countShared(w, bytes, true, to.count, banksOf(w, i, to, bytes).passes);
   passSources(w, i, copies);
   w.block->counters.add(Count::AsyncCopyBytes, copied);
 }

@@ -54,10 +54,9 @@ Addresses rowsOf(const Warp& w, const Instruction& i, int operand, int lanes, co
 void ldmatrix(Warp& w, const Instruction& i) {
   together(w, "ldmatrix");
   int count = i.count - 1;
-  Traffic traffic(w, 16, false);
   Addresses a = rowsOf(w, i, count, 8 * count, "ldmatrix");
   w.block->shared->readScattered(a.at, a.lanes, 0, 4, w.access(0, "ldmatrix"));
-  traffic.shared(a, 0);
+  if constexpr (IsCounting) countShared(w, 16, false, a.count, banksOf(w, i, a, 16).passes);
   w.meet();
   const uint8_t* memory = w.block->shared->data();
   for (int m = 0; m < count; m++) {
@@ -72,7 +71,6 @@ void ldmatrix(Warp& w, const Instruction& i) {
 void stmatrix(Warp& w, const Instruction& i) {
   together(w, "stmatrix");
   int count = i.count - 1;
-  Traffic traffic(w, 16, true);
   w.meet();
   Addresses a = rowsOf(w, i, 0, 8 * count, "stmatrix");
   for (int lane = 0; lane < 8 * count; lane++) {
@@ -86,7 +84,7 @@ void stmatrix(Warp& w, const Instruction& i) {
     w.block->shared->writeRow(a.at[lane], 4, 4, w.access(lane, "stmatrix"), values);
   }
 
-  traffic.shared(a, 0);
+  if constexpr (IsCounting) countShared(w, 16, true, a.count, banksOf(w, i, a, 16).passes);
 }
 
 void movmatrix(Warp& w, const Instruction& i) {

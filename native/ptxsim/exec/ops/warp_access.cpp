@@ -143,17 +143,16 @@ bool loadTogether(Warp& w, const Instruction& i) {
   if (a.space == Space::Shared) {
     auto& shared = *w.block->shared;
     if (!shared.isInside(a.highest, bytes)) return false;
-    uint32_t repeats = a.isInOrder || a.isOne ? 0 : a.repeats();
-    passShared(w, shared, a, repeats, bytes, w.access(a.first, nameOfAccess(false, a.space), i.isVolatile));
-    Traffic(w, bytes, false).shared(a, repeats);
+    Banks banks = banksOf(w, i, a, bytes);
+    passShared(w, shared, a, banks.repeats, bytes, w.access(a.first, nameOfAccess(false, a.space), i.isVolatile));
+    countShared(w, bytes, false, a.count, banks.passes);
     base = reinterpret_cast<uint64_t>(shared.data());
   } else if (a.space == Space::Param) {
     if (!a.isOne || a.lowest > w.block->kernel->parameterBytes || a.lowest + bytes > w.block->kernel->parameterBytes) return false;
     base = reinterpret_cast<uint64_t>(w.block->launch->parameters);
   } else if (a.space == Space::Global || a.space == Space::Const) {
     if (!passGlobal(w, a, bytes, false, i.isVolatile)) return false;
-    Traffic traffic(w, bytes, false);
-    traffic.global(a);
+    countGlobal(w, bytes, false, a.count, sectorsOf(w, i, 0, a, bytes));
   } else {
     return false;
   }
@@ -171,16 +170,15 @@ bool storeTogether(Warp& w, const Instruction& i) {
   auto bytes = static_cast<uint32_t>(sizeOf(i.type)) * i.vector;
   Addresses a;
   if (!a.gather(w, i, 0, 0, bytes, w.active)) return false;
-  Traffic traffic(w, bytes, true);
   if (a.space == Space::Shared) {
     if (!w.block->shared->isInside(a.highest, bytes)) return false;
     storeShared(w, i, a, bytes);
-    traffic.shared(a, 0);
+    if constexpr (IsCounting) countShared(w, bytes, true, a.count, banksOf(w, i, a, bytes).passes);
     return true;
   }
 
   if (a.space != Space::Global || !passGlobal(w, a, bytes, true, i.isVolatile)) return false;
-  traffic.global(a);
+  countGlobal(w, bytes, true, a.count, sectorsOf(w, i, 0, a, bytes));
   if (a.isInOrder) {
     uint8_t room[Lanes * MaxVector * sizeof(uint64_t)];
     std::memcpy(reinterpret_cast<void*>(a.lowest), row(w, i, a, bytes, room), uint64_t{a.count} * bytes);
