@@ -1,3 +1,5 @@
+using RepNoise.Kernels.Cuda;
+
 namespace RepNoise.Kernels.Tests;
 
 /// <summary>A planning device counts what its device hands out, buffers and scratch, to the byte.</summary>
@@ -35,6 +37,44 @@ public sealed class PlanningDeviceTests
         // Not those that only take long there: a GPU's scratch for sums and distances does not grow with them.
         Compare(device, [.. Work.Operations.Where(operation => !operation.Name.StartsWith("long", StringComparison.Ordinal))]);
         Assert.InRange(device.Memory[MemoryCategory.Scratch], 1, 64 << 20);
+    }
+
+    [Theory]
+    [InlineData("cuda:sim")]
+    [InlineData("cuda:sim:float32")]
+    public void A_lighter_batch_takes_no_more_scratch_than_the_heaviest(string name)
+    {
+        if (Devices.List().First(device => device.Name == name).Refusal is { } refusal) Assert.Skip(refusal);
+        using var device = Devices.Create(name);
+        using var planning = device.CreatePlanningDevice();
+        using Work real = new(device), planned = new(planning);
+        planned.Matmul(MatmulForm.NT, 100_000, 40, 2048); // has more rows than any product that is split
+        real.Matmul(MatmulForm.NT, 16, 40, 2048);
+        Assert.InRange(device.Memory[MemoryCategory.Scratch], 1, 32 << 20);
+        Assert.Equal(planning.Memory[MemoryCategory.Scratch], device.Memory[MemoryCategory.Scratch]);
+        planned.Attention(300, 2, 1, 16, null, rowsOfPlan: 600);
+        real.Attention(20, 2, 1, 16, null, rowsOfPlan: 600);
+        Assert.Equal(planning.Memory[MemoryCategory.Scratch], device.Memory[MemoryCategory.Scratch]);
+    }
+
+    [Theory]
+    [InlineData(MatmulForm.NT, 1, 4096, 2048)]
+    [InlineData(MatmulForm.NN, 1, 24, 600)]
+    [InlineData(MatmulForm.TN, 512, 513, 1)]
+    [InlineData(MatmulForm.TN, 3000, 2000, 1)]
+    [InlineData(MatmulForm.NT, 1, 64, 511)]
+    public void No_number_of_rows_takes_more_for_its_parts_than_is_reserved(MatmulForm form, int m, int n, int k)
+    {
+        long reserved = MatmulTile.PartBytesOfAnyBatch(form, m, n, k), most = 0;
+        for (int rows = 1; rows < 70_000; rows += rows < 2000 ? 1 : 997)
+        {
+            var (rowsOfC, depth) = form == MatmulForm.TN ? (m, rows) : (rows, k);
+            int parts = MatmulTile.Choose(MatmulTile.BFloat16, form, rowsOfC, n, depth, 132).Parts;
+            if (parts > 1) most = Math.Max(most, MatmulTile.PartBytes(rowsOfC, n, parts));
+        }
+
+        Assert.InRange(most, 0, reserved);
+        Assert.Equal(reserved == 0, most == 0);
     }
 
     [Theory]
@@ -122,16 +162,16 @@ public sealed class PlanningDeviceTests
             device.SumInto(New(BufferKind.Scalar, 1, 1), New(BufferKind.State, 3, length / 3), 1, 0);
         }
 
-        private void Matmul(MatmulForm form, int m, int n, int k)
+        public void Matmul(MatmulForm form, int m, int n, int k)
         {
             var a = form == MatmulForm.TN ? New(BufferKind.Compute, k, m) : New(BufferKind.Compute, m, k);
             var b = form == MatmulForm.NT ? New(BufferKind.Compute, n, k) : New(BufferKind.Compute, k, n);
             device.Matmul(New(BufferKind.Compute, m, n), a, b, form);
         }
 
-        private void Attention(int rows, int heads, int keyValueHeads, int headSize, int? window)
+        public void Attention(int rows, int heads, int keyValueHeads, int headSize, int? window, int? rowsOfPlan = null)
         {
-            using var plan = new AttentionPlan(device, 3, 2 * rows);
+            using var plan = new AttentionPlan(device, 3, rowsOfPlan ?? 2 * rows);
             plan.Load(
             [
                 new AttentionSegment { QueryRow = 0, QueryCount = rows, KeyRow = 0, KeyCount = rows },

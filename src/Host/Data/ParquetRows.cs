@@ -65,6 +65,13 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
 
     public DataField? Field(string name) => fields.GetValueOrDefault(name);
 
+    /// <summary>The elements of the list at a path: PATH.list.element, or what else a writer calls the two.</summary>
+    public DataField? ListField(string path) => fields.Values.FirstOrDefault(field =>
+        field.MaxRepetitionLevel > 0 && field.Path.ToList() is [.. var names, _, _] && string.Join('.', names) == path);
+
+    /// <summary>A list of texts for each row; null where there is none.</summary>
+    public List<string?>?[] Lists(DataField field) => Column<List<string?>?>(field, lists => ReadLists(field, lists));
+
     public string?[] Texts(DataField field) => Column<string?>(field, values => ReadTexts(field, values));
 
     public long?[] Integers(DataField field) => field.ClrType == typeof(long)
@@ -87,10 +94,37 @@ internal sealed class ParquetGroup(ParquetRowGroupReader rows, Dictionary<string
         for (int i = 0; i < texts.Length; i++)
         {
             if (levels is not null && levels[i] < field.MaxDefinitionLevel) continue;
-            var value = values[next++];
-            if (!known.TryGetValue(value, out string? text)) known.Add(value, text = value.ToString());
-            texts[i] = text;
+            texts[i] = Shared(values[next++], known);
         }
+    }
+
+    /// <summary>
+    /// Levels tell lists apart (Dremel, as Parquet has it): repetition 0 begins a row; definition is the greatest for a text, one less for a
+    /// null among them where the schema lets them be null, less again for an empty list, and least for no list.
+    /// </summary>
+    private async ValueTask ReadLists(DataField field, List<string?>?[] lists)
+    {
+        // No more than the file can hold: ParquetCheck has looked.
+        int count = checked((int)rows.GetMetadata(field)!.MetaData!.NumValues), row = -1;
+        var values = new ReadOnlyMemory<char>[count];
+        int[] definitions = new int[count], repetitions = new int[count];
+        await rows.ReadRawAsync<ReadOnlyMemory<char>>(field, values, definitions, repetitions).ConfigureAwait(false);
+        int empty = field.MaxDefinitionLevel - (field.IsNullable ? 2 : 1), next = 0;
+        var known = new Dictionary<ReadOnlyMemory<char>, string>();
+        for (int i = 0; i < count; i++)
+        {
+            if (repetitions[i] == 0) row++;
+            if (definitions[i] < empty) continue;
+            var list = lists[row] ??= [];
+            if (definitions[i] == field.MaxDefinitionLevel) list.Add(Shared(values[next++], known));
+            else if (definitions[i] > empty) list.Add(null);
+        }
+    }
+
+    private static string Shared(ReadOnlyMemory<char> value, Dictionary<ReadOnlyMemory<char>, string> known)
+    {
+        if (!known.TryGetValue(value, out string? text)) known.Add(value, text = value.ToString());
+        return text;
     }
 
     private T[] Column<T>(DataField field, Func<T[], ValueTask> read)
@@ -149,14 +183,19 @@ internal sealed class ParquetRow(ParquetGroup group, int index, string place) : 
 
     public override IReadOnlyList<string> Texts(string path)
     {
-        var field = group.Field(path) ?? throw Missing(path, "a list of texts");
-        throw WrongType(path, $"{Describe(field)} in Parquet", "a list of texts in JSON: write the file as JSON lines");
+        const string kind = "a list of texts";
+        var field = group.ListField(path) ?? group.Field(path) ?? throw Missing(path, kind);
+        if (field.MaxRepetitionLevel != 1 || !HoldsText(field)) throw WrongType(path, Describe(field), kind);
+        var texts = group.Lists(field)[index] ?? throw WrongType(path, "null", kind);
+        return texts.Contains(null) ? throw WrongType(path, "a list with null", kind) : [.. texts.OfType<string>()];
     }
 
     /// <summary>A file's schema gives text as memory of characters; one that is built in code as a string.</summary>
     private static bool IsText(DataField field) =>
-        field.MaxRepetitionLevel == 0 && (field.ClrType == typeof(ReadOnlyMemory<char>) || field.ClrType == typeof(string));
+        field.MaxRepetitionLevel == 0 && HoldsText(field);
+
+    private static bool HoldsText(DataField field) => field.ClrType == typeof(ReadOnlyMemory<char>) || field.ClrType == typeof(string);
 
     private static string Describe(DataField field) =>
-        field.MaxRepetitionLevel > 0 ? "a list" : IsText(field) ? "text" : $"of type {field.ClrType.Name}";
+        field.MaxRepetitionLevel > 0 ? HoldsText(field) ? "a list" : $"a list of {field.ClrType.Name}" : IsText(field) ? "text" : $"of type {field.ClrType.Name}";
 }

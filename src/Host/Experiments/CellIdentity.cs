@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
 using RepNoise.Host.Resuming;
@@ -57,7 +58,7 @@ internal sealed class FileFacts
     {
         var facts = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var standard = new HashSet<string>(StringComparer.Ordinal);
-        if (parent is null) facts["model"] = OfFolder(cell.Model.Path, ModelFiles);
+        if (parent is null) facts["model"] = OfModel(cell.Model.Path);
         else if (cell.Defence.Run is null) facts["model"] = parent.Facts["model"];
         else
         {
@@ -105,12 +106,19 @@ internal sealed class FileFacts
         return File.Exists(path) ? OfFile(path) : path.Contains('/', StringComparison.Ordinal) && Directory.Exists(path) ? OfFolder(path, "*") : text;
     }
 
+    /// <summary>A model's content; of adapters also that of the model that they stand beside.</summary>
+    private string OfModel(string folder) => PeftAdapter.IsIn(folder)
+        ? OfText(OfFolder(folder, PeftAdapter.ConfigName, PeftAdapter.WeightsName) + OfFolder(PeftAdapter.ModelFolderOf(folder), ModelFiles))
+        : OfFolder(folder, ModelFiles);
+
     private string OfFolder(string folder, params string[] patterns)
     {
         var names = patterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).Distinct().Order(StringComparer.Ordinal);
         string all = string.Concat(names.Select(path => $"{Path.GetFileName(path)}={OfFile(path)}\n"));
-        return HashPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)));
+        return OfText(all);
     }
+
+    private static string OfText(string text) => HashPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private string OfFile(string path)
     {

@@ -90,9 +90,9 @@ internal sealed class ExperimentReader
         return models.Count > 0 ? models : throw Missing("models", "a name for each model folder");
     }
 
-    private string ModelAt(string folder, long line, string key) => File.Exists(Path.Combine(folder, ModelFolder.ConfigName))
+    private string ModelAt(string folder, long line, string key) => File.Exists(Path.Combine(PeftAdapter.ModelFolderOf(folder), ModelFolder.ConfigName))
         ? folder
-        : throw new ConfigurationException(path, line, $"{key} is {folder}, which holds no config.json", "a model folder", "check the path; it is seen from the folder that the command runs in");
+        : throw new ConfigurationException(path, line, $"{key} is {folder}, which holds no config.json", "a model folder, or one of adapters", "check the path; it is seen from the folder that the command runs in");
 
     private List<NamedRun> Runs(string key, Func<YamlMap, IReadOnlyList<(string Suffix, TrainingRun Run)>> read)
     {

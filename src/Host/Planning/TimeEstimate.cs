@@ -33,12 +33,22 @@ internal static class TimeEstimate
             return;
         }
 
-        double rate = Enumerable.Range(0, Measurements).Max(_ => MachineLimits.MeasureMultiplyAdds(arguments.Threads)), seconds = work.Flops / (rate * 1e9 * Efficiency);
+        double rate = Enumerable.Range(0, Measurements).Max(_ => MachineLimits.MeasureMultiplyAdds(arguments.Threads));
         int? steps = examples is { } count ? new StepPlan(arguments, count).TotalSteps : arguments.MaxSteps > 0 ? arguments.MaxSteps : null;
-        string whole = steps is { } total ? string.Create(CultureInfo.InvariantCulture, $", {Time(seconds * total)} for {total:#,0} steps") : "";
         writer.WriteLine(needs);
-        writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"Time, an estimate: {Time(seconds)} a step{whole}, at {Efficiency:0%} of the {rate:0} GFLOP/s that this machine's multiply-adds reach."));
+        writer.WriteLine(Describe(work.Flops, rate, steps));
+    }
+
+    /// <summary>The line that says how long.</summary>
+    /// <param name="flops">Of a step.</param>
+    /// <param name="rate">What multiply-adds on registers reach, in GFLOP/s.</param>
+    /// <param name="steps">Of the run; null where that is not known.</param>
+    internal static string Describe(double flops, double rate, int? steps)
+    {
+        double seconds = flops / (rate * 1e9 * Efficiency);
+        string whole = steps is { } total ? string.Create(CultureInfo.InvariantCulture, $", {Time(seconds * total)} for {total:#,0} steps") : "";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"Time, an estimate: {Time(seconds)} a step{whole}, at {Efficiency:0%} of the {rate:0} GFLOP/s that this machine's multiply-adds reach.");
     }
 
     private static string Flops(double flops)
@@ -53,6 +63,7 @@ internal static class TimeEstimate
     {
         < 1 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:0.##} ms"),
         < 120 => string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s"),
+        < 600 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:0.0} min"),
         < 7200 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:0} min"),
         < 72 * 3600 => string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:0.0} h"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{seconds / 86400:0.0} days"),

@@ -98,6 +98,9 @@ public sealed class AttentionPlan : IDisposable
     /// <summary>Rows of q that the segments cover; rows of k and v that they refer to.</summary>
     public int QueryRows => positionCount;
 
+    /// <summary>Most query rows of any batch.</summary>
+    public int MaxQueryRows => positions.Length;
+
     /// <summary>One past the largest row of k and v that any segment refers to.</summary>
     public int KeyRows { get; private set; }
 

@@ -79,12 +79,12 @@ internal sealed class Attention
         }
     }
 
-    /// <summary>Scratch memory of the backward, in bytes: a number for every query row and head.</summary>
-    public long BackwardScratchBytes(Tensor q, AttentionPlan plan, AttentionShape shape) =>
-        Variant(plan, shape) == Naive ? 0 : DeltaBytes(q.Rows, shape);
+    /// <summary>Scratch memory of the backward, in bytes: a number for every head and query row that the plan has room for.</summary>
+    public long BackwardScratchBytes(AttentionPlan plan, AttentionShape shape) =>
+        Variant(plan, shape) == Naive ? 0 : DeltaBytes(plan, shape);
 
     /// <summary>Bytes of the row sums of dOutput times output.</summary>
-    public static long DeltaBytes(int rows, AttentionShape shape) => (long)rows * shape.Heads * sizeof(float);
+    public static long DeltaBytes(AttentionPlan plan, AttentionShape shape) => (long)plan.MaxQueryRows * shape.Heads * sizeof(float);
 
     private string Variant(AttentionPlan plan, AttentionShape shape)
     {

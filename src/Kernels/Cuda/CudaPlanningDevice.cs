@@ -19,7 +19,7 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
     protected override void AttentionBackwardCore(
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,
         AttentionPlan plan, AttentionShape shape) =>
-        Take(scratch.Attention.BackwardScratchBytes(q, plan, shape));
+        Take(scratch.Attention.BackwardScratchBytes(plan, shape));
 
     protected override void LinearCrossEntropyCore(
         Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)

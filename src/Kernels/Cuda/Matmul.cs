@@ -57,6 +57,8 @@ internal sealed class Matmul
         var operands = new MatmulOperands(
             MatrixArgument.Address(a), MatrixArgument.Address(b), MatrixArgument.Address(c), MatrixArgument.Address(bias),
             m, n, k, a.RowStride, b.RowStride, c.RowStride, 0, depth, flags);
+        // Taken by the first product, split or not: no later batch waits for scratch to grow.
+        nint workspace = ScratchBytes(a, b, form) is > 0 and var bytes ? context.Scratch(bytes) : 0;
         if (parts == 1)
         {
             Launch(tile, form, operands, parts);
@@ -64,21 +66,18 @@ internal sealed class Matmul
         }
 
         // Sums of every part first, rows padded to 16 bytes.
-        int workspaceStride = WorkspaceStride(n);
+        int workspaceStride = MatmulTile.PartStride(n);
         long partStride = (long)m * workspaceStride;
-        nint workspace = context.Scratch(WorkspaceBytes(m, n, parts));
         Launch(tile, form, operands with { C = workspace, Bias = 0, StrideC = workspaceStride, PartStride = partStride, Flags = FloatOutput }, parts);
         combine.Value.Launch(new Grid((int)Packs.Blocks(n, CombineThreads * 4), m), new CombineArguments(
             workspace, operands.C, operands.Bias, m, n, parts, workspaceStride, partStride, c.RowStride, flags));
     }
 
-    /// <summary>Scratch memory of a product, in bytes: the sums of its parts.</summary>
+    /// <summary>Scratch memory of a product, in bytes: the sums of its parts where its batch has the rows that take most.</summary>
     public long ScratchBytes(Tensor a, Tensor b, MatmulForm form)
     {
-        var (m, n, _) = Device.MatmulShape(a, b, form);
-        if (m == 0 || n == 0 || forced == Naive) return 0;
-        int parts = Choose(a, b, form).Parts;
-        return parts == 1 ? 0 : WorkspaceBytes(m, n, parts);
+        var (m, n, k) = Device.MatmulShape(a, b, form);
+        return m == 0 || n == 0 || forced == Naive ? 0 : MatmulTile.PartBytesOfAnyBatch(form, m, n, k);
     }
 
     /// <summary>Queues one product, or its parts, in one tile shape.</summary>
@@ -89,10 +88,6 @@ internal sealed class Matmul
         else
             Kernel(tile, form).Launch(new Grid(tile.Count(operands.M, operands.N), parts), operands, tile.SharedBytes);
     }
-
-    private static int WorkspaceStride(int n) => (n + 3) / 4 * 4;
-
-    private static long WorkspaceBytes(int m, int n, int parts) => (long)parts * m * WorkspaceStride(n) * sizeof(float);
 
     /// <summary>The tile, in how many parts of K, and K of each.</summary>
     private (MatmulTile Tile, int Parts, int Depth) Choose(Tensor a, Tensor b, MatmulForm form)

@@ -79,13 +79,31 @@ internal sealed record MatmulTile(
         {
             for (int parts = 1; parts <= MostParts; parts *= 2)
             {
-                if (parts > 1 && (m > MostRowsOfSplit || k / parts < LeastDepthOfPart || (long)m * n * parts * sizeof(float) > MostPartBytes)) break;
+                if (parts > 1 && (m > MostRowsOfSplit || k / parts < LeastDepthOfPart || PartBytes(m, n, parts) > MostPartBytes)) break;
                 double cost = tile.Cost(form, m, n, k, parts, multiprocessors);
                 if (cost < least) (least, best) = (cost, (tile, parts));
             }
         }
 
         return best;
+    }
+
+    /// <summary>Elements between rows of the parts' sums: whole 16 bytes.</summary>
+    public static int PartStride(int n) => (n + 3) / 4 * 4;
+
+    /// <summary>Bytes of the parts' sums.</summary>
+    public static long PartBytes(int m, int n, int parts) => (long)parts * m * PartStride(n) * sizeof(float);
+
+    /// <summary>
+    /// Bytes that no product takes for its parts, whatever the rows of its batch: m in NT and NN, k in TN. A light batch may be split where a
+    /// heavier one is not.
+    /// </summary>
+    public static long PartBytesOfAnyBatch(MatmulForm form, int m, int n, int k)
+    {
+        if (form != MatmulForm.TN) return k / 2 < LeastDepthOfPart || PartBytes(1, n, 2) > MostPartBytes ? 0 : MostPartBytes;
+        int parts = MostParts;
+        while (parts > 1 && (m > MostRowsOfSplit || PartBytes(m, n, parts) > MostPartBytes)) parts /= 2;
+        return parts == 1 ? 0 : PartBytes(m, n, parts);
     }
 
     /// <summary>K of each part but the last: whole stages.</summary>

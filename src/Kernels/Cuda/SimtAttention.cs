@@ -27,7 +27,7 @@ internal sealed class SimtAttention(CudaContext context)
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,
         AttentionPlan plan, AttentionShape shape)
     {
-        nint deltas = context.Scratch(Attention.DeltaBytes(q.Rows, shape));
+        nint deltas = context.Scratch(Attention.DeltaBytes(plan, shape));
         delta.Value.Launch(new Grid((int)Packs.Blocks((long)q.Rows * shape.Heads, DeltaRows)), new DeltaArguments(
             deltas, MatrixArgument.Address(dOutput), MatrixArgument.Address(output), dOutput.RowStride, output.RowStride, q.Rows, shape.Heads,
             shape.HeadSize));

@@ -48,6 +48,45 @@ public sealed class ParquetRowsTests : IDisposable
     }
 
     [Fact]
+    public async Task Lists_of_texts_are_read_and_others_named()
+    {
+        DataField<string> choice = new("element");
+        DataField<int> count = new("element");
+        ListField choices = new("choices", choice), counts = new("counts", count);
+        string path = folder["l.parquet"];
+        await using (var stream = File.Create(path))
+        await using (var writer = await ParquetWriter.CreateAsync(new ParquetSchema(choices, counts), stream, cancellationToken: TestContext.Current.CancellationToken))
+        {
+            foreach (string last in (string[])["c", "d"])
+            {
+                using var group = writer.CreateRowGroup();
+                // Rows: two texts; an empty list; no list; a text and a null.
+                await group.WriteAllPartsAsync<ReadOnlyMemory<char>>(
+                    choice, new[] { "a".AsMemory(), "b".AsMemory(), last.AsMemory() }, new[] { 3, 3, 1, 0, 3, 2 }, new[] { 0, 1, 0, 0, 0, 1 }, TestContext.Current.CancellationToken);
+                await group.WriteAllPartsAsync<int>(count, new[] { 1, 2, 3, 4 }, new[] { 2, 2, 2, 2 }, new[] { 0, 0, 0, 0 }, TestContext.Current.CancellationToken);
+            }
+        }
+
+        List<string> found = [];
+        foreach (var row in RowSource.Read(path))
+        {
+            try
+            {
+                found.Add(string.Join('+', row.Texts("choices")));
+            }
+            catch (DataException e)
+            {
+                found.Add(e.Problem);
+            }
+
+            Assert.Contains("is a list of Int32", Assert.Throws<DataException>(() => row.Texts("counts")).Problem, StringComparison.Ordinal);
+        }
+
+        string[] rows = ["a+b", "", "field \"choices\" is null", "field \"choices\" is a list with null"];
+        Assert.Equal([.. rows, .. rows], found);
+    }
+
+    [Fact]
     public async Task Damaged_files_give_rows_or_a_typed_error()
     {
         byte[] good = await File.ReadAllBytesAsync(await WriteAsync([["P", "Q"]], [false, true]), TestContext.Current.CancellationToken);

@@ -31,6 +31,21 @@ public sealed class OnnxJudgeTests : IDisposable
         Assert.Equal(Softmax((0.5 + 6 * 4 - 4) / 8, (-0.5 - 6 * 4 + 4) / 8), score, 1e-6); // 8 positions
     }
 
+    [Theory]
+    [InlineData(true, 3, 4)] // 16 texts with pads and 4 of one length, one of each again alone
+    [InlineData(true, null, 6)] // texts of one length together, one again alone
+    [InlineData(false, 0, 22)] // pads change its answers: 16, one alone, then 20 alone
+    public void Texts_go_in_together_where_that_changes_nothing(bool readsMask, int? padId, int runs)
+    {
+        string path = TinyClassifier.Write(folder, Tokens, Logits, ["harmless", "harmful"], readsMask, padId);
+        Answer[] answers = [.. Enumerable.Range(0, 20).Select(i => new Answer(question, string.Join(' ', Enumerable.Range(0, (7 * i) % 5 + 1).Select(j => Tokens[1 + (i + j) % 3]))))];
+        using OnnxJudge batched = OnnxJudge.Open(path, threads: 1), alone = OnnxJudge.Open(path, threads: 1);
+        var scores = batched.Score(answers, TestContext.Current.CancellationToken);
+        Assert.All(answers.Zip(scores), pair => Assert.Equal(Assert.Single(alone.Score([pair.First], default)), pair.Second, 1e-5));
+        Assert.Equal(runs, batched.Runs);
+        Assert.Equal(20, alone.Runs);
+    }
+
     [Fact]
     public void The_harmful_label_is_found_named_or_asked_for()
     {

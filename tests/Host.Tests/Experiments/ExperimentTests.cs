@@ -86,6 +86,47 @@ public sealed class ExperimentTests
     }
 
     [Fact]
+    public void Adapters_are_a_model_like_the_one_that_they_merge_into()
+    {
+        using var world = new TinyWorld();
+        var attack = TinyWorld.Run("attack", world.Model, "--data", world.Data("attack.jsonl"), "--max-steps", "2", "--learning-rate", "1e-2", "--lora-rank", "2",
+            "--adapter-dir", world["adapters"], "--output", world["merged"]);
+        Assert.True(attack.Code == 0, attack.Error);
+        string file = world["run.yaml"];
+        File.WriteAllText(file, $$"""
+            title: Adapters
+            output_dir: {{world["out"]}}
+            models:
+              base: {{world.Model}}
+              merged: {{world["merged"]}}
+              adapters: {{world["adapters"]}}
+            evaluations:
+              texts:
+                perplexity: {{world.Data("test.jsonl")}}
+                text_field: prompt
+            """);
+        var run = TinyWorld.Run("experiment", file);
+        Assert.True(run.Code == 0, run.Error);
+        double[] values = [.. ((string[])["base", "merged", "adapters"]).Select(model => JsonNode.Parse(File.ReadAllText(world["out/results.json"]))!["summary"]!.AsArray()
+            .Single(row => (string?)row!["model"] == model && (string?)row["measure"]!["name"] == "word_perplexity")!["measure"]!["value"]!.GetValue<double>())];
+        Assert.Equal(values[1], values[2], 1e-4 * values[1]);
+        Assert.NotEqual(values[0], values[1], 1e-2 * values[1]);
+        Assert.Contains("3 cells, 0 to do", TinyWorld.Run("experiment", file, "--dry-run").Out, StringComparison.Ordinal);
+
+        // What the adapters stand beside is part of what is measured.
+        File.WriteAllText(Path.Combine(world.Model, "chat_template.jinja"), "{{ messages[0]['content'] }}");
+        string changed = TinyWorld.Run("experiment", file, "--dry-run").Out;
+        Assert.Contains("3 cells, 2 to do", changed, StringComparison.Ordinal);
+        Assert.Contains("adapters / none / seed 42: model holds other data", changed, StringComparison.Ordinal);
+
+        var (planned, ofBase) = (TinyWorld.Run("plan", world["adapters"], "--pairs", world.Data("pairs.jsonl")), TinyWorld.Run("plan", world.Model, "--pairs", world.Data("pairs.jsonl")));
+        Assert.True(planned.Code == 0, planned.Error);
+        Assert.Equal(PeakOf(ofBase.Out), PeakOf(planned.Out));
+
+        static string PeakOf(string plan) => plan.Split('\n').Single(line => line.StartsWith("peak", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_withheld_category_is_left_out_of_the_defence_and_is_all_that_the_attack_has()
     {
         using var world = new TinyWorld();

@@ -29,7 +29,7 @@ internal static class PlanHandler
     private static ModelConfig ReadConfig(TrainingRun run)
     {
         if (run is FinetuneRun { FromScratch: { } config }) return ModelConfigReader.Read(config);
-        string path = Path.Combine(run.Model!, ModelFolder.ConfigName);
+        string path = Path.Combine(PeftAdapter.ModelFolderOf(run.Model!), ModelFolder.ConfigName);
         if (!File.Exists(path))
             throw new ModelFolderException(ModelFolderError.NoConfig, run.Model!, "there is no config.json", "a folder with a model's config.json",
                 "download that one file: planning needs no weights");
@@ -39,7 +39,7 @@ internal static class PlanHandler
     private static PlannedTexts Texts(TrainingRun run, int promptTokens, ModelConfig config)
     {
         int padId = Handling.PadIdOf(config);
-        var tokenizer = new Lazy<Tokenizer>(() => Tokenizer.Load(run.Model!));
+        var tokenizer = new Lazy<Tokenizer>(() => Tokenizer.Load(PeftAdapter.ModelFolderOf(run.Model!)));
         Data.TokenizeOptions Tokenization(bool completionOnly) => new()
         {
             MaxLength = run.Training.MaxLength,
