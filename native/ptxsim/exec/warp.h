@@ -70,7 +70,7 @@ struct Warp {
   void setMask(Slot at, uint32_t value) const {
     if (at != NoSlot) mask(at) = (mask(at) & ~active) | (value & active);
   }
-  SharedMemory::Access access(int lane, const char* what, bool isAtomic = false) const { 
+  SharedMemory::Access access(int lane, const char* what, bool isAtomic = false) const {
     return {index, lane, &clock, step, what, isAtomic, SharedMemory::stampOf(clock[static_cast<size_t>(index)], step, index, isAtomic)};
   }
   // Lanes stay at the instruction at hand until others arrive; the rest of the running lanes go on.
