@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using RepNoise.Host.Checkpoints;
 
 namespace RepNoise.Host.Tokenizers;
 
@@ -117,9 +118,9 @@ internal readonly struct JsonView
         {
             JsonValueKind.Object => "an object",
             JsonValueKind.Array => "an array",
-            _ => RawText(),
+            _ => Quoted.Plain(Clip(RawText())),
         };
-        return Error($"found {Clip(found)}", expected);
+        return Error($"found {found}", expected);
     }
 
     /// <summary>A string from the file, fit for one line of a message.</summary>

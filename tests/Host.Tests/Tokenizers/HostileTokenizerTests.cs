@@ -71,6 +71,7 @@ public class HostileTokenizerTests
     [InlineData("\"lstrip\":false", "\"lstrip\":0", "$.added_tokens[0].lstrip", "0")]
     [InlineData("\"lstrip\":false,", "", "$.added_tokens[0]", "lstrip is missing")]
     [InlineData("\"content\":\"<s>\"", "\"content\":\"\\ud800\"", "$.added_tokens[0].content", "surrogate")]
+    [InlineData("[\"a b\"]", "[\"a\u007fb\"]", "$.model.merges[0]", "a\\u007fb")]
     [InlineData("\"version\":\"1.0\"", "\"version\":\"2.0\"", "$.version", "2.0")]
     [InlineData("\"version\":\"1.0\"", "\"version\":\"1.0\",\"extra\":1", "$", "extra")]
     public void What_is_wrong_is_named_with_its_place(string part, string replacement, string path, string named)
