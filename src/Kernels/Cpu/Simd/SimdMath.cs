@@ -145,6 +145,38 @@ internal static unsafe class SimdMath
         return T.SumDouble(T.AddDouble(T.AddDouble(s0, s1), T.AddDouble(s2, s3)));
     }
 
+    /// <summary>sum[i] = a[i] + b[i]; the sum of their squares in float64, with the bits of <see cref="SquaresWide"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double AddSquaresWide<T>(float* sum, float* a, float* b, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        long i = 0;
+        for (; i + 2 * T.Width <= count; i += 2 * T.Width)
+        {
+            T x = T.Load(a + i) + T.Load(b + i), y = T.Load(a + i + T.Width) + T.Load(b + i + T.Width);
+            T.Store(x, sum + i);
+            T.Store(y, sum + i + T.Width);
+            T x0 = T.WidenLower(x), x1 = T.WidenUpper(x), y0 = T.WidenLower(y), y1 = T.WidenUpper(y);
+            s0 = T.MultiplyAddDouble(x0, x0, s0);
+            s1 = T.MultiplyAddDouble(x1, x1, s1);
+            s2 = T.MultiplyAddDouble(y0, y0, s2);
+            s3 = T.MultiplyAddDouble(y1, y1, s3);
+        }
+
+        for (; i < count; i += T.Width)
+        {
+            long left = count - i;
+            var x = Load<T>(a + i, left) + Load<T>(b + i, left);
+            Store(x, sum + i, left);
+            T x0 = T.WidenLower(x), x1 = T.WidenUpper(x);
+            s0 = T.MultiplyAddDouble(x0, x0, s0);
+            s1 = T.MultiplyAddDouble(x1, x1, s1);
+        }
+
+        return T.SumDouble(T.AddDouble(T.AddDouble(s0, s1), T.AddDouble(s2, s3)));
+    }
+
     /// <summary>values *= factor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale<T>(float* values, long count, float factor)
