@@ -11,7 +11,7 @@ internal sealed partial class Calibration
 {
     /// <summary>Two matrices and their product fill a first-level cache and a part of the second, as a tiny model's step does.</summary>
     private const int Size = 96;
-    private const int Times = 10;
+    private const int Times = 4;
     private const int Warm = 100;
 
     /// <summary>Linux: the processor time of the thread that asks.</summary>
@@ -29,7 +29,7 @@ internal sealed partial class Calibration
         for (int i = 0; i < Warm; i++) Multiply();
     }
 
-    /// <summary>Does a unit of work, some milliseconds, and counts the processor time that it took.</summary>
+    /// <summary>Does a unit of work, a few milliseconds, and counts the processor time that it took.</summary>
     public void Work()
     {
         // Once for the caches that whoever ran before has filled.

@@ -44,8 +44,10 @@ internal static class Program
     private static Command SoakCommand()
     {
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 20_000, Description = "Steps." };
-        var command = new Command("soak", "Trains a tiny model and watches memory, time and file handles.") { steps };
-        command.SetAction(parsed => Soak.Run(parsed.GetValue(steps)));
+        var saveSteps = new Option<int>("--save-steps") { DefaultValueFactory = _ => 500, Description = "Steps between checkpoints." };
+        var tiered = new Option<bool>("--tiered") { Description = "Let the runtime compile methods again, as it does unless told not to." };
+        var command = new Command("soak", "Trains a tiny model and watches memory, time and file handles.") { steps, saveSteps, tiered };
+        command.SetAction(parsed => Soak.Run(parsed.GetValue(steps), parsed.GetValue(saveSteps), parsed.GetValue(tiered)));
         return command;
     }
 
@@ -77,7 +79,7 @@ internal static class Program
             var report = new Fuzzer(target, seed, own).Run(time, inputs, Console.Error.WriteLine);
             Console.WriteLine(
                 $"{report.Target}: {report.Inputs} inputs, {report.Accepted} accepted, corpus {report.Corpus}, "
-                + (own is null ? "" : $"{own.Branches} branches, ") + $"longest {report.Longest.TotalMilliseconds:0} ms, {report.Faults.Count} faults");
+                + (own is null ? "" : $"{own.Branches} branches, ") + $"longest {report.Longest.TotalMilliseconds:0} ms, at most {report.MostBytes} bytes beyond 10 times an input, {report.Faults.Count} faults");
             foreach (var fault in report.Faults)
             {
                 string path = Path.Combine(Path.GetTempPath(), $"fuzz-{target.Name}-{++faults}.bin");

@@ -45,6 +45,22 @@ internal sealed record Trend(double Slope, double Center, double Least, double M
         static double Term(double count) => count * (count - 1) * (2 * count + 5);
     }
 
+    /// <summary>
+    /// The values with what an accompanying series explains of them taken out: values that go with its power b become values / series^b, scaled to keep their
+    /// median's size. b is the median over neighbours of the change of one's logarithm for the other's, so that a trend which both have, or only one, does
+    /// not count for it; from 0 to 1.
+    /// </summary>
+    /// <returns>The adjusted values, and b.</returns>
+    public static (double[] Values, double Power) Adjust(IReadOnlyList<double> values, IReadOnlyList<double> series)
+    {
+        var changes = Enumerable.Range(1, values.Count - 1)
+            .Select(i => (Value: Math.Log(values[i] / values[i - 1]), Series: Math.Log(series[i] / series[i - 1])))
+            .OrderByDescending(change => Math.Abs(change.Series)).Take(Math.Max(1, values.Count / 2)).Where(change => change.Series != 0).ToList();
+        double power = changes.Count == 0 ? 0 : Math.Clamp(Median([.. changes.Select(change => change.Value / change.Series)]), 0, 1);
+        double center = Median([.. series]);
+        return ([.. values.Select((value, i) => value / Math.Pow(series[i] / center, power))], power);
+    }
+
     private static double Median(List<double> values)
     {
         values.Sort();

@@ -15,6 +15,9 @@ internal static class OtherFormats
     /// <summary>True where a file's name says that it holds weights in another format.</summary>
     public static bool IsNamedSo(string name) => Extensions.Contains(Path.GetExtension(name).ToLowerInvariant());
 
+    /// <summary>True where a file begins as a zip archive does.</summary>
+    public static bool IsArchive(ReadOnlySpan<byte> head) => head.StartsWith("PK\u0003\u0004"u8);
+
     /// <summary>True where a file begins as PyTorch's do: a zip archive, or a bare pickle of protocol 2 to 5.</summary>
-    public static bool IsPickle(ReadOnlySpan<byte> head) => head.StartsWith("PK\u0003\u0004"u8) || head is [0x80, >= 2 and <= 5, ..];
+    public static bool IsPickle(ReadOnlySpan<byte> head) => IsArchive(head) || head is [0x80, >= 2 and <= 5, ..];
 }

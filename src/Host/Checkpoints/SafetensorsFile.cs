@@ -222,15 +222,16 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private int CheckHeaderLength(ReadOnlySpan<byte> head)
     {
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(head);
+        // A zip archive begins as a header of 64 MB would, which a small file does not have; a bare pickle may begin as a true header does.
+        if (length > MaxHeaderLength ? OtherFormats.IsPickle(head) : (long)length > Length - 8 && OtherFormats.IsArchive(head))
+        {
+            throw new SafetensorsException(
+                SafetensorsError.HeaderTooLong, Path, "is PyTorch's pickle, which can run programs when it is read and is never read here",
+                "a safetensors file", OtherFormats.Conversion);
+        }
+
         if (length > MaxHeaderLength)
         {
-            if (OtherFormats.IsPickle(head))
-            {
-                throw new SafetensorsException(
-                    SafetensorsError.HeaderTooLong, Path, "is PyTorch's pickle, which can run programs when it is read and is never read here",
-                    "a safetensors file", OtherFormats.Conversion);
-            }
-
             throw new SafetensorsException(
                 SafetensorsError.HeaderTooLong, Path, $"claims a header of {length} bytes", $"at most {MaxHeaderLength}",
                 head.SequenceEqual("version "u8) && Length < 1024

@@ -179,6 +179,7 @@ public sealed class SafetensorsFileTests : IDisposable
 
     [Theory]
     [InlineData(new byte[] { 0x50, 0x4b, 3, 4, 0, 0, 8, 8 })]
+    [InlineData(new byte[] { 0x50, 0x4b, 3, 4, 0, 0, 0, 0 })]
     [InlineData(new byte[] { 0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46 })]
     public void A_pickle_is_never_read_and_the_way_to_convert_it_is_told(byte[] head)
     {

@@ -36,6 +36,24 @@ public sealed class TrendTests
         Assert.Equal(rise < 0.05, trend.Most / trend.Center < 0.05);
     }
 
+    /// <summary>A machine that becomes twice as fast hides no rise, and a rise of the machine's own is none of the program's.</summary>
+    [Theory]
+    [InlineData(0, 0.6)]
+    [InlineData(0.2, 0.6)]
+    [InlineData(0.2, 0)]
+    public void What_the_machine_does_is_taken_out(double rise, double power)
+    {
+        var random = new Random(4);
+        double[] times = [.. Enumerable.Range(0, 90).Select(i => i / 89.0)];
+        double[] machine = [.. times.Select(time => (1 - 0.5 * time) * (1 + random.NextDouble()))];
+        double[] values = [.. times.Select((time, i) => (1 + rise * time) * Math.Pow(machine[i], power) * (1 + 0.01 * random.NextDouble()))];
+        var (adjusted, found) = Trend.Adjust(values, machine);
+        Assert.Equal(power, found, 0.05);
+        var trend = Trend.Of(times, adjusted);
+        Assert.Equal(rise, trend.Slope / trend.Center, 0.04);
+        Assert.Equal(rise == 0, trend.Most / trend.Center < 0.05);
+    }
+
     [Fact]
     public void Two_values_have_no_trend() => Assert.Throws<ArgumentException>(() => Trend.Of([1, 2], [1, 2]));
 }
