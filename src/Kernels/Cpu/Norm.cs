@@ -22,17 +22,39 @@ internal abstract class Norm
 internal sealed unsafe class Norm<T>(CpuContext context) : Norm
     where T : unmanaged, ISimd<T>
 {
-    public override void Forward(View output, View rstd, View x, View weight, double epsilon) =>
+    public override void Forward(View output, View rstd, View x, View weight, double epsilon)
+    {
+        context.NoteTraffic((output.Data == x.Data ? 0 : x.Length) + weight.Length, output.Length + rstd.Length);
         new RowParts<ForwardWork>(new ForwardWork(output, rstd, x, weight, epsilon), x.Rows, x.Columns).Run(context.Team);
+    }
 
     public override void Backward(View dX, View dWeight, View dOutput, View x, View weight, View rstd, bool accumulate)
     {
+        if (context.TrafficObserver is not null) NoteBackward(dX, dWeight, dOutput, x, rstd);
+
         // The weight first: it reads dOutput, which dX may overwrite.
         ColumnSums<T>.Run(context.Team, dWeight, dOutput, x, rstd);
         new RowParts<BackwardWork>(new BackwardWork(dX, dOutput, x, weight, rstd, accumulate), x.Rows, x.Columns).Run(context.Team);
     }
 
-    public override void AddColumnSums(View target, View values) => ColumnSums<T>.Run(context.Team, target, values);
+    public override void AddColumnSums(View target, View values)
+    {
+        context.NoteTraffic(values.Length, target.Length);
+        ColumnSums<T>.Run(context.Team, target, values);
+    }
+
+    /// <summary>Two passes over dOutput and x, by columns and by rows: the second finds them in the cache of a single thread at most.</summary>
+    private void NoteBackward(View dX, View dWeight, View dOutput, View x, View rstd)
+    {
+        var traffic = new Traffic(context.CacheBytes);
+        long inputs = dOutput.Length + x.Length + rstd.Length;
+        traffic.Read(inputs);
+        if (context.Team.Size > 1 || !traffic.Fits(inputs)) traffic.Read(inputs - (dX.Data == dOutput.Data ? dOutput.Length : 0));
+        else if (dX.Data == dOutput.Data) traffic.Read(-dX.Length);
+        traffic.Read(dWeight.Length);
+        traffic.Write(dX.Length + dWeight.Length);
+        context.Note(traffic);
+    }
 
     private readonly struct ForwardWork(View output, View rstd, View x, View weight, double epsilon) : IRowWork
     {
