@@ -29,6 +29,7 @@ internal sealed class TrainingSession : IDisposable
     private readonly Tokenizer tokenizer;
     private readonly SaveOptions saving;
     private readonly DumpOptions? dump;
+    private readonly FinishedRun? finishedRun;
 
     /// <param name="run">What was asked for; a run without an output folder is not saved.</param>
     /// <param name="terminal">Where progress goes.</param>
@@ -42,7 +43,8 @@ internal sealed class TrainingSession : IDisposable
         Handling.CheckParts(arguments, source.Config);
         dump = DumpOptions.Of(run);
         dump?.CheckFolder();
-        if (run.OutputDir is not null) CheckOutput(run.OutputDir);
+        finishedRun = run.ResumeFromCheckpoint == "true" ? FinishedRun.Find(run) : null;
+        if (run.OutputDir is not null && finishedRun is null) CheckOutput(run.OutputDir);
         tokenizer = Tokenizer.Load(source.TokenizerFolder);
         Device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels, run.StateDtype);
     }
@@ -104,6 +106,12 @@ internal sealed class TrainingSession : IDisposable
     public int Train(CancellationToken stop)
     {
         string output = run.OutputDir!;
+        if (finishedRun is not null)
+        {
+            terminal.Error.WriteLine($"{output} holds this run, finished after {finishedRun.Steps} steps: nothing is left to do.");
+            return ExitCodes.Done;
+        }
+
         using var held = RunLock.Take(output);
         if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
         CheckpointFolders.RemoveLeftovers(output);
