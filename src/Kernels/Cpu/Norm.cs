@@ -31,8 +31,14 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
         new RowParts<ForwardWork>(new ForwardWork(output, rstd, x, weight, epsilon), x.Rows, x.Columns).Run(context.Team);
     }
 
-    public override void AddForward(View output, View sum, View rstd, View x, View addend, View weight, double epsilon) =>
+    public override void AddForward(View output, View sum, View rstd, View x, View addend, View weight, double epsilon)
+    {
+        long readOnly = (IsWritten(x) ? 0 : x.Length) + (IsWritten(addend) ? 0 : addend.Length);
+        context.NoteTraffic(readOnly + weight.Length, output.Length + sum.Length + rstd.Length);
         new RowParts<AddForwardWork>(new AddForwardWork(output, sum, rstd, x, addend, weight, epsilon), x.Rows, x.Columns).Run(context.Team);
+
+        bool IsWritten(View input) => input.Data == output.Data || input.Data == sum.Data;
+    }
 
     public override void Backward(View dX, View dWeight, View dOutput, View x, View weight, View rstd, bool accumulate)
     {

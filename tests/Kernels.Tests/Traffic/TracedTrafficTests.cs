@@ -79,6 +79,8 @@ public sealed unsafe class TracedTrafficTests : IDisposable
         Compare(kibibytes, 0.02, context => new Swiglu<TracedLanes>(context).Backward(x, y, z, x, y));
         Compare(kibibytes, 0.02, context => new Swiglu<TracedLanes>(context).Backward(x, y, z, u, v));
         Compare(kibibytes, 0.02, context => new Norm<TracedLanes>(context).Forward(x, rstd, y, weight, 1e-6));
+        Compare(kibibytes, 0.02, context => new Norm<TracedLanes>(context).AddForward(x, y, rstd, z, u, weight, 1e-6));
+        Compare(kibibytes, 0.02, context => new Norm<TracedLanes>(context).AddForward(x, y, rstd, y, x, weight, 1e-6));
         Compare(kibibytes, 0.02, context => new Norm<TracedLanes>(context).Backward(x, weight, y, z, Matrix(1, Columns), rstd, false));
         Compare(kibibytes, 0.02, context => new Norm<TracedLanes>(context).Backward(x, weight, x, z, Matrix(1, Columns), rstd, true));
         Compare(kibibytes, 0.02, context => new Norm<TracedLanes>(context).AddColumnSums(weight, x));
