@@ -26,6 +26,14 @@ DEVICE void assign(float& to, float value) { to = value; }
 DEVICE void assign(bf16& to, float value) { to = float_to_bf16(value); }
 DEVICE void assign(double& to, float value) { to = value; }
 
+// A value as it is after it was stored.
+template <typename T>
+DEVICE float round_to(float value) {
+  T stored;
+  assign(stored, value);
+  return to_float(stored);
+}
+
 // Eight consecutive elements of a row: 16 bytes of bf16, or 32 of fp32.
 constexpr int PackSize = 8;
 
@@ -95,6 +103,19 @@ DEVICE void store_pack(const Matrix<T>& m, int r, int first, bool vectors, const
   }
   UNROLL for (int i = 0; i < PackSize; ++i)
     if (first + i < m.columns) assign(to[i], pack.v[i]);
+}
+
+// The same for a pack that is known to be a vector.
+struct Whole {};
+
+template <typename T>
+DEVICE Pack load_pack(const Matrix<T>& m, int r, int first, Whole) {
+  return load_vector(m.row(r) + first);
+}
+
+template <typename T>
+DEVICE void store_pack(const Matrix<T>& m, int r, int first, Whole, const Pack& pack) {
+  store_vector(m.row(r) + first, pack);
 }
 
 // Calls visit(row, first column) for every pack: packs along the grid's x, rows along its y.

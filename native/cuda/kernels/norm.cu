@@ -1,8 +1,9 @@
 // Family norm: RMSNorm (Zhang and Sennrich, arXiv 1910.07467), y = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps), over each
 // group of C columns of a row; and sums over rows, which its weight's gradient and that of a bias need.
 //
-// Variants: `warp`, a warp per group, for short groups; `block`, a block per group, for long ones. Both read a group twice, the
-// second time from cache, and write it once.
+// Variants: `warp`, a warp per group, for short groups; `block`, a block per group, for long ones. A group is read once and kept in
+// registers, all of it up to 1024 columns of a warp and 4096 of a block; what lies behind is read twice. So are the weights, which
+// stay in registers from group to group.
 #include "matrix.cuh"
 #include "reduce.cuh"
 
@@ -10,9 +11,10 @@ namespace {
 constexpr int Threads = 256;
 constexpr int SumRows = Threads / WarpSize;  // rows that a block sums side by side
 
-// The lanes that share a group: all of a warp, or all of a block.
+// The lanes that share a group: all of a warp, or all of a block. Each holds up to Held packs of it in registers: enough for
+// the usual rows, few enough that a multiprocessor has some 32 warps.
 struct WarpTeam {
-  static constexpr int Size = WarpSize;
+  static constexpr int Size = WarpSize, Held = 4;
   DEVICE static int64_t first_group() { return static_cast<int64_t>(blockIdx.x) * (Threads / WarpSize) + warp_id(); }
   DEVICE static int64_t group_step() { return static_cast<int64_t>(gridDim.x) * (Threads / WarpSize); }
   DEVICE static int member() { return lane_id(); }
@@ -20,7 +22,7 @@ struct WarpTeam {
 };
 
 struct BlockTeam {
-  static constexpr int Size = Threads;
+  static constexpr int Size = Threads, Held = 2;
   DEVICE static int64_t first_group() { return blockIdx.x; }
   DEVICE static int64_t group_step() { return gridDim.x; }
   DEVICE static int member() { return static_cast<int>(threadIdx.x); }
@@ -30,34 +32,92 @@ struct BlockTeam {
   }
 };
 
+// The packs of a group that are one member's: every Size-th. It holds the first few, where rows have vectors: visit(i, c, Whole)
+// for the i-th, at column c; visit(c, bool) for the others.
+template <typename Team>
+struct Share {
+  int columns;
+  bool vectors;
+  int held;  // packs of the group that its members hold
+
+  DEVICE Share(int columns, int groups, bool vectors)
+      : columns(columns), vectors(vectors && (groups == 1 || columns % PackSize == 0)), held(0) {
+    if (!this->vectors) return;
+    held = columns / PackSize < Team::Held * Team::Size ? columns / PackSize : Team::Held * Team::Size;
+  }
+
+  template <typename F>
+  DEVICE void each_held(F visit) const {
+    UNROLL for (int i = 0; i < Team::Held; ++i) {
+      int pack = Team::member() + i * Team::Size;
+      if (pack < held) visit(i, pack * PackSize, Whole{});
+    }
+  }
+
+  template <typename F>
+  DEVICE void each_other(F visit) const {
+    for (int pack = Team::member(); pack * PackSize < columns; pack += Team::Size)
+      if (pack >= held) visit(pack * PackSize, vectors);
+  }
+};
+
 // The columns of one group as a matrix of their own, so that packs end with the group.
 template <typename T>
 DEVICE Matrix<T> group_of(const Matrix<T>& m, int group, int columns) {
   return Matrix<T>{m.data + static_cast<size_t>(group) * columns, m.rows, columns, m.stride, 0};
 }
 
-template <typename Team, typename T>
-DEVICE void forward(const Matrix<T>& output, const Matrix<float>& rstd, const Matrix<const T>& x, const Matrix<const T>& weight,
-                    float epsilon) {
+// output = the norm of x, whose packs read(r, group, c, how) gives; x is where those that are not held are found again.
+template <typename Team, typename T, typename F>
+DEVICE void normalise(const Matrix<T>& output, const Matrix<float>& rstd, const Matrix<const T>& x, const Matrix<const T>& weight,
+                      float epsilon, bool vectors, F read) {
   int columns = weight.columns, groups = rstd.columns;
+  Share<Team> share(columns, groups, vectors && output.has_vectors() && x.has_vectors() && weight.has_vectors());
+  Pack weights[Team::Held];
+  share.each_held([&](int i, int c, Whole whole) { weights[i] = load_pack(weight, 0, c, whole); });
   for (int64_t g = Team::first_group(); g < static_cast<int64_t>(x.rows) * groups; g += Team::group_step()) {
     int r = static_cast<int>(g / groups), group = static_cast<int>(g - static_cast<int64_t>(r) * groups);
     Matrix<const T> from = group_of(x, group, columns);
     Matrix<T> to = group_of(output, group, columns);
-    bool load = from.has_vectors(), store = to.has_vectors(), weights = weight.has_vectors();
+    Pack held[Team::Held]{};
+    share.each_held([&](int i, int c, Whole whole) { held[i] = read(r, group, c, whole); });
     float squares = 0;
-    for (int c = Team::member() * PackSize; c < columns; c += Team::Size * PackSize) {
-      Pack value = load_pack(from, r, c, load);
-      UNROLL for (int i = 0; i < PackSize; ++i) squares = fma_rn(value.v[i], value.v[i], squares);
-    }
+    auto add = [&](const Pack& value) { UNROLL for (int i = 0; i < PackSize; ++i) squares = fma_rn(value.v[i], value.v[i], squares); };
+    UNROLL for (int i = 0; i < Team::Held; ++i) add(held[i]);
+    share.each_other([&](int c, bool how) { add(read(r, group, c, how)); });
     float reciprocal = 1.f / sqrt_rn(Team::sum(squares) / static_cast<float>(columns) + epsilon);
     if (Team::member() == 0) rstd.row(r)[group] = reciprocal;
-    for (int c = Team::member() * PackSize; c < columns; c += Team::Size * PackSize) {
-      Pack value = load_pack(from, r, c, load), w = load_pack(weight, 0, c, weights);
+    auto write = [&](int c, auto how, Pack value, const Pack& w) {
       UNROLL for (int i = 0; i < PackSize; ++i) value.v[i] = value.v[i] * reciprocal * w.v[i];
-      store_pack(to, r, c, store, value);
-    }
+      store_pack(to, r, c, how, value);
+    };
+    share.each_held([&](int i, int c, Whole whole) { write(c, whole, held[i], weights[i]); });
+    share.each_other([&](int c, bool how) { write(c, how, load_pack(from, r, c, how), load_pack(weight, 0, c, how)); });
   }
+}
+
+template <typename Team, typename T>
+DEVICE void forward(const Matrix<T>& output, const Matrix<float>& rstd, const Matrix<const T>& x, const Matrix<const T>& weight,
+                    float epsilon) {
+  normalise<Team>(output, rstd, x, weight, epsilon, true, [&](int r, int group, int c, auto how) {
+    return load_pack(group_of(x, group, weight.columns), r, c, how);
+  });
+}
+
+// sum = x + addend, output = the norm of the sum as it is stored. One of the two may be x, or addend: an element is read before
+// it is written, and by the same thread.
+template <typename Team, typename T>
+DEVICE void add_forward(const Matrix<T>& output, const Matrix<T>& sum, const Matrix<float>& rstd, const Matrix<const T>& x,
+                        const Matrix<const T>& addend, const Matrix<const T>& weight, float epsilon) {
+  Matrix<const T> stored{sum.data, sum.rows, sum.columns, sum.stride, 0};
+  bool vectors = x.has_vectors() && addend.has_vectors();
+  normalise<Team>(output, rstd, stored, weight, epsilon, vectors, [&](int r, int group, int c, auto how) {
+    Pack value = load_pack(group_of(x, group, weight.columns), r, c, how);
+    Pack other = load_pack(group_of(addend, group, weight.columns), r, c, how);
+    UNROLL for (int i = 0; i < PackSize; ++i) value.v[i] = round_to<T>(value.v[i] + other.v[i]);
+    store_pack(group_of(sum, group, weight.columns), r, c, how, value);
+    return value;
+  });
 }
 
 // dX = rstd (g - x m), g = dOutput * weight, m = mean(g * x) rstd^2. dX may be dOutput: an element is read before it is written.
@@ -65,25 +125,36 @@ template <typename Team, typename T>
 DEVICE void backward(const Matrix<T>& dX, const Matrix<const T>& dOutput, const Matrix<const T>& x, const Matrix<const T>& weight,
                      const Matrix<const float>& rstd, int accumulate) {
   int columns = weight.columns, groups = rstd.columns;
+  Share<Team> share(columns, groups, dX.has_vectors() && dOutput.has_vectors() && x.has_vectors() && weight.has_vectors());
+  Pack weights[Team::Held];
+  share.each_held([&](int i, int c, Whole whole) { weights[i] = load_pack(weight, 0, c, whole); });
   for (int64_t g = Team::first_group(); g < static_cast<int64_t>(x.rows) * groups; g += Team::group_step()) {
     int r = static_cast<int>(g / groups), group = static_cast<int>(g - static_cast<int64_t>(r) * groups);
     Matrix<const T> from = group_of(x, group, columns), upstream = group_of(dOutput, group, columns);
     Matrix<T> to = group_of(dX, group, columns);
-    bool vectors = from.has_vectors() && upstream.has_vectors(), store = to.has_vectors(), weights = weight.has_vectors();
+    auto weighed = [&](int c, auto how, const Pack& w) {  // g
+      Pack d = load_pack(upstream, r, c, how);
+      UNROLL for (int i = 0; i < PackSize; ++i) d.v[i] = d.v[i] * w.v[i];
+      return d;
+    };
+    Pack values[Team::Held]{}, gradients[Team::Held]{};
+    share.each_held([&](int i, int c, Whole whole) {
+      values[i] = load_pack(from, r, c, whole);
+      gradients[i] = weighed(c, whole, weights[i]);
+    });
     float reciprocal = rstd.row(r)[group], dot = 0;
-    for (int c = Team::member() * PackSize; c < columns; c += Team::Size * PackSize) {
-      Pack value = load_pack(from, r, c, vectors), d = load_pack(upstream, r, c, vectors), w = load_pack(weight, 0, c, weights);
-      UNROLL for (int i = 0; i < PackSize; ++i) dot = fma_rn(d.v[i] * w.v[i], value.v[i], dot);
-    }
+    auto add = [&](const Pack& a, const Pack& b) { UNROLL for (int i = 0; i < PackSize; ++i) dot = fma_rn(a.v[i], b.v[i], dot); };
+    UNROLL for (int i = 0; i < Team::Held; ++i) add(gradients[i], values[i]);
+    share.each_other([&](int c, bool how) { add(weighed(c, how, load_pack(weight, 0, c, how)), load_pack(from, r, c, how)); });
     float mean = Team::sum(dot) / static_cast<float>(columns) * reciprocal * reciprocal;
-    for (int c = Team::member() * PackSize; c < columns; c += Team::Size * PackSize) {
-      Pack value = load_pack(from, r, c, vectors), d = load_pack(upstream, r, c, vectors), w = load_pack(weight, 0, c, weights);
+    auto write = [&](int c, auto how, const Pack& gradient, Pack value) {
       Pack before{};
-      if (accumulate != 0) before = load_pack(to, r, c, store);
-      UNROLL for (int i = 0; i < PackSize; ++i)
-        value.v[i] = before.v[i] + reciprocal * (d.v[i] * w.v[i] - value.v[i] * mean);
-      store_pack(to, r, c, store, value);
-    }
+      if (accumulate != 0) before = load_pack(to, r, c, how);
+      UNROLL for (int i = 0; i < PackSize; ++i) value.v[i] = before.v[i] + reciprocal * (gradient.v[i] - value.v[i] * mean);
+      store_pack(to, r, c, how, value);
+    };
+    share.each_held([&](int i, int c, Whole whole) { write(c, whole, gradients[i], values[i]); });
+    share.each_other([&](int c, bool how) { write(c, how, weighed(c, how, load_pack(weight, 0, c, how)), load_pack(from, r, c, how)); });
   }
 }
 
@@ -115,6 +186,11 @@ DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F
   KERNEL(Threads, 1, rms_norm_forward_##team##_##name)                                                                       \
   (Matrix<T> output, Matrix<float> rstd, Matrix<const T> x, Matrix<const T> weight, float epsilon) {                         \
     forward<Team>(output, rstd, x, weight, epsilon);                                                                         \
+  }                                                                                                                          \
+  KERNEL(Threads, 1, add_rms_norm_forward_##team##_##name)                                                                   \
+  (Matrix<T> output, Matrix<T> sum, Matrix<float> rstd, Matrix<const T> x, Matrix<const T> addend, Matrix<const T> weight,   \
+   float epsilon) {                                                                                                          \
+    add_forward<Team>(output, sum, rstd, x, addend, weight, epsilon);                                                        \
   }                                                                                                                          \
   KERNEL(Threads, 1, rms_norm_backward_##team##_##name)                                                                      \
   (Matrix<T> dX, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, int accumulate) { \

@@ -27,6 +27,20 @@ internal static partial class KernelBenchmarks
                 o.Result("rstd", rstd, n, g);
                 return () => o.Device.RmsNormForward(output, rstd, x, weight, Epsilon);
             }) { SuiteShapes = m => [[m.N, m.C, 1], [m.N, m.HeadSize, m.Heads]] },
+        new("add_rms_norm_forward", nameof(Device.AddRmsNormForward), "sum (n, groups c) = x + addend, output = sum rstd weight (c)",
+            [RowsOf, new("c", "columns of a group"), Groups], (o, d) =>
+            {
+                var (n, c, g) = (d[0], d[1].Total, d[2].Total);
+                int columns = checked(g * c);
+                var (x, addend) = (o.Filled(BufferKind.Compute, n, columns), o.Filled(BufferKind.Compute, n, columns));
+                var weight = o.Filled(BufferKind.Compute, 1, c);
+                var (output, sum) = (o.Zeroed(BufferKind.Compute, n, columns), o.Zeroed(BufferKind.Compute, n, columns));
+                var rstd = o.Zeroed(BufferKind.State, n, g);
+                o.Result("output", output, n, columns);
+                o.Result("sum", sum, n, columns);
+                o.Result("rstd", rstd, n, g);
+                return () => o.Device.AddRmsNormForward(output, sum, rstd, x, addend, weight, Epsilon);
+            }) { SuiteShapes = m => [[m.N, m.C, 1]] },
         new("rms_norm_backward", nameof(Device.RmsNormBackward), "dX (n, groups c) += ..., dWeight (c) += ...",
             [new("n", "rows"), new("c", "columns of a group"), Groups], (o, d) =>
             {

@@ -72,7 +72,7 @@ public sealed class Activations : IDisposable
         Layers = Repeat(layers, !SharesLayers, () => NewLayer(config));
         FinalNormed = Compute(c);
         FinalRstd = State(1);
-        Mlp = Compute(c);
+        BlockOutput = Compute(c);
         if (!training) return;
         category = MemoryCategory.Workspace;
         DFinalNormed = Compute(c);
@@ -100,8 +100,8 @@ public sealed class Activations : IDisposable
     /// <summary>(N, 1).</summary>
     public Tensor FinalRstd { get; }
 
-    /// <summary>(N, C): the MLP's output of the layer that ran last.</summary>
-    public Tensor Mlp { get; }
+    /// <summary>(N, C): what the block that ran last, attention or MLP, adds to the residual stream.</summary>
+    public Tensor BlockOutput { get; }
 
     /// <summary>(N, C): gradient of <see cref="FinalNormed"/>.</summary>
     public Tensor DFinalNormed { get; }

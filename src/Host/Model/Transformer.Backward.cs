@@ -41,6 +41,7 @@ public sealed partial class Transformer
     private void RecomputeLayer(int l, AttentionPlan plan)
     {
         using var recomputation = device.Scope("recomputation", l);
+        NormaliseInput(l);
         AttentionBlock(l, plan, store: null);
         FeedForwardActivations(l);
     }

@@ -5,10 +5,10 @@ namespace RepNoise.Host.Model;
 /// <summary>Linear layers, with the adapters beside them, forward and backward.</summary>
 public sealed partial class Transformer
 {
-    /// <summary>y = x W^T + b, or y += with <paramref name="accumulate"/>; each adapter adds scale (x A^T) B^T to its columns of y.</summary>
-    private void Linear(Tensor output, Tensor input, WeightBlock weight, WeightBlock? bias, bool accumulate = false)
+    /// <summary>y = x W^T + b; each adapter adds scale (x A^T) B^T to its columns of y.</summary>
+    private void Linear(Tensor output, Tensor input, WeightBlock weight, WeightBlock? bias)
     {
-        device.Matmul(output, input, weight.Value, MatmulForm.NT, accumulate, bias?.Value ?? default);
+        device.Matmul(output, input, weight.Value, MatmulForm.NT, bias: bias?.Value ?? default);
         foreach (var adapter in weight.Adapters)
             device.Matmul(Columns(output, adapter), LowRank(adapter, input, adapter.A, MatmulForm.NT), adapter.B.Value, MatmulForm.NT, accumulate: true);
     }

@@ -45,6 +45,7 @@ public interface IKeyValueStore
 /// hidden[l+1] = middle + down(silu(gate(norm(middle))) * up(norm(middle)))
 /// final     = norm(hidden[L])
 /// </code>
+/// Each sum and the norm that reads it next are one operation, so a layer ends with the normed input of the next one.
 /// </summary>
 public sealed partial class Transformer : IDisposable
 {
@@ -110,13 +111,13 @@ public sealed partial class Transformer : IDisposable
         for (int l = 0; l < Config.NumHiddenLayers; l++)
         {
             using var layer = device.Scope(Phase.Layer, l);
+            if (l == 0) NormaliseInput(0); // that of the others comes with the sum before them
             AttentionBlock(l, plan, store);
             FeedForwardBlock(l, observer);
             device.Show("hidden", Hidden(l + 1));
             observer?.OnHidden(l + 1, Hidden(l + 1));
         }
 
-        device.RmsNormForward(FinalNormed, View(memory.FinalRstd), Hidden(Config.NumHiddenLayers), weights.FinalNorm.Value, Config.RmsNormEps);
         device.Show("final_norm", FinalNormed);
     }
 
@@ -137,11 +138,21 @@ public sealed partial class Transformer : IDisposable
             scaling.HighFreqFactor, scaling.OriginalMaxPositionEmbeddings)
         : RotaryTables.Frequencies(config.HeadDim, config.Rope.Theta);
 
+    /// <summary>The norm that reads hidden[l]: of the layer's attention, or the final one for l = L.</summary>
+    private (Tensor Normed, Tensor Rstd, WeightBlock Weight) InputNorm(int l) => l < Config.NumHiddenLayers
+        ? (View(memory.Layers[l].Normed1), View(memory.Layers[l].Rstd1), weights.Layers[l].InputNorm)
+        : (FinalNormed, View(memory.FinalRstd), weights.FinalNorm);
+
+    private void NormaliseInput(int l)
+    {
+        var (normed, rstd, weight) = InputNorm(l);
+        device.RmsNormForward(normed, rstd, Hidden(l), weight.Value, Config.RmsNormEps);
+    }
+
+    /// <summary>From the layer's normed input to that of the feed-forward.</summary>
     private void AttentionBlock(int l, AttentionPlan plan, IKeyValueStore? store)
     {
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
-        var x = Hidden(l);
-        device.RmsNormForward(View(a.Normed1), View(a.Rstd1), x, w.InputNorm.Value, Config.RmsNormEps);
         Linear(View(a.Qkv), View(a.Normed1), w.Qkv, w.QkvBias);
         var (q, k, v) = Split(View(a.Qkv));
         if (w.QueryNorm is { } queryNorm && w.KeyNorm is { } keyNorm)
@@ -157,27 +168,28 @@ public sealed partial class Transformer : IDisposable
         var (keys, values) = store?.Store(l, k, v) ?? (k, v);
         device.AttentionForward(View(a.Attention), View(a.Lse), q, keys, values, plan, Shape(l));
         device.Show("attention", View(a.Attention));
-        device.Copy(View(a.Middle), x);
-        Linear(View(a.Middle), View(a.Attention), w.Output, w.OutputBias, accumulate: true);
+        var output = View(memory.BlockOutput);
+        Linear(output, View(a.Attention), w.Output, w.OutputBias);
+        device.AddRmsNormForward(View(a.Normed2), View(a.Middle), View(a.Rstd2), Hidden(l), output, w.PostAttentionNorm.Value, Config.RmsNormEps);
     }
 
+    /// <summary>From the feed-forward's normed input to hidden[l + 1], normed for what reads it next.</summary>
     private void FeedForwardBlock(int l, IPassObserver? observer)
     {
         FeedForwardActivations(l);
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
-        var mlp = View(memory.Mlp);
+        var mlp = View(memory.BlockOutput);
         Linear(mlp, View(a.Activated), w.Down, w.DownBias);
         device.Show("mlp", mlp);
         observer?.OnMlpOutput(l, mlp);
-        device.Copy(Hidden(l + 1), View(a.Middle));
-        device.AddScaled(Hidden(l + 1), mlp);
+        var (normed, rstd, norm) = InputNorm(l + 1);
+        device.AddRmsNormForward(normed, Hidden(l + 1), rstd, View(a.Middle), mlp, norm.Value, Config.RmsNormEps);
     }
 
     /// <summary>The feed-forward up to its down projection: all that its backward reads.</summary>
     private void FeedForwardActivations(int l)
     {
         var (w, a) = (weights.Layers[l], memory.Layers[l]);
-        device.RmsNormForward(View(a.Normed2), View(a.Rstd2), View(a.Middle), w.PostAttentionNorm.Value, Config.RmsNormEps);
         Linear(View(a.GateUp), View(a.Normed2), w.GateUp, w.GateUpBias);
         var (gate, up) = SplitGateUp(View(a.GateUp));
         device.SwigluForward(View(a.Activated), gate, up);

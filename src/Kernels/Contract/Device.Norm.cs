@@ -22,6 +22,30 @@ public abstract partial class Device
     }
 
     /// <summary>
+    /// The sum that a residual stream goes on with, and its norm: <c>sum = x + addend</c>, <c>output = norm(sum)</c>. The sum is
+    /// normalised as it is stored, so that <see cref="RmsNormForward"/> of it gives the same bits.
+    /// </summary>
+    /// <param name="output">(N, G * C), written; may be <paramref name="x"/> or <paramref name="addend"/>.</param>
+    /// <param name="sum">(N, G * C), written; may be <paramref name="x"/> or <paramref name="addend"/>, but not <paramref name="output"/>.</param>
+    /// <param name="rstd">(N, G), state: the reciprocal root mean squares of the sum, saved for the backward.</param>
+    /// <param name="x">(N, G * C).</param>
+    /// <param name="addend">(N, G * C).</param>
+    /// <param name="weight">(1, C).</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    public void AddRmsNormForward(Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon)
+    {
+        int groups = Groups(nameof(AddRmsNormForward), x, weight);
+        Check.Shape(nameof(AddRmsNormForward), output, x.Rows, x.Columns);
+        Check.Shape(nameof(AddRmsNormForward), sum, x.Rows, x.Columns);
+        Check.Shape(nameof(AddRmsNormForward), rstd, x.Rows, groups);
+        Check.Shape(nameof(AddRmsNormForward), addend, x.Rows, x.Columns);
+        Check.That(output.Buffer != sum.Buffer || output.Offset != sum.Offset, nameof(AddRmsNormForward), "output and sum are one tensor",
+            "two: the sum is kept");
+        using var observed = listener is null ? default : Observe(nameof(AddRmsNormForward), AddRmsNormForwardCost(x.Rows, x.Columns, Size(x)));
+        AddRmsNormForwardCore(output, sum, rstd, x, addend, weight, epsilon);
+    }
+
+    /// <summary>
     /// With <c>g = dOutput * weight</c> and per-group mean <c>m = mean(g * x) * rstd^2</c>: dX = rstd * (g - x * m),
     /// dWeight += sum over rows and groups of dOutput * x * rstd.
     /// </summary>
@@ -45,9 +69,14 @@ public abstract partial class Device
 
     public static OpCost RmsNormForwardCost(int rows, int columns, int size) => new(4.0 * rows * columns, 2.0 * rows * columns * size);
 
+    public static OpCost AddRmsNormForwardCost(int rows, int columns, int size) => new(5.0 * rows * columns, 4.0 * rows * columns * size);
+
     public static OpCost RmsNormBackwardCost(int rows, int columns, int size) => new(10.0 * rows * columns, 3.0 * rows * columns * size);
 
     protected abstract void RmsNormForwardCore(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon);
+
+    protected abstract void AddRmsNormForwardCore(
+        Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon);
 
     protected abstract void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate);

@@ -11,6 +11,10 @@ public sealed unsafe partial class CpuDevice
     protected override void RmsNormForwardCore(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon) =>
         kernels.Norm.Forward(View.Of(output), View.Of(rstd), View.Of(x), View.Of(weight), epsilon);
 
+    protected override void AddRmsNormForwardCore(
+        Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon) => kernels.Norm.AddForward(
+        View.Of(output), View.Of(sum), View.Of(rstd), View.Of(x), View.Of(addend), View.Of(weight), epsilon);
+
     protected override void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate) => kernels.Norm.Backward(
         View.Of(dX), View.Of(dWeight), View.Of(dOutput), View.Of(x), View.Of(weight), View.Of(rstd), accumulate);

@@ -9,7 +9,7 @@ internal sealed partial class CpuKernels
     {
         ["matmul"] = [nameof(Device.Matmul)],
         ["attention"] = [nameof(Device.AttentionForward), nameof(Device.AttentionBackward)],
-        ["norm"] = [nameof(Device.RmsNormForward), nameof(Device.RmsNormBackward), nameof(Device.BiasBackward)],
+        ["norm"] = [nameof(Device.RmsNormForward), nameof(Device.AddRmsNormForward), nameof(Device.RmsNormBackward), nameof(Device.BiasBackward)],
         ["rotary"] = [nameof(Device.Rotary)],
         ["swiglu"] = [nameof(Device.SwigluForward), nameof(Device.SwigluBackward)],
         ["embedding"] = [nameof(Device.GatherRows), nameof(Device.ScatterAddRows)],

@@ -11,6 +11,9 @@ internal abstract class Norm
     /// <summary>output may be x.</summary>
     public abstract void Forward(View output, View rstd, View x, View weight, double epsilon);
 
+    /// <summary>sum = x + addend, output = its norm, with the bits of <see cref="Forward"/>; one of the two may be x, or addend.</summary>
+    public abstract void AddForward(View output, View sum, View rstd, View x, View addend, View weight, double epsilon);
+
     /// <summary>dX may be dOutput.</summary>
     public abstract void Backward(View dX, View dWeight, View dOutput, View x, View weight, View rstd, bool accumulate);
 
@@ -25,6 +28,9 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
     public override void Forward(View output, View rstd, View x, View weight, double epsilon) =>
         new RowParts<ForwardWork>(new ForwardWork(output, rstd, x, weight, epsilon), x.Rows, x.Columns).Run(context.Team);
 
+    public override void AddForward(View output, View sum, View rstd, View x, View addend, View weight, double epsilon) =>
+        new RowParts<AddForwardWork>(new AddForwardWork(output, sum, rstd, x, addend, weight, epsilon), x.Rows, x.Columns).Run(context.Team);
+
     public override void Backward(View dX, View dWeight, View dOutput, View x, View weight, View rstd, bool accumulate)
     {
         // The weight first: it reads dOutput, which dX may overwrite.
@@ -33,6 +39,21 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
     }
 
     public override void AddColumnSums(View target, View values) => ColumnSums<T>.Run(context.Team, target, values);
+
+    /// <summary>to = from * reciprocal root mean square * weight; returns that reciprocal.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Normalise(float* to, float* from, float* weight, int columns, double squares, double epsilon)
+    {
+        float reciprocal = (float)(1 / Math.Sqrt(squares / columns + epsilon));
+        var scale = T.Create(reciprocal);
+        for (int i = 0; i < columns; i += T.Width)
+        {
+            int left = columns - i;
+            SimdMath.Store(SimdMath.Load<T>(from + i, left) * scale * SimdMath.Load<T>(weight + i, left), to + i, left);
+        }
+
+        return reciprocal;
+    }
 
     private readonly struct ForwardWork(View output, View rstd, View x, View weight, double epsilon) : IRowWork
     {
@@ -43,14 +64,23 @@ internal sealed unsafe class Norm<T>(CpuContext context) : Norm
             for (int group = 0; group < rstd.Columns; group++)
             {
                 float* from = x.Row(row) + group * columns, to = output.Row(row) + group * columns;
-                float reciprocal = (float)(1 / Math.Sqrt(SimdMath.SquaresWide<T>(from, columns) / columns + epsilon));
-                rstd.Row(row)[group] = reciprocal;
-                var scale = T.Create(reciprocal);
-                for (int i = 0; i < columns; i += T.Width)
-                {
-                    int left = columns - i;
-                    SimdMath.Store(SimdMath.Load<T>(from + i, left) * scale * SimdMath.Load<T>(weight.Data + i, left), to + i, left);
-                }
+                rstd.Row(row)[group] = Normalise(to, from, weight.Data, columns, SimdMath.SquaresWide<T>(from, columns), epsilon);
+            }
+        }
+    }
+
+    private readonly struct AddForwardWork(View output, View sum, View rstd, View x, View addend, View weight, double epsilon) : IRowWork
+    {
+        [MethodImpl(KernelLoop.Options)]
+        public void Run(int row)
+        {
+            int columns = weight.Columns;
+            for (int group = 0; group < rstd.Columns; group++)
+            {
+                long at = (long)group * columns;
+                float* total = sum.Row(row) + at;
+                double squares = SimdMath.AddSquaresWide<T>(total, x.Row(row) + at, addend.Row(row) + at, columns);
+                rstd.Row(row)[group] = Normalise(output.Row(row) + at, total, weight.Data, columns, squares, epsilon);
             }
         }
     }

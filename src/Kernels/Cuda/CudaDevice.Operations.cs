@@ -38,6 +38,10 @@ public sealed partial class CudaDevice
     protected override void RmsNormForwardCore(Tensor output, Tensor rstd, Tensor x, Tensor weight, double epsilon) =>
         Begin(nameof(RmsNormForward), norm).Forward(output, rstd, x, weight, epsilon);
 
+    protected override void AddRmsNormForwardCore(
+        Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon) =>
+        Begin(nameof(AddRmsNormForward), norm).AddForward(output, sum, rstd, x, addend, weight, epsilon);
+
     protected override void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate) =>
         Begin(nameof(RmsNormBackward), norm).Backward(dX, dWeight, dOutput, x, weight, rstd, accumulate);

@@ -30,7 +30,7 @@ internal static class CudaFamilies
             .. compute == NumberFormat.BFloat16 ? (KernelVariant[])[new(Cuda.Attention.Flash, null), new(Cuda.Attention.FlashTall, null)] : [],
             new(Cuda.Attention.Simt, null), new(Naive, null),
         ]),
-        new(Norm, [nameof(Device.RmsNormForward), nameof(Device.RmsNormBackward)], [new("block", null), new("warp", null)]),
+        new(Norm, [nameof(Device.RmsNormForward), nameof(Device.AddRmsNormForward), nameof(Device.RmsNormBackward)], [new("block", null), new("warp", null)]),
     ];
 
     private static IEnumerable<MatmulTile> Tiles(NumberFormat compute) => compute == NumberFormat.BFloat16

@@ -9,6 +9,13 @@ internal sealed class Norm
     private const string Family = CudaFamilies.Norm;
     private const int Threads = 256;
     private const int MostBlocks = 8192;
+
+    // A team keeps the weights from group to group: with eight groups they are an eighth of what it reads.
+    private const int GroupsPerTeam = 8;
+
+    // Four blocks for each of an H100's 132 multiprocessors, which is what registers allow. Not the device's own number: a launch
+    // follows from the shape alone.
+    private const int ResidentBlocks = 528;
     private const int BlockColumns = Threads * Packs.Size / 2;
     private const int ColumnsPerBlock = 256;
     private const int RowsPerChunk = 64;
@@ -40,6 +47,14 @@ internal sealed class Norm
         var team = TeamFor(weight.Columns);
         team.Forward.Launch(team.Grid(rstd), new ForwardArguments(
             MatrixArgument.Of(output), MatrixArgument.Of(rstd), MatrixArgument.Of(x), MatrixArgument.Of(weight), (float)epsilon));
+    }
+
+    public void AddForward(Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon)
+    {
+        var team = TeamFor(weight.Columns);
+        team.AddForward.Launch(team.Grid(rstd), new AddForwardArguments(
+            MatrixArgument.Of(output), MatrixArgument.Of(sum), MatrixArgument.Of(rstd), MatrixArgument.Of(x), MatrixArgument.Of(addend),
+            MatrixArgument.Of(weight), (float)epsilon));
     }
 
     public void Backward(Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
@@ -92,13 +107,23 @@ internal sealed class Norm
     {
         public CudaKernel<ForwardArguments> Forward { get; } = new(context, Family, $"rms_norm_forward_{name}_{context.Suffix}", Threads);
 
+        public CudaKernel<AddForwardArguments> AddForward { get; } = new(context, Family, $"add_rms_norm_forward_{name}_{context.Suffix}", Threads);
+
         public CudaKernel<BackwardArguments> Backward { get; } = new(context, Family, $"rms_norm_backward_{name}_{context.Suffix}", Threads);
 
-        public Grid Grid(Tensor rstd) => new((int)Math.Min(MostBlocks, Packs.Blocks(rstd.Length, groupsPerBlock)));
+        /// <summary>A block for each group as long as all run at once; then, before there are more, several groups for each.</summary>
+        public Grid Grid(Tensor rstd)
+        {
+            long blocks = Packs.Blocks(rstd.Length, groupsPerBlock);
+            return new Grid((int)Math.Clamp(blocks / GroupsPerTeam, Math.Min(blocks, ResidentBlocks), MostBlocks));
+        }
     }
 
     private readonly record struct ForwardArguments(
         MatrixArgument Output, MatrixArgument Rstd, MatrixArgument X, MatrixArgument Weight, float Epsilon);
+
+    private readonly record struct AddForwardArguments(
+        MatrixArgument Output, MatrixArgument Sum, MatrixArgument Rstd, MatrixArgument X, MatrixArgument Addend, MatrixArgument Weight, float Epsilon);
 
     private readonly record struct BackwardArguments(
         MatrixArgument DX, MatrixArgument DOutput, MatrixArgument X, MatrixArgument Weight, MatrixArgument Rstd, int Accumulate);

@@ -20,6 +20,14 @@ public sealed partial class IlgpuDevice
             View(output), View(rstd), View(x), View(weight), (float)epsilon);
     }
 
+    protected override void AddRmsNormForwardCore(
+        Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon)
+    {
+        if (x.Length == 0) return;
+        kernels.AddNormForward(Stream, Groups(rstd.Length, ReductionThreads(weight.Columns)),
+            View(output), View(sum), View(rstd), View(x), View(addend), View(weight), (float)epsilon);
+    }
+
     protected override void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
     {

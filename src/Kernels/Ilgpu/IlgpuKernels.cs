@@ -55,6 +55,9 @@ internal sealed class IlgpuKernels(AcceleratorRuntime runtime)
     public Action<AcceleratorStream, KernelConfig, Matrix, Matrix, Matrix, Matrix, float> NormForward =>
         Named(field ??= accelerator.LoadKernel<Matrix, Matrix, Matrix, Matrix, float>(NormCode.Forward));
 
+    public Action<AcceleratorStream, KernelConfig, Matrix, Matrix, Matrix, Matrix, Matrix, Matrix, float> AddNormForward =>
+        Named(field ??= accelerator.LoadKernel<Matrix, Matrix, Matrix, Matrix, Matrix, Matrix, float>(NormCode.AddForward));
+
     public Action<AcceleratorStream, KernelConfig, Matrix, Matrix, Matrix, Matrix, Matrix, int> NormBackward =>
         Named(field ??= accelerator.LoadKernel<Matrix, Matrix, Matrix, Matrix, Matrix, int>(NormCode.Backward));
 

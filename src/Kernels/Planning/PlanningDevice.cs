@@ -77,6 +77,11 @@ public class PlanningDevice(Device modelled) : Device
     {
     }
 
+    protected override void AddRmsNormForwardCore(
+        Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon)
+    {
+    }
+
     protected override void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
     {

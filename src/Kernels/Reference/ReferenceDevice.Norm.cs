@@ -20,6 +20,19 @@ public sealed partial class ReferenceDevice<TReal, TRounding>
         }
     }
 
+    protected override void AddRmsNormForwardCore(
+        Tensor output, Tensor sum, Tensor rstd, Tensor x, Tensor addend, Tensor weight, double epsilon)
+    {
+        var (total, from, other) = (Real(sum), Real(x), Real(addend));
+        // Where output is x or addend it overwrites them after the last of them was read.
+        for (int r = 0; r < x.Rows; r++)
+        {
+            for (int c = 0; c < x.Columns; c++) total[r, c] = from[r, c] + other[r, c];
+        }
+
+        RmsNormForwardCore(output, rstd, sum, weight, epsilon);
+    }
+
     protected override void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
     {

@@ -11,6 +11,14 @@ public abstract class NormConformance : Conformance
     public static TheoryData<int, int, int> Shapes => new()
     {
         { 7, 1, 64 }, { 1, 1, 1 }, { 5, 1, 123 }, { 123, 1, 5 }, { 9, 4, 16 }, { 6, 5, 80 }, { 65, 1, 256 }, { 0, 1, 8 }, { 130, 2, 10 },
+        { 2, 1, 1032 }, { 3, 1, 4104 }, // more than a warp, or a block, of a GPU keeps in registers
+    };
+
+    /// <summary>Widths on both sides of a register, of a pack, and of what a warp or a block of a GPU keeps in registers.</summary>
+    public static TheoryData<int, int, int> AddShapes => new()
+    {
+        { 7, 1, 64 }, { 1, 1, 1 }, { 5, 1, 123 }, { 123, 1, 5 }, { 9, 4, 16 }, { 6, 5, 80 }, { 0, 1, 8 }, { 130, 2, 10 },
+        { 3, 1, 31 }, { 3, 1, 33 }, { 2, 1, 1032 }, { 2, 1, 1023 }, { 3, 1, 4104 }, { 2, 1, 4111 },
     };
 
     [Theory]
@@ -33,6 +41,67 @@ public abstract class NormConformance : Conformance
         var weight = bench.Input("weight", BufferKind.Compute, 1, columns);
         var rstd = bench.Written("rstd", BufferKind.State, rows, groups);
         bench.Device.RmsNormForward(x, rstd, x, weight, Epsilon);
+    });
+
+    [Theory]
+    [MemberData(nameof(AddShapes))]
+    public void Add_forward_normalises_the_sum(int rows, int groups, int columns) => Forward(209, bench =>
+    {
+        var (x, addend) = (bench.Input("x", BufferKind.Compute, rows, groups * columns), bench.Input("addend", BufferKind.Compute, rows, groups * columns));
+        var weight = bench.Input("weight", BufferKind.Compute, 1, columns);
+        var output = bench.Written("output", BufferKind.Compute, rows, groups * columns);
+        var sum = bench.Written("sum", BufferKind.Compute, rows, groups * columns);
+        bench.Device.AddRmsNormForward(output, sum, bench.Written("rstd", BufferKind.State, rows, groups), x, addend, weight, Epsilon);
+    });
+
+    /// <summary>Output and sum over x and addend, either way round, and one of them over neither.</summary>
+    [Theory]
+    [InlineData(5, 1, 123, "x", "addend")]
+    [InlineData(33, 3, 32, "addend", "x")]
+    [InlineData(5, 1, 123, "x", null)]
+    [InlineData(33, 3, 32, "addend", null)]
+    [InlineData(33, 3, 32, null, "x")]
+    [InlineData(5, 1, 123, null, "addend")]
+    public void Add_forward_may_overwrite_what_it_adds(int rows, int groups, int columns, string? overOutput, string? overSum) => Forward(210, bench =>
+    {
+        int width = groups * columns;
+        Tensor Operand(string name) => name == overOutput || name == overSum
+            ? bench.Updated(name, BufferKind.Compute, rows, width)
+            : bench.Input(name, BufferKind.Compute, rows, width);
+        Tensor x = Operand("x"), addend = Operand("addend"), weight = bench.Input("weight", BufferKind.Compute, 1, columns);
+        Tensor Result(string name, string? over) => over switch
+        {
+            "x" => x,
+            "addend" => addend,
+            _ => bench.Written(name, BufferKind.Compute, rows, width),
+        };
+        Tensor output = Result("output", overOutput), sum = Result("sum", overSum);
+        bench.Device.AddRmsNormForward(output, sum, bench.Written("rstd", BufferKind.State, rows, groups), x, addend, weight, Epsilon);
+    });
+
+    /// <summary>Recomputed layers read a stored sum with the plain norm: not a bit may differ.</summary>
+    [Theory]
+    [MemberData(nameof(AddShapes))]
+    public void Add_forward_has_the_bits_of_an_addition_and_a_norm(int rows, int groups, int columns) => WithDevice(device =>
+    {
+        using var bench = new Workbench(device, Layout.Dense, 211, device.FormatOf(BufferKind.Compute));
+        Tensor Compute(string name) => bench.Input(name, BufferKind.Compute, rows, groups * columns);
+        Tensor State(string name) => bench.Input(name, BufferKind.State, rows, groups);
+        Tensor x = Compute("x"), addend = Compute("addend"), weight = bench.Input("weight", BufferKind.Compute, 1, columns);
+        Tensor output = Compute("output"), sum = Compute("sum"), rstd = State("rstd"), plain = Compute("plain"), plainRstd = State("plainRstd");
+        device.AddRmsNormForward(output, sum, rstd, x, addend, weight, Epsilon);
+        device.AddScaled(x, addend);
+        device.RmsNormForward(plain, plainRstd, x, weight, Epsilon);
+        Assert.Equal(Values(x), Values(sum));
+        Assert.Equal(Values(plainRstd), Values(rstd));
+        Assert.Equal(Values(plain), Values(output));
+
+        double[] Values(Tensor tensor)
+        {
+            var values = new double[tensor.Length];
+            if (values.Length > 0) device.Download(tensor, values);
+            return values;
+        }
     });
 
     [Theory]

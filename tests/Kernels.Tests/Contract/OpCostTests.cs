@@ -30,6 +30,11 @@ public sealed class OpCostTests
         Assert.Equal(new OpCost(2 * 3 * 4, 3 * 3 * 4 * 2), Device.ScatterAddRowsCost(3, 4, 2));
     }
 
+    /// <summary>An addition of two matrices and a norm of the sum, but the sum is read from memory only once.</summary>
+    [Fact]
+    public void Norm_of_a_sum_reads_two_and_writes_two() => Assert.Equal(
+        new OpCost(7 * 64 + Device.RmsNormForwardCost(7, 64, 2).Flops, 4 * 7 * 64 * 2), Device.AddRmsNormForwardCost(7, 64, 2));
+
     [Fact]
     public void AdamW_reads_four_and_writes_three() => Assert.Equal(7 * 10 * 4, Device.AdamWCost(10, 4).Bytes);
 
@@ -47,7 +52,8 @@ public sealed class OpCostTests
     {
         OpCost[] costs =
         [
-            Device.RmsNormForwardCost(7, 64, 4), Device.RmsNormBackwardCost(7, 64, 4), Device.RotaryCost(7, 64, 4), Device.SwigluForwardCost(448, 4),
+            Device.RmsNormForwardCost(7, 64, 4), Device.AddRmsNormForwardCost(7, 64, 4), Device.RmsNormBackwardCost(7, 64, 4),
+            Device.RotaryCost(7, 64, 4), Device.SwigluForwardCost(448, 4),
             Device.SwigluBackwardCost(448, 4), Device.AddScaledCost(448, 4), Device.SquaredNormCost(448, 4), Device.AdamWCost(448, 4),
         ];
         Assert.All(costs, cost => Assert.InRange(cost.Intensity, 0.1, 1));

@@ -25,6 +25,18 @@ public sealed class ShapeErrorTests
         ["RmsNormForward: groups of rstd"] = lab => NormForward(lab, output: 6, rstd: 1, weight: 3),
         ["RmsNormForward: weight of two rows"] = lab =>
             lab.Device.RmsNormForward(lab.New(2, 6), lab.New(2, 1), lab.New(2, 6), lab.New(2, 6), 0),
+        ["AddRmsNormForward: weight does not divide"] = lab => AddNormForward(lab, weight: 4),
+        ["AddRmsNormForward: columns of output"] = lab => AddNormForward(lab, output: 5),
+        ["AddRmsNormForward: columns of sum"] = lab => AddNormForward(lab, sum: 3),
+        ["AddRmsNormForward: columns of addend"] = lab => AddNormForward(lab, addend: 7),
+        ["AddRmsNormForward: groups of rstd"] = lab => AddNormForward(lab, rstd: 1),
+        ["AddRmsNormForward: no addend"] = lab =>
+            lab.Device.AddRmsNormForward(lab.New(2, 6), lab.New(2, 6), lab.New(2, 2), lab.New(2, 6), default, lab.New(1, 3), 0),
+        ["AddRmsNormForward: output is the sum"] = lab =>
+        {
+            var both = lab.New(2, 6);
+            lab.Device.AddRmsNormForward(both, both, lab.New(2, 2), lab.New(2, 6), lab.New(2, 6), lab.New(1, 3), 0);
+        },
         ["RmsNormBackward: rows of dX"] = lab => NormBackward(lab, dX: 3, dOutput: 2, dWeight: 3, rstd: 2),
         ["RmsNormBackward: rows of dOutput"] = lab => NormBackward(lab, dX: 2, dOutput: 1, dWeight: 3, rstd: 2),
         ["RmsNormBackward: columns of dWeight"] = lab => NormBackward(lab, dX: 2, dOutput: 2, dWeight: 6, rstd: 2),
@@ -135,6 +147,10 @@ public sealed class ShapeErrorTests
 
     private static void NormForward(Lab lab, int output, int rstd, int weight) =>
         lab.Device.RmsNormForward(lab.New(2, output), lab.New(2, rstd), lab.New(2, 6), lab.New(1, weight), 0);
+
+    private static void AddNormForward(Lab lab, int output = 6, int sum = 6, int rstd = 2, int addend = 6, int weight = 3) =>
+        lab.Device.AddRmsNormForward(
+            lab.New(2, output), lab.New(2, sum), lab.New(2, rstd), lab.New(2, 6), lab.New(2, addend), lab.New(1, weight), 0);
 
     private static void NormBackward(Lab lab, int dX, int dOutput, int dWeight, int rstd) => lab.Device.RmsNormBackward(
         lab.New(dX, 6), lab.New(1, dWeight), lab.New(dOutput, 6), lab.New(2, 6), lab.New(1, 3), lab.New(2, rstd), accumulate: false);

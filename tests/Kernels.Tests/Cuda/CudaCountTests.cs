@@ -19,6 +19,7 @@ public sealed class CudaCountTests
     private const int Product = 16 * 8 * 16; // multiplications of an mma instruction
     private const int M = 1024, N = 768, K = 512;
     private const int Rows = 128, Columns = 4096, Vocabulary = 32000, LogitRows = 16;
+    private const int NormRows = 4224, NormColumns = 2048; // so many rows that every team has several, and keeps its weights
     private const int Tokens = 1024, Heads = 2, HeadSize = 128;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -76,6 +77,14 @@ public sealed class CudaCountTests
         yield return ("swiglu_forward_bf16", Stores, half);
         yield return ("swiglu_backward_bf16", Loads, 3 * half);
         yield return ("swiglu_backward_bf16", Stores, 2 * half);
+        double matrix = (double)NormRows * NormColumns * sizeof(ushort), weight = NormColumns * sizeof(ushort), rstd = NormRows * sizeof(float);
+        yield return ("rms_norm_forward_block_bf16", Loads, matrix + weight);
+        yield return ("rms_norm_forward_block_bf16", Stores, matrix + rstd);
+        yield return ("add_rms_norm_forward_block_bf16", Loads, 2 * matrix + weight);
+        yield return ("add_rms_norm_forward_block_bf16", Stores, 2 * matrix + rstd);
+        yield return ("rms_norm_backward_block_bf16", Loads, 3 * matrix + weight + rstd); // dX accumulates
+        yield return ("rms_norm_backward_block_bf16", Stores, matrix);
+        yield return ("rms_norm_weight_partial_bf16", Loads, 2 * matrix + rstd);
         yield return ("adamw_f32_bf16", Loads, 4 * single);
         yield return ("adamw_f32_bf16", Stores, 3 * single + half);
     }
@@ -99,11 +108,21 @@ public sealed class CudaCountTests
         var targets = cuda.AllocateIndices(LogitRows, "test");
         cuda.Upload(new int[LogitRows], targets);
         cuda.LinearCrossEntropy(New(cuda, BufferKind.State, 1, LogitRows), Half(LogitRows, 8), Half(Vocabulary, 8), targets, 1, Half(LogitRows, 8), default, Half(LogitRows, Vocabulary));
+        Norm(cuda);
         Tensor gate = Half(), up = Half(), output = Half();
         cuda.SwigluForward(output, gate, up);
         cuda.SwigluBackward(Half(), Half(), output, gate, up);
         cuda.AdamW(Single(), Half(), Single(), Single(), Single(), new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0, true, 1), New(cuda, BufferKind.Scalar, 1, 1));
         cuda.Synchronize();
+    }
+
+    private static void Norm(Device device)
+    {
+        Tensor Matrix() => New(device, BufferKind.Compute, NormRows, NormColumns);
+        Tensor x = Matrix(), output = Matrix(), weight = New(device, BufferKind.Compute, 1, NormColumns), rstd = New(device, BufferKind.State, NormRows, 1);
+        device.RmsNormForward(output, rstd, x, weight, 1e-5);
+        device.AddRmsNormForward(output, Matrix(), rstd, x, Matrix(), weight, 1e-5);
+        device.RmsNormBackward(Matrix(), New(device, BufferKind.State, 1, NormColumns), output, x, weight, rstd, accumulate: true);
     }
 
     private static void Attention(Device device)

@@ -56,7 +56,7 @@ internal static class CudaMutantCases
             operation();
             // Few blocks, so that each has several rows: kernels stride over theirs by the grid.
             device.Context.Launched = launch => launches.Add(
-                launch.Symbol.StartsWith("rms_norm_", StringComparison.Ordinal) ? launch with { Grid = launch.Grid with { X = Math.Min(2, launch.Grid.X) } } : launch);
+                launch.Symbol.Contains("rms_norm_", StringComparison.Ordinal) ? launch with { Grid = launch.Grid with { X = Math.Min(2, launch.Grid.X) } } : launch);
             operation();
             device.Context.Launched = null;
             var memory = buffers.Select((buffer, i) => (buffer.Pointer, before[i])).ToList();
@@ -105,10 +105,11 @@ internal static class CudaMutantCases
         public void Norm(int rows, int columns)
         {
             Tensor x = New(BufferKind.Compute, rows, columns), y = New(BufferKind.Compute, rows, columns), weight = New(BufferKind.Compute, 1, columns);
-            Tensor rstd = New(BufferKind.State, rows, 1), dWeight = New(BufferKind.State, 1, columns), dBias = New(BufferKind.State, 1, columns);
+            Tensor sum = New(BufferKind.Compute, rows, columns), rstd = New(BufferKind.State, rows, 1), dWeight = New(BufferKind.State, 1, columns), dBias = New(BufferKind.State, 1, columns);
             operation += () =>
             {
                 device.RmsNormForward(y, rstd, x, weight, 1e-5);
+                device.AddRmsNormForward(y, sum, rstd, x, y, weight, 1e-5);
                 device.RmsNormBackward(x, dWeight, y, x, weight, rstd, accumulate: true);
                 device.BiasBackward(dBias, y);
             };

@@ -45,6 +45,28 @@ public sealed class LayerGradientTests
             return [dX, dWeight];
         });
 
+    /// <summary>As a layer uses it: the sum goes on beside its norm, so its gradient is that of both, for x and addend alike.</summary>
+    [Theory]
+    [InlineData(1, 6)]
+    [InlineData(2, 3)]
+    public void Norm_of_a_sum(int groups, int columns) => CentralDifferences.Check(
+        [(3, groups * columns), (3, groups * columns), (1, columns)],
+        (lab, inputs) =>
+        {
+            var (output, sum) = (lab.Like(inputs[0]), lab.Like(inputs[0]));
+            lab.Device.AddRmsNormForward(output, sum, lab.New(3, groups), inputs[0], inputs[1], inputs[2], 1e-5);
+            lab.Device.AddScaled(output, sum);
+            return output;
+        },
+        (lab, inputs, dOutput) =>
+        {
+            var (sum, rstd, dSum, dWeight) = (lab.Like(inputs[0]), lab.New(3, groups), lab.Like(inputs[0]), lab.Like(inputs[2]));
+            lab.Device.AddRmsNormForward(lab.Like(inputs[0]), sum, rstd, inputs[0], inputs[1], inputs[2], 1e-5);
+            lab.Device.Copy(dSum, dOutput);
+            lab.Device.RmsNormBackward(dSum, dWeight, dOutput, sum, inputs[2], rstd, accumulate: true);
+            return [dSum, dSum, dWeight];
+        });
+
     /// <summary>Each form's backward is made of the two other uses of the same operation.</summary>
     [Theory]
     [InlineData(MatmulForm.NN)]

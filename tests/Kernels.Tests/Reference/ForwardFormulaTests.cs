@@ -24,6 +24,19 @@ public sealed class ForwardFormulaTests : IDisposable
         AssertEqual([1.5, 10, 2 / Math.Sqrt(4.5), -10 / Math.Sqrt(4.5)], lab.Get(output));
     }
 
+    [Fact]
+    public void Norm_of_a_sum()
+    {
+        // The sum is (3, 4, 1, -1) of the test above.
+        var (x, addend) = (lab.Put(1, 4, [1, 6, 0.5, 1]), lab.Put(1, 4, [2, -2, 0.5, -2]));
+        var weight = lab.Put(1, 2, [2, 10]);
+        var (output, sum, rstd) = (lab.New(1, 4), lab.New(1, 4), lab.New(1, 2));
+        lab.Device.AddRmsNormForward(output, sum, rstd, x, addend, weight, 3.5);
+        Assert.Equal([3, 4, 1, -1], lab.Get(sum));
+        Assert.Equal([0.25, 1 / Math.Sqrt(4.5)], lab.Get(rstd));
+        AssertEqual([1.5, 10, 2 / Math.Sqrt(4.5), -10 / Math.Sqrt(4.5)], lab.Get(output));
+    }
+
     [Theory]
     [InlineData(MatmulForm.NN, new double[] { 1, 2, 3, 4, 5, 6 }, new double[] { 7, 8, 9, 10, 11, 12 })]
     [InlineData(MatmulForm.NT, new double[] { 1, 2, 3, 4, 5, 6 }, new double[] { 7, 9, 11, 8, 10, 12 })]

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace RepNoise.Kernels.Cpu;
 
@@ -17,6 +19,23 @@ internal static unsafe class SimdMath
     {
         if (left >= T.Width) T.Store(value, target);
         else T.StorePartial(value, target, (int)left);
+    }
+
+    /// <summary>A full register to an aligned address, past the caches: what follows on another thread needs <see cref="StreamFence"/> first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreStreaming<T>(T value, float* target)
+        where T : unmanaged, ISimd<T>
+    {
+        if (T.Width == 16) Unsafe.BitCast<T, Vector512<float>>(value).StoreAlignedNonTemporal(target);
+        else if (T.Width == 8) Unsafe.BitCast<T, Vector256<float>>(value).StoreAlignedNonTemporal(target);
+        else Unsafe.BitCast<T, Vector128<float>>(value).StoreAlignedNonTemporal(target);
+    }
+
+    /// <summary>Orders streamed stores before all that follows: x86 keeps them out of its usual order of stores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StreamFence()
+    {
+        if (Sse.IsSupported) Sse.StoreFence();
     }
 
     /// <summary>
@@ -118,6 +137,38 @@ internal static unsafe class SimdMath
         for (; i < count; i += T.Width)
         {
             var x = Load<T>(a + i, count - i);
+            T x0 = T.WidenLower(x), x1 = T.WidenUpper(x);
+            s0 = T.MultiplyAddDouble(x0, x0, s0);
+            s1 = T.MultiplyAddDouble(x1, x1, s1);
+        }
+
+        return T.SumDouble(T.AddDouble(T.AddDouble(s0, s1), T.AddDouble(s2, s3)));
+    }
+
+    /// <summary>sum[i] = a[i] + b[i]; the sum of their squares in float64, with the bits of <see cref="SquaresWide"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double AddSquaresWide<T>(float* sum, float* a, float* b, long count)
+        where T : unmanaged, ISimd<T>
+    {
+        T s0 = default, s1 = default, s2 = default, s3 = default;
+        long i = 0;
+        for (; i + 2 * T.Width <= count; i += 2 * T.Width)
+        {
+            T x = T.Load(a + i) + T.Load(b + i), y = T.Load(a + i + T.Width) + T.Load(b + i + T.Width);
+            T.Store(x, sum + i);
+            T.Store(y, sum + i + T.Width);
+            T x0 = T.WidenLower(x), x1 = T.WidenUpper(x), y0 = T.WidenLower(y), y1 = T.WidenUpper(y);
+            s0 = T.MultiplyAddDouble(x0, x0, s0);
+            s1 = T.MultiplyAddDouble(x1, x1, s1);
+            s2 = T.MultiplyAddDouble(y0, y0, s2);
+            s3 = T.MultiplyAddDouble(y1, y1, s3);
+        }
+
+        for (; i < count; i += T.Width)
+        {
+            long left = count - i;
+            var x = Load<T>(a + i, left) + Load<T>(b + i, left);
+            Store(x, sum + i, left);
             T x0 = T.WidenLower(x), x1 = T.WidenUpper(x);
             s0 = T.MultiplyAddDouble(x0, x0, s0);
             s1 = T.MultiplyAddDouble(x1, x1, s1);

@@ -36,6 +36,40 @@ internal static class NormCode
         }
     }
 
+    /// <summary>
+    /// sum = x + addend, output = its norm. Each thread reads back the sums that it wrote itself; output may be x or addend, sum
+    /// too, but not both the same.
+    /// </summary>
+    /// <param name="output">(N, G * C).</param>
+    /// <param name="sum">(N, G * C).</param>
+    /// <param name="rstd">(N, G).</param>
+    /// <param name="x">(N, G * C).</param>
+    /// <param name="addend">(N, G * C).</param>
+    /// <param name="weight">(1, C).</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    public static void AddForward(Matrix output, Matrix sum, Matrix rstd, Matrix x, Matrix addend, Matrix weight, float epsilon)
+    {
+        var scratch = SharedMemory.Allocate<float>(GroupReduce.MaxThreads);
+        int groups = rstd.Columns, size = weight.Columns;
+        for (int item = Grid.IdxX; item < x.Rows * groups; item += Grid.DimX)
+        {
+            int row = item / groups, group = item - row * groups, first = group * size;
+            float squares = 0f;
+            for (int i = Group.IdxX; i < size; i += Group.DimX)
+            {
+                float value = x[row, first + i] + addend[row, first + i];
+                sum[row, first + i] = value;
+                squares += value * value;
+            }
+
+            squares = GroupReduce.All<float, FloatSum>(scratch, squares);
+            float reciprocal = 1f / XMath.Sqrt(squares / size + epsilon);
+            if (Group.IdxX == 0) rstd[row, group] = reciprocal;
+            for (int i = Group.IdxX; i < size; i += Group.DimX)
+                output[row, first + i] = sum[row, first + i] * reciprocal * weight[0, i];
+        }
+    }
+
     /// <summary>dX = rstd (g - x mean(g x) rstd^2), g = dOutput * weight; dX may be dOutput.</summary>
     public static void Backward(Matrix dX, Matrix dOutput, Matrix x, Matrix weight, Matrix rstd, int isAdded)
     {
