@@ -28,7 +28,7 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
             {
                 int row = pass * chunk.RowsOfPass, rows = Math.Min(chunk.RowsOfPass, chunk.X.Rows - row);
                 AddToRows(block, row, rows, column, columns, slot, block > first, areas);
-                if (!dWeight.IsEmpty) AddToHead(block, pass, rows, column, columns, areas);
+                if (!dWeight.IsEmpty) AddToHead(block, pass, rows, column, columns, areas, Next(block, pass, end), NextHead(block, pass, end, column, columns));
             }
 
             if (!dWeight.IsEmpty) SubtractTargets(block, column, columns);
@@ -57,7 +57,7 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
     }
 
     /// <summary>The block's dWeight += dz^T x.</summary>
-    private void AddToHead(int block, int pass, int rows, int column, int columns, in Areas areas)
+    private void AddToHead(int block, int pass, int rows, int column, int columns, in Areas areas, Upcoming next, Upcoming nextHead)
     {
         int firstRow = pass * chunk.RowsOfPass;
         float* exponentials = Exponentials(block, firstRow), scales = chunk.Scale(block) + firstRow;
@@ -68,16 +68,32 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
             MatmulTile<T>.PackColumnsScaled(scales, exponentials + token, tokens, count, rows, areas.Strips + (long)token * rows);
         }
 
+        int tile = 0, tilesOfNext = next.Tiles(rows);
         for (int i = 0; i < columns; i += width)
         {
             float* panel = chunk.Panel(pass, (column + i) / width);
-            for (int token = 0; token < tokens; token += height)
+            for (int token = 0; token < tokens; token += height, tile++)
             {
+                var ahead = tile < tilesOfNext ? next.For(tile, rows) : nextHead.For(tile - tilesOfNext, rows);
                 MatmulTile<T>.RunPart(Math.Min(height, tokens - token), Math.Min(width, columns - i), rows, areas.Strips + (long)token * rows,
-                    panel, dWeight.Row((long)block * BlockColumns + token) + column + i, dWeight.Stride, true, null);
+                    panel, dWeight.Row((long)block * BlockColumns + token) + column + i, dWeight.Stride, true, null, ahead);
             }
         }
     }
+
+    /// <summary>The exponentials of the next pass, of this block or the next.</summary>
+    private Upcoming Next(int block, int pass, int end)
+    {
+        (block, pass) = pass + 1 < chunk.Passes ? (block, pass + 1) : (block + 1, 0);
+        if (block == end) return default;
+        int row = pass * chunk.RowsOfPass, columns = chunk.ColumnsOf(block);
+        return new Upcoming(Exponentials(block, row), columns, Math.Min(chunk.RowsOfPass, chunk.X.Rows - row), columns);
+    }
+
+    /// <summary>The head's rows of the next block, after the last pass over this one.</summary>
+    private Upcoming NextHead(int block, int pass, int end, int column, int columns) => pass + 1 < chunk.Passes || block + 1 == end
+        ? default
+        : new Upcoming(chunk.Weight.Row((block + 1L) * BlockColumns) + column, chunk.Weight.Stride, chunk.ColumnsOf(block + 1), columns);
 
     private float* Exponentials(int block, int row) => chunk.Exponentials(block) + (long)row * chunk.ColumnsOf(block);
 

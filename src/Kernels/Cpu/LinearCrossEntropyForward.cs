@@ -8,6 +8,9 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
 {
     private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
 
+    /// <summary>Exponentials of a chunk from which on they pass the caches: 16 MiB.</summary>
+    private const long MinStreamed = 4L << 20;
+
     /// <summary>Parts: enough for all threads; how rows are grouped does not show in a result.</summary>
     public static int RowGroups(in LinearCrossEntropyChunk<T> chunk, int threads) =>
         Math.Clamp((4 * threads + chunk.Blocks - 1) / chunk.Blocks, 1, chunk.Strips);
@@ -28,6 +31,7 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
 
         int endRow = Math.Min(chunk.X.Rows, end * MatmulTile<T>.MaxRows);
         for (int row = first * MatmulTile<T>.MaxRows; row < endRow; row++, logits += BlockColumns) Finish(block, row, logits);
+        SimdMath.StreamFence();
     }
 
     /// <summary>Packs the panel of the head that starts at a column of a block.</summary>
@@ -49,12 +53,24 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
         int columns = Math.Min(MatmulTile<T>.Columns, chunk.ColumnsOf(block) - column);
         if (headIsKept) panel = chunk.HeadPanel(block, column, inner);
         else PackHead(chunk, block, column, inner, panel);
+        var next = NextPanel(block, column, inner, count);
         for (int strip = firstStrip; strip < endStrip; strip++)
         {
             int rows = Math.Min(MatmulTile<T>.MaxRows, chunk.X.Rows - strip * MatmulTile<T>.MaxRows);
-            MatmulTile<T>.RunPart(rows, columns, count, chunk.Strip(strip, inner), panel, logits, BlockColumns, inner > 0, null);
+            MatmulTile<T>.RunPart(rows, columns, count, chunk.Strip(strip, inner), panel, logits, BlockColumns, inner > 0, null, next.For(strip - firstStrip, count));
             logits += MatmulTile<T>.MaxRows * BlockColumns;
         }
+    }
+
+    /// <summary>What the panel after one is read from: packed, or the rows of the head behind it. A guess where C has several blocks.</summary>
+    private Upcoming NextPanel(int block, int column, int inner, int count)
+    {
+        int width = MatmulTile<T>.Columns;
+        if (headIsKept) return new Upcoming(chunk.HeadPanel(block, column, inner) + (long)count * width, width, count, width);
+        long row = (long)block * BlockColumns + column + width;
+        return row + width <= chunk.Weight.Rows
+            ? new Upcoming(chunk.Weight.Row(row) + inner * chunk.Inner, chunk.Weight.Stride, width, count)
+            : default;
     }
 
     /// <summary>Notes maximum, sum and the target's logit of a row, and keeps the exponentials where the gradient needs them.</summary>
@@ -65,7 +81,30 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
         float max = SimdMath.MaxOf<T>(z, columns);
         chunk.Max(block)[row] = max;
         float shift = float.IsNegativeInfinity(max) ? 0 : max; // a block of zero probabilities, and not of NaN
-        chunk.Scale(block)[row] = Exponentials(z, shift, columns, chunk.HasGradients ? chunk.Exponentials(block) + (long)row * columns : z);
+        float* e = chunk.HasGradients ? chunk.Exponentials(block) + (long)row * columns : z;
+        chunk.Scale(block)[row] = StreamsTo(e, columns) ? StreamExponentials(z, shift, columns, e) : Exponentials(z, shift, columns, e);
+    }
+
+    /// <summary>True where exponentials leave the caches before they are read: then they need not pass through them.</summary>
+    private bool StreamsTo(float* e, int columns) =>
+        chunk.HasGradients && (long)chunk.X.Rows * chunk.Weight.Rows >= MinStreamed
+            && columns % (2 * T.Width) == 0 && (nuint)e % (nuint)(T.Width * sizeof(float)) == 0;
+
+    /// <summary><see cref="Exponentials"/> of whole aligned registers, past the caches; see <see cref="SimdMath.StreamFence"/>.</summary>
+    [MethodImpl(KernelLoop.Options)]
+    private static float StreamExponentials(float* z, float max, int columns, float* e)
+    {
+        T shift = T.Create(max), even = default, odd = default;
+        for (int i = 0; i < columns; i += 2 * T.Width)
+        {
+            T x = SimdMath.Exp(T.Load(z + i) - shift), y = SimdMath.Exp(T.Load(z + i + T.Width) - shift);
+            SimdMath.StoreStreaming(x, e + i);
+            SimdMath.StoreStreaming(y, e + i + T.Width);
+            even += x;
+            odd += y;
+        }
+
+        return T.SumAcross(even + odd);
     }
 
     /// <summary>e = exp(z - shift), and their sum: at most <see cref="BlockColumns"/> terms, so in float32.</summary>

@@ -122,19 +122,11 @@ internal readonly unsafe struct TriadWork<TSimd>(float* memory, int floats, bool
         TSimd factor = TSimd.Create(3);
         if (streams)
         {
-            for (int i = start; i < end; i += TSimd.Width) StoreStreaming(TSimd.MultiplyAdd(TSimd.Load(c + i), factor, TSimd.Load(b + i)), a + i);
+            for (int i = start; i < end; i += TSimd.Width) SimdMath.StoreStreaming(TSimd.MultiplyAdd(TSimd.Load(c + i), factor, TSimd.Load(b + i)), a + i);
         }
         else
         {
             for (int i = start; i < end; i += TSimd.Width) TSimd.Store(TSimd.MultiplyAdd(TSimd.Load(c + i), factor, TSimd.Load(b + i)), a + i);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreStreaming(TSimd value, float* target)
-    {
-        if (TSimd.Width == 16) Unsafe.BitCast<TSimd, Vector512<float>>(value).StoreAlignedNonTemporal(target);
-        else if (TSimd.Width == 8) Unsafe.BitCast<TSimd, Vector256<float>>(value).StoreAlignedNonTemporal(target);
-        else Unsafe.BitCast<TSimd, Vector128<float>>(value).StoreAlignedNonTemporal(target);
     }
 }

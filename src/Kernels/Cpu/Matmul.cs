@@ -82,6 +82,7 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
         int strips = Ceiling(block.Columns, MatmulTile<T>.Columns);
         block.ColumnStrips = Ceiling(strips, Math.Clamp(Ceiling(wanted, rowBlocks), 1, strips));
         block.ColumnBlocks = Ceiling(strips, block.ColumnStrips);
+        block.Strips = strips;
         block.StripB = (long)block.K * MatmulTile<T>.Columns;
         block.LengthA = (long)block.RowStrips * block.Height * block.K + MatmulTile<T>.Slack;
         block.PackedA = context.PerWorker(block.LengthA + (streams ? block.StripB + MatmulTile<T>.Slack : 0));
@@ -132,6 +133,7 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
         public int RowStrips;
         public int ColumnStrips;
         public int ColumnBlocks;
+        public int Strips;
 
         /// <summary>Packs the strip of B that starts at a column of the block.</summary>
         public readonly void PackB(int column, float* target)
@@ -142,6 +144,28 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
                 MatmulTile<T>.PackLines(B.Row(column) + FirstK, B.Stride, count, MatmulTile<T>.Columns, K, target);
             else
                 MatmulTile<T>.PackColumns(B.Row(FirstK) + column, B.Stride, count, MatmulTile<T>.Columns, K, target);
+        }
+
+        /// <summary>What the strip after one is read from: packed, the first again after the last, or its source.</summary>
+        public readonly Upcoming NextB(int strip)
+        {
+            if (PackedB is not null) return new Upcoming(PackedB + (strip + 1 < Strips ? strip + 1 : 0) * StripB, StripB, 1, (int)StripB);
+            if (strip + 1 == Strips) return default;
+            int column = (strip + 1) * MatmulTile<T>.Columns, count = Math.Min(MatmulTile<T>.Columns, Columns - column);
+            column += FirstColumn;
+            return Form == MatmulForm.NT
+                ? new Upcoming(B.Row(column) + FirstK, B.Stride, count, K)
+                : new Upcoming(B.Row(FirstK) + column, B.Stride, K, count);
+        }
+
+        /// <summary>The source of the block of A that starts at a row.</summary>
+        public readonly Upcoming SourceA(int row)
+        {
+            int count = Math.Min(RowStrips * Height, C.Rows - row);
+            if (count <= 0) return default;
+            return Form == MatmulForm.TN
+                ? new Upcoming(A.Row(FirstK) + row, A.Stride, K, count)
+                : new Upcoming(A.Row(row) + FirstK, A.Stride, count, K);
         }
 
         public readonly void PackA(int row, int rows, float* target)
@@ -180,10 +204,12 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
             }
 
             int firstStrip = part % block.ColumnBlocks * block.ColumnStrips;
-            for (int strip = firstStrip; strip < firstStrip + block.ColumnStrips; strip++)
+            int endStrip = Math.Min(firstStrip + block.ColumnStrips, block.Strips);
+            var nextA = endStrip == block.Strips ? block.SourceA(endRow) : default;
+            int tiles = (endRow - firstRow + block.Height - 1) / block.Height, tilesOfA = nextA.Tiles(block.K);
+            for (int strip = firstStrip; strip < endStrip; strip++)
             {
                 int column = strip * MatmulTile<T>.Columns;
-                if (column >= block.Columns) break;
                 float* packedB = block.PackedB + strip * block.StripB;
                 if (block.PackedB is null)
                 {
@@ -191,14 +217,21 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
                     block.PackB(column, packedB);
                 }
 
-                for (int row = firstRow; row < endRow; row += block.Height)
-                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K, packedB);
+                var nextB = block.NextB(strip);
+                int tilesOfB = nextB.Tiles(block.K), left = (endStrip - strip) * Math.Max(0, tiles - tilesOfB);
+                for (int row = firstRow, tile = 0; row < endRow; row += block.Height, tile++)
+                {
+                    // B's next strip first, and A's next rows with the last tiles that have nothing to fetch.
+                    var ahead = tile < tilesOfB ? nextB.For(tile, block.K) : left <= tilesOfA ? nextA.For(tilesOfA - left, block.K) : default;
+                    if (tile >= tilesOfB) left--;
+                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K, packedB, ahead);
+                }
             }
         }
 
-        private void Tile(int row, int rows, int column, float* packedA, float* packedB) => MatmulTile<T>.RunPart(
+        private void Tile(int row, int rows, int column, float* packedA, float* packedB, Ahead ahead) => MatmulTile<T>.RunPart(
             rows, Math.Min(MatmulTile<T>.Columns, block.Columns - column), block.K, packedA, packedB,
             block.C.Row(row) + block.FirstColumn + column, block.C.Stride, block.Accumulate,
-            block.Bias is null ? null : block.Bias + block.FirstColumn + column);
+            block.Bias is null ? null : block.Bias + block.FirstColumn + column, ahead);
     }
 }

@@ -28,19 +28,20 @@ internal static unsafe partial class MatmulTile<T>
 
     /// <summary>
     /// <see cref="Run"/> for a tile whose last columns may lie outside of C, which has 1 to <see cref="Columns"/> of them: such
-    /// a tile goes through a buffer.
+    /// a tile goes through a buffer. Fetches what later tiles read meanwhile.
     /// </summary>
     public static void RunPart(
-        int rows, int columns, long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+        int rows, int columns, long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead = default)
     {
+        if (ahead.At is null) ahead.At = b; // nothing to fetch: a line that is there
         if (columns == Columns)
         {
-            Run(rows, k, a, b, c, stride, accumulate, bias);
+            Run(rows, k, a, b, c, stride, accumulate, bias, ahead);
             return;
         }
 
         float* tile = stackalloc float[14 * 32];
-        Run(rows, k, a, b, tile, Columns, false, null);
+        Run(rows, k, a, b, tile, Columns, false, null, ahead);
         for (int i = 0; i < rows; i++)
         {
             for (int j = 0; j < columns; j++)
@@ -58,6 +59,13 @@ internal static unsafe partial class MatmulTile<T>
         if (!Sse.IsSupported) return;
         Sse.Prefetch0(c);
         Sse.Prefetch0(c + T.Width);
+    }
+
+    /// <summary>Fetches a line into the L2 cache: L1 is full of the tile's own panels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(float* line)
+    {
+        if (Sse.IsSupported) Sse.Prefetch1(line);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,29 +16,30 @@ internal static unsafe partial class MatmulTile<T>
     /// <param name="stride">Elements from one row of C to the next.</param>
     /// <param name="accumulate">True adds to C.</param>
     /// <param name="bias">(2 * Width), or null.</param>
-    public static void Run(int rows, long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    /// <param name="ahead">What later tiles read first.</param>
+    public static void Run(int rows, long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         switch (rows)
         {
-            case 1: Rows1(k, a, b, c, stride, accumulate, bias); break;
-            case 2: Rows2(k, a, b, c, stride, accumulate, bias); break;
-            case 3: Rows3(k, a, b, c, stride, accumulate, bias); break;
-            case 4: Rows4(k, a, b, c, stride, accumulate, bias); break;
-            case 5: Rows5(k, a, b, c, stride, accumulate, bias); break;
-            case 6: Rows6(k, a, b, c, stride, accumulate, bias); break;
-            case 7: Rows7(k, a, b, c, stride, accumulate, bias); break;
-            case 8: Rows8(k, a, b, c, stride, accumulate, bias); break;
-            case 9: Rows9(k, a, b, c, stride, accumulate, bias); break;
-            case 10: Rows10(k, a, b, c, stride, accumulate, bias); break;
-            case 11: Rows11(k, a, b, c, stride, accumulate, bias); break;
-            case 12: Rows12(k, a, b, c, stride, accumulate, bias); break;
-            case 13: Rows13(k, a, b, c, stride, accumulate, bias); break;
-            case 14: Rows14(k, a, b, c, stride, accumulate, bias); break;
+            case 1: Rows1(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 2: Rows2(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 3: Rows3(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 4: Rows4(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 5: Rows5(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 6: Rows6(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 7: Rows7(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 8: Rows8(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 9: Rows9(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 10: Rows10(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 11: Rows11(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 12: Rows12(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 13: Rows13(k, a, b, c, stride, accumulate, bias, ahead); break;
+            case 14: Rows14(k, a, b, c, stride, accumulate, bias, ahead); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows1(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         float* expected = c, last = c + 0 * stride;
@@ -46,6 +47,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -87,7 +90,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows2(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -96,6 +99,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -153,7 +158,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows3(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows3(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -163,6 +168,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -236,7 +243,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows4(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -247,6 +254,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -336,7 +345,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows5(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows5(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -348,6 +357,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -453,7 +464,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows6(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -466,6 +477,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -587,7 +600,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows7(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows7(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -601,6 +614,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -738,7 +753,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows8(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -753,6 +768,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -906,7 +923,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows9(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows9(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -922,6 +939,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -1091,7 +1110,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows10(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows10(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -1108,6 +1127,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -1293,7 +1314,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows11(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows11(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -1311,6 +1332,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -1512,7 +1535,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows12(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows12(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -1531,6 +1554,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -1748,7 +1773,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows13(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows13(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -1768,6 +1793,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);
@@ -2001,7 +2028,7 @@ internal static unsafe partial class MatmulTile<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows14(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias)
+    private static void Rows14(long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead)
     {
         T x0 = default, y0 = default;
         T x1 = default, y1 = default;
@@ -2022,6 +2049,8 @@ internal static unsafe partial class MatmulTile<T>
         {
             Expect(expected);
             expected += expected < last ? stride : 0;
+            Fetch(ahead.At);
+            ahead.At += ahead.Step;
             T u, v, s;
             u = T.Load(b + 0 * T.Width);
             v = T.Load(b + 1 * T.Width);

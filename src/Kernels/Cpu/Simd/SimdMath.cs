@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace RepNoise.Kernels.Cpu;
 
@@ -17,6 +19,23 @@ internal static unsafe class SimdMath
     {
         if (left >= T.Width) T.Store(value, target);
         else T.StorePartial(value, target, (int)left);
+    }
+
+    /// <summary>A full register to an aligned address, past the caches: what follows on another thread needs <see cref="StreamFence"/> first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreStreaming<T>(T value, float* target)
+        where T : unmanaged, ISimd<T>
+    {
+        if (T.Width == 16) Unsafe.BitCast<T, Vector512<float>>(value).StoreAlignedNonTemporal(target);
+        else if (T.Width == 8) Unsafe.BitCast<T, Vector256<float>>(value).StoreAlignedNonTemporal(target);
+        else Unsafe.BitCast<T, Vector128<float>>(value).StoreAlignedNonTemporal(target);
+    }
+
+    /// <summary>Orders streamed stores before all that follows: x86 keeps them out of its usual order of stores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StreamFence()
+    {
+        if (Sse.IsSupported) Sse.StoreFence();
     }
 
     /// <summary>
