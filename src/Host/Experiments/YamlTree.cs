@@ -120,7 +120,10 @@ internal sealed class YamlTree
         if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Refuse($"a tag ({Quoted.Plain(node.Tag.Value)})", "values without tags", "write the value alone");
     }
 
-    private static bool IsNull(Scalar scalar) => scalar.Style == ScalarStyle.Plain && scalar.Value is ("" or "~" or "null" or "Null" or "NULL");
+    /// <summary>True where a text without quotes says nothing.</summary>
+    public static bool IsNull(string text) => text is "" or "~" or "null" or "Null" or "NULL";
+
+    private static bool IsNull(Scalar scalar) => scalar.Style == ScalarStyle.Plain && IsNull(scalar.Value);
 
     private ConfigurationException Refuse(string found, string expected, string remedy) =>
         new(path, parser.Current?.Start.Line ?? 0, $"found {found}", expected, remedy);
