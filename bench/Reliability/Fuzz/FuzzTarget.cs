@@ -12,4 +12,8 @@ internal readonly record struct FuzzOutcome(bool Accepted, long FurtherBytes = 0
 /// <param name="Parse">
 /// Reads an input whole and uses what it gives. Whatever it throws is a fault: the parser's documented exception is caught inside.
 /// </param>
-internal sealed record FuzzTarget(string Name, IReadOnlyList<byte[]> Seeds, IReadOnlyList<byte[]> Pieces, Func<byte[], FuzzOutcome> Parse);
+internal sealed record FuzzTarget(string Name, IReadOnlyList<byte[]> Seeds, IReadOnlyList<byte[]> Pieces, Func<byte[], FuzzOutcome> Parse)
+{
+    /// <summary>Bytes that any input may have allocated, beside 10 times its own.</summary>
+    public long AllowedBytes { get; init; } = 1 << 20;
+}

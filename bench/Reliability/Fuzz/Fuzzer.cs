@@ -19,7 +19,7 @@ internal sealed record FuzzReport(string Target, long Inputs, long Accepted, int
 
 /// <summary>
 /// Feeds a parser with mutated inputs and watches for what it must never do: throw anything but its documented exception, take
-/// over a second, or allocate more than 10 times the input and 1 MB. Where the code is instrumented, inputs that reach new
+/// over a second, or allocate more than 10 times the input and what its target allows, 1 MB as a rule. Where the code is instrumented, inputs that reach new
 /// code are kept and mutated further.
 /// </summary>
 /// <param name="target">The parser.</param>
@@ -28,7 +28,6 @@ internal sealed record FuzzReport(string Target, long Inputs, long Accepted, int
 internal sealed class Fuzzer(FuzzTarget target, int seed, Coverage? coverage = null)
 {
     private const int AllowedFactor = 10;
-    private const long AllowedBytes = 1 << 20;
     private static readonly TimeSpan AllowedTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -104,7 +103,7 @@ internal sealed class Fuzzer(FuzzTarget target, int seed, Coverage? coverage = n
         if (took > longest) longest = took;
         if (took > AllowedTime && Again(input) > AllowedTime) Add(input, $"{took.TotalSeconds:0.0} s for {input.Length} bytes", "time");
         mostBytes = Math.Max(mostBytes, allocated - AllowedFactor * given);
-        if (allocated > AllowedBytes + AllowedFactor * given) Add(input, $"{allocated} bytes allocated for {given}", "memory");
+        if (allocated > target.AllowedBytes + AllowedFactor * given) Add(input, $"{allocated} bytes allocated for {given}", "memory");
         return coverage?.HasNew() == true;
     }
 
