@@ -15,7 +15,7 @@ internal static class Instrumented
     private static readonly string[] Parsers =
     [
         "RepNoise.Host.Checkpoints.", "RepNoise.Host.Configuration.", "RepNoise.Host.Data.", "RepNoise.Host.Tokenizers.", "RepNoise.Host.Resuming.",
-        "YamlDotNet.Core.", "Parquet.",
+        "RepNoise.Host.Experiments.Yaml", "YamlDotNet.Core.", "Parquet.",
     ];
 
     /// <summary>Copies, rewrites and starts the program with the same line.</summary>

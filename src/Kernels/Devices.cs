@@ -19,6 +19,9 @@ public sealed record DeviceOptions
     /// memory and more, and loses updates below half a unit in a weight's last place. Null is the device's own choice.
     /// </summary>
     public NumberFormat? StateFormat { get; init; }
+
+    /// <summary>Submit stretches of operations (<see cref="Device.Capture"/>) as CUDA graphs. Results have the same bits; an error on a device without them.</summary>
+    public bool CudaGraphs { get; init; }
 }
 
 /// <summary>A device that can be asked for by name.</summary>
@@ -53,6 +56,8 @@ public static class Devices
         bool isNarrow = options.StateFormat == NumberFormat.BFloat16, canBeNarrow = CudaDevices.Knows(name) || name == ReferenceDevices.BFloat16;
         if (isNarrow && !canBeNarrow)
             throw new DeviceException(name, "it keeps weights and moments in its own format, not in bfloat16", "Use device cuda");
+        if (options.CudaGraphs && !CudaDevices.Knows(name) && List().Any(device => device.Name == name))
+            throw new DeviceException(name, "it has no CUDA graphs", "Use device cuda, or leave CUDA graphs off");
         if (name == CpuDevice.DeviceName) return new CpuDevice(options);
         if (CudaDevices.Knows(name)) return CudaDevices.Create(name, options);
         if (IlgpuDevices.Knows(name)) return IlgpuDevices.Create(name, options);

@@ -1,4 +1,5 @@
 using RepNoise.Kernels.Cpu;
+using RepNoise.Kernels.Tests.Support;
 
 namespace RepNoise.Kernels.Tests;
 
@@ -18,6 +19,39 @@ public sealed unsafe class CpuDeviceTests
     [Theory]
     [MemberData(nameof(Widths))]
     public void Vector_noise_has_the_bits_of_the_scalar_definition(int bits) => OnWidth(bits, new NoiseCheck());
+
+    /// <summary>More groups than there may be runs of 16: as heads are, in a norm of queries.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Weight_gradient_of_a_norm_of_many_groups(int threads)
+    {
+        const int Rows = 2101, Groups = 8, Columns = 5;
+        double[] x = Lab.Gaussians(Rows * Groups * Columns, 1), dOutput = Lab.Gaussians(Rows * Groups * Columns, 2);
+        using var reference = Devices.Create("reference:float64");
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = threads });
+        double[] expected = Gradient(reference), found = Gradient(device);
+        for (int c = 0; c < Columns; c++) Assert.Equal(expected[c], found[c], 1e-6 * Math.Sqrt(x.Length));
+
+        double[] Gradient(Device on)
+        {
+            Tensor New(BufferKind kind, int rows, int columns, params ReadOnlySpan<double> values)
+            {
+                var tensor = on.AllocateTensor(kind, rows, columns, "test");
+                if (values.Length > 0) on.Upload(values, tensor);
+                return tensor;
+            }
+
+            Tensor from = New(BufferKind.Compute, Rows, Groups * Columns, x), d = New(BufferKind.Compute, Rows, Groups * Columns, dOutput);
+            Tensor weight = New(BufferKind.Compute, 1, Columns, 1, 2, 3, 4, 5), rstd = New(BufferKind.State, Rows, Groups);
+            var dWeight = New(BufferKind.State, 1, Columns);
+            on.RmsNormForward(New(BufferKind.Compute, Rows, Groups * Columns), rstd, from, weight, 1e-5);
+            on.RmsNormBackward(d, dWeight, d, from, weight, rstd, accumulate: false);
+            var values = new double[Columns];
+            on.Download(dWeight, values);
+            return values;
+        }
+    }
 
     [Fact]
     public void Devices_are_created_by_name_and_mistakes_list_what_there_is()

@@ -137,6 +137,8 @@ public sealed class PlanningDeviceTests
         public static IEnumerable<(string Name, Action<Work> Run)> Operations =>
         [
             ("sum", w => w.Sum(70_001)),
+            ("norm", w => w.Norm(40, 3, 24)),
+            ("long norm", w => w.Norm(3000, 8, 64)),
             ("small matmul", w => w.Matmul(MatmulForm.NT, 3, 40, 20)),
             ("matmul NT", w => w.Matmul(MatmulForm.NT, 37, 130, 50)),
             ("long matmul NN", w => w.Matmul(MatmulForm.NN, 300, 70, 1000)),
@@ -160,6 +162,14 @@ public sealed class PlanningDeviceTests
         {
             device.AddSquaredNorm(New(BufferKind.Scalar, 1, 1), New(BufferKind.State, 1, length));
             device.SumInto(New(BufferKind.Scalar, 1, 1), New(BufferKind.State, 3, length / 3), 1, 0);
+        }
+
+        private void Norm(int rows, int groups, int columns)
+        {
+            Tensor Rows() => New(BufferKind.Compute, rows, groups * columns);
+            Tensor x = Rows(), weight = New(BufferKind.Compute, 1, columns), rstd = New(BufferKind.State, rows, groups);
+            device.AddRmsNormForward(Rows(), x, rstd, Rows(), Rows(), weight, 1e-5);
+            device.RmsNormBackward(Rows(), New(BufferKind.State, 1, columns), Rows(), x, weight, rstd, accumulate: false);
         }
 
         public void Matmul(MatmulForm form, int m, int n, int k)

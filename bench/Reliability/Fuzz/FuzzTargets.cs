@@ -6,6 +6,7 @@ using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Data;
 using RepNoise.Host.Diagnostics;
+using RepNoise.Host.Experiments;
 using RepNoise.Host.Resuming;
 using RepNoise.Host.Tokenizers;
 
@@ -25,6 +26,8 @@ internal static class FuzzTargets
         new("tokenizer.json", [.. TokenizerSeeds().Select(Utf8)], Words("\"BPE\"", "\"Sequence\"", "\"Split\"", "\"Regex\":\"(a|b*)+\"", "\"ByteLevel\"", "\"\\\\p{L}+\"", "\"merges\":"), Tokenizer),
         new("yaml", [Utf8("model: m\npairs: \"p\"\nlearning_rate: 2e-5\nkernel: [a=b, c=d]\n# note\nmax_steps: -1\n"), Utf8("--- \nseed: 1\nkernel:\n  - a=b\n  - 'c=d'\n...\n")],
             Words("&a ", "*a", "!!python/object:os.system ", "<<: ", "? ", "|\n  ", ">-\n", "- ", "{a: b}", "\n---\n", "%YAML 9.9\n", "\t", "\u0085"), Yaml),
+        new("experiment", [Utf8("base:\n  model: m\n  max_steps: 2\nstudies:\n  - name: 'a'\n    vary:\n      seed: [1, 2]\n"), Utf8("{a: [b, {c: d}], \"e\": ~}\n")],
+            Words("&a ", "*a", "!x ", "<<: ", "? ", "|\n  ", "- ", "- - ", "{a: b}", "\n---\n", "%TAG ! x\n", "\t", "\n      "), Tree),
         new("json", [Utf8("""{"prompt":"a","n":{"m":[1,2,{"x":null}]},"harmful":"b","is_safe":false}""" + "\n" + """{"prompt":"\u00e9\ud83d\ude00"}"""), Utf8("""[{"a":"b"}, {"c":{"d":"e"}}]""")],
             Words("\\ud800", "{\"a\":", "[", "]", "\"", "\n", "\r\n", "\ufeff", "null", "\\"), Rows),
         new("parquet", [.. ParquetSeeds()], Words("PAR1", "prompt"), Rows)
@@ -42,22 +45,22 @@ internal static class FuzzTargets
         ?? throw new ArgumentException($"there is no parser {name}; there are {string.Join(", ", All.Select(target => target.Name))}");
 
     /// <summary>Every exception that a person's file may cause is an <see cref="InputException"/> of one line.</summary>
-    private static bool Accepts(Action parse)
+    private static FuzzOutcome Accepts(Action parse)
     {
         try
         {
             parse();
-            return true;
+            return new FuzzOutcome(Accepted: true);
         }
         catch (InputException error)
         {
             if (error.Message.Any(letter => char.IsControl(letter) && letter != '\t'))
                 throw new InvalidOperationException("the message holds control characters: " + error.Message.Length, error);
-            return false;
+            return new FuzzOutcome(Accepted: false);
         }
     }
 
-    private static bool Safetensors(byte[] input) => Accepts(() =>
+    private static FuzzOutcome Safetensors(byte[] input) => Accepts(() =>
     {
         foreach (var tensor in SafetensorsHeader.Parse(input, 32, Name, out _))
         {
@@ -65,9 +68,9 @@ internal static class FuzzTargets
         }
     });
 
-    private static bool Config(byte[] input) => Accepts(() => GenerationConfig.Parse(input, Name, ModelConfigReader.Parse(input, Name)));
+    private static FuzzOutcome Config(byte[] input) => Accepts(() => GenerationConfig.Parse(input, Name, ModelConfigReader.Parse(input, Name)));
 
-    private static bool Index(byte[] input) => Accepts(() =>
+    private static FuzzOutcome Index(byte[] input) => Accepts(() =>
     {
         var files = new FolderFiles(Path.GetTempPath());
         foreach (string file in WeightFiles.ReadWeightMap(input, Name).Values)
@@ -78,17 +81,25 @@ internal static class FuzzTargets
         }
     });
 
-    private static bool Tokenizer(byte[] input) => Accepts(() =>
+    private static FuzzOutcome Tokenizer(byte[] input)
     {
-        var tokenizer = new Tokenizer(TokenizerReader.Read(input, Name));
-        int[] ids = tokenizer.Encode("ab a<s>b\u00e9 \n123 aaaaaaaaaaaaaaaaaaaaaaaa!");
-        if (ids.Any(id => id < 0)) throw new InvalidOperationException("an id is negative");
-        tokenizer.Decode(ids);
-    });
+        long decoded = 0;
+        var outcome = Accepts(() =>
+        {
+            var tokenizer = new Tokenizer(TokenizerReader.Read(input, Name));
+            int[] ids = tokenizer.Encode("ab a<s>b\u00e9 \n123 aaaaaaaaaaaaaaaaaaaaaaaa!");
+            if (ids.Any(id => id < 0)) throw new InvalidOperationException("an id is negative");
+            decoded = ids.Sum(id => sizeof(char) * (long)(tokenizer.IdToToken(id)?.Length ?? 0));
+            tokenizer.Decode(ids);
+        });
+        return outcome with { FurtherBytes = decoded };
+    }
 
-    private static bool Yaml(byte[] input) => Accepts(() => FlatYaml.Parse(input, Name));
+    private static FuzzOutcome Yaml(byte[] input) => Accepts(() => FlatYaml.Parse(input, Name));
 
-    private static bool Rows(byte[] input) => Accepts(() =>
+    private static FuzzOutcome Tree(byte[] input) => Accepts(() => YamlTree.Parse(input, Name));
+
+    private static FuzzOutcome Rows(byte[] input) => Accepts(() =>
     {
         using var stream = new MemoryStream(input);
         foreach (var row in RowSource.Read(stream, Name))
@@ -100,7 +111,7 @@ internal static class FuzzTargets
         }
     });
 
-    private static bool Manifest(byte[] input) => Accepts(() =>
+    private static FuzzOutcome Manifest(byte[] input) => Accepts(() =>
     {
         if (CheckpointManifest.Parse(input, Name) is not null) return;
         CheckpointFiles.Parse<TrainerState>(input, Name);

@@ -81,9 +81,12 @@ internal sealed class Fuzzer(FuzzTarget target, int seed, Coverage? coverage = n
         (currentSince, current) = (Stopwatch.GetTimestamp(), input);
         coverage?.Clear();
         long allocated = GC.GetAllocatedBytesForCurrentThread(), begun = Stopwatch.GetTimestamp();
+        long given = input.Length;
         try
         {
-            accepted += target.Parse(input) ? 1 : 0;
+            var outcome = target.Parse(input);
+            accepted += outcome.Accepted ? 1 : 0;
+            given += outcome.FurtherBytes;
         }
 #pragma warning disable CA1031 // Whatever it is, it is what is looked for.
         catch (Exception error)
@@ -97,7 +100,7 @@ internal sealed class Fuzzer(FuzzTarget target, int seed, Coverage? coverage = n
         current = null;
         if (took > longest) longest = took;
         if (took > AllowedTime && Again(input) > AllowedTime) Add(input, $"{took.TotalSeconds:0.0} s for {input.Length} bytes", "time");
-        if (allocated > target.AllowedBytes + (long)AllowedFactor * input.Length) Add(input, $"{allocated} bytes allocated for {input.Length}", "memory");
+        if (allocated > target.AllowedBytes + AllowedFactor * given) Add(input, $"{allocated} bytes allocated for {given}", "memory");
         return coverage?.HasNew() == true;
     }
 

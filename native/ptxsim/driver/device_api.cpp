@@ -116,7 +116,12 @@ PTXSIM_API cuCtxDestroy_v2(void* context) {
   return Success;
 }
 
-PTXSIM_API cuCtxSetCurrent(void*) { return Success; }
+PTXSIM_API cuCtxSetCurrent(void*) {
+  auto& driver = Driver::instance();
+  std::lock_guard lock(driver.mutex());
+  driver.count(__func__);
+  return Success;
+}
 
 PTXSIM_API cuCtxGetCurrent(void** context) {
   static int current;
@@ -126,6 +131,7 @@ PTXSIM_API cuCtxGetCurrent(void** context) {
 
 PTXSIM_API cuCtxSynchronize() {
   PTXSIM_ENTER;
+  if (int refused = driver.refuseWaitingForAll("cuCtxSynchronize")) return refused;
   driver.drainAll();
   return driver.sticky();
 }
@@ -164,9 +170,13 @@ PTXSIM_API cuGetErrorName(int result, const char** text) {
 }
 
 PTXSIM_API cuGetProcAddress_v2(const char* name, void** function, int, uint64_t, int* status) {
-  *function = dlsym(RTLD_DEFAULT, name);
-  for (const char* suffix : {"_v2", "_v3"})
-    if (!*function) *function = dlsym(RTLD_DEFAULT, (std::string(name) + suffix).c_str());
+  // Of this library, whoever else is in the process, and the newest version that it has.
+  static const char inside = 0;
+  Dl_info self{};
+  void* library = dladdr(&inside, &self) ? dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD) : nullptr;
+  *function = nullptr;
+  for (const char* suffix : {"_v3", "_v2", ""})
+    if (library && !*function) *function = dlsym(library, (std::string(name) + suffix).c_str());
   if (status) *status = *function ? 0 : 1;
   return *function ? Success : NotFound;
 }

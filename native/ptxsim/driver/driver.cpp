@@ -29,8 +29,9 @@ const char* nameOfResult(int result) {
     case NoBinaryForGpu: return "no kernel image is available for execution on the device";
     case InvalidPtx: return "a PTX JIT compilation failed";
     case InvalidHandle: return "invalid resource handle";
+    case IllegalState: return "the operation cannot be performed in the present state";
     case NotFound: return "named symbol not found";
-    case 700: return "an illegal memory access was encountered";
+    case IllegalAddress: return "an illegal memory access was encountered";
     case 701: return "too many resources requested for launch";
     case 702: return "the launch timed out and was terminated";
     case 710: return "device-side assert triggered";
@@ -39,6 +40,13 @@ const char* nameOfResult(int result) {
     case 717: return "operation not supported on global/shared address space";
     case LaunchFailed: return "unspecified launch failure";
     case NotSupported: return "operation not supported";
+    case StreamCaptureUnsupported: return "operation not permitted when stream is capturing";
+    case StreamCaptureInvalidated: return "operation failed due to a previous error during capture";
+    case StreamCaptureIsolation: return "dependency created on uncaptured work in another stream";
+    case StreamCaptureImplicit: return "operation would make the legacy stream depend on a capturing blocking stream";
+    case CapturedEvent: return "operation not permitted on an event last recorded in a capturing stream";
+    case StreamCaptureWrongThread: return "attempt to terminate a thread-local capture sequence from another thread";
+    case GraphExecUpdateFailure: return "the graph update was not performed because it included changes which violated constraints";
     default: return "unknown error";
   }
 }
@@ -54,9 +62,10 @@ Driver& Driver::instance() {
 Driver::Driver()
     : settings_{static_cast<int>(number("PTXSIM_SM", 80)), number("PTXSIM_CHECKS", 1) != 0, number("PTXSIM_LATE", 0) != 0,
                 static_cast<uint64_t>(number("PTXSIM_SEED", 1)), static_cast<int>(number("PTXSIM_THREADS", 0)), text("PTXSIM_COUNTERS"),
-                text("PTXSIM_DUMP"), number("PTXSIM_LOG", 0) != 0} {
+                text("PTXSIM_DUMP"), text("PTXSIM_CALLS"), number("PTXSIM_LOG", 0) != 0} {
   memory_.setChecks(settings_.checks);
   streams_.push_back(&defaultStream_);
+  if (!settings_.calls.empty()) std::atexit([] { instance().writeCalls(); });
 }
 
 int Driver::fail(int result, const std::string& message) {
@@ -76,24 +85,59 @@ std::string Driver::messageOf(int result) const {
   return result == lastFailure_ && !message_.empty() ? name + ": " + message_ : name;
 }
 
-void Driver::submit(Stream& stream, Work work) {
-  if (stream.capture) {
-    stream.capture->work.push_back(std::move(work));
-    return;
+int Driver::spoil(Capture& capture, int result, const std::string& message) {
+  capture.isSpoiled = true;
+  return fail(result, message);
+}
+
+int Driver::refuseUnsafe(const char* call) {
+  int result = Success;
+  for (Stream* stream : streams_) {
+    Capture* capture = stream->capture.get();
+    if (!capture || capture->mode == Capture::Relaxed) continue;
+    if (capture->mode == Capture::ThreadLocal && capture->thread != std::this_thread::get_id()) continue;
+    result = spoil(*capture, StreamCaptureUnsupported, std::string(call) + " while a stream is capturing");
   }
+
+  return result;
+}
+
+int Driver::refuseWaiting(Stream& stream, const char* call) {
+  return stream.capture ? spoil(*stream.capture, StreamCaptureUnsupported, std::string(call) + " of a stream that is capturing") : Success;
+}
+
+int Driver::refuseWaitingForAll(const char* call) {
+  int result = Success;
+  for (Stream* stream : streams_)
+    if (int refused = refuseWaiting(*stream, call)) result = refused;
+  return result;
+}
+
+int Driver::submit(Stream& stream, Node node) {
+  if (stream.capture) {
+    if (stream.capture->isSpoiled) return fail(StreamCaptureInvalidated, "the capture has failed before");
+    if (node.kind == NodeKind::Wait) return spoil(*stream.capture, StreamCaptureIsolation, "a capturing stream waits for an event of uncaptured work");
+    stream.capture->graph.nodes.push_back(std::move(node));
+    return Success;
+  }
+
+  if (&stream == &defaultStream_)
+    for (Stream* other : streams_)
+      if (other->capture && other->isBlocking) return spoil(*other->capture, StreamCaptureImplicit, "work in the default stream");
 
   stream.submitted++;
   if (!settings_.late) {
-    work();
+    node.work();
     stream.completed++;
-    return;
+    return sticky_;
   }
 
   // The default stream waits for all others and they for it.
   bool isDefault = &stream == &defaultStream_;
   for (Stream* other : streams_)
     if (other != &stream && (isDefault || other == &defaultStream_)) drain(*other);
-  stream.queue.push_back(std::move(work));
+  stream.queue.push_back(std::move(node.work));
+  return sticky_;
 }
 
 void Driver::drain(Stream& stream, uint64_t upTo) {
@@ -122,8 +166,9 @@ int Driver::launch(DriverFunction& function, const LaunchShape& shape, std::vect
     return fail(InvalidValue, refused.what());
   }
 
-  submit(stream, [this, &kernel, shape, parameters = std::move(parameters)] { runKernel(kernel, shape, parameters); });
-  return sticky_;
+  auto kept = function.kernel;
+  return submit(stream, {NodeKind::Kernel, kept.get(), 0,
+                         [this, kept, shape, parameters = std::move(parameters)] { runKernel(*kept, shape, parameters); }});
 }
 
 void Driver::runKernel(const Kernel& kernel, LaunchShape shape, const std::vector<uint8_t>& parameters) {
@@ -143,6 +188,13 @@ void Driver::runKernel(const Kernel& kernel, LaunchShape shape, const std::vecto
   } catch (const std::exception& error) {
     failForGood(LaunchFailed, error.what());
   }
+}
+
+void Driver::writeCalls() const {
+  FILE* file = std::fopen(settings_.calls.c_str(), "w");
+  if (!file) return;
+  for (const auto& [call, times] : calls_) std::fprintf(file, "{\"call\":\"%s\",\"times\":%llu}\n", call.c_str(), static_cast<unsigned long long>(times));
+  std::fclose(file);
 }
 
 void Driver::writeCounters(const Kernel& kernel, const LaunchShape& shape, const Counters& counters, double seconds) {

@@ -42,14 +42,25 @@ bool isDevice(Driver& driver, const void* pointer) {
   return allocation && !allocation->isHost;
 }
 
-// Asynchronous for the device's and pinned memory; pageable memory of the host is read or written before the call returns.
+int placesOf(Driver& driver, const void* to, const void* from) { return (isDevice(driver, to) ? 1 : 0) | (isDevice(driver, from) ? 2 : 0); }
+
+// Asynchronous for the device's and pinned memory; pageable memory of the host is read or written before the call returns, and cannot be
+// captured.
 int copyAsync(Driver& driver, void* to, const void* from, size_t bytes, void* stream) {
   if (int refused = checkCopy(driver, to, from, bytes)) return refused;
   bool isAsync = (isDevice(driver, to) || isPinned(driver, to)) && (isDevice(driver, from) || isPinned(driver, from));
   auto& queue = driver.streamOf(stream);
-  driver.submit(queue, [&driver, to, from, bytes] { copyNow(driver, to, from, bytes); });
-  if (!isAsync && !queue.capture) driver.drain(queue);
-  return driver.sticky();
+  if (!isAsync)
+    if (int refused = driver.refuseWaiting(queue, "a copy from or to pageable memory")) return refused;
+  int places = placesOf(driver, to, from);
+  int result = driver.submit(queue, {NodeKind::Copy, nullptr, places, [&driver, to, from, bytes, places] {
+    // A graph's copy may run long after it was checked.
+    if (checkCopy(driver, to, from, bytes) || placesOf(driver, to, from) != places)
+      driver.failForGood(IllegalAddress, "a copy of " + std::to_string(bytes) + " bytes in memory that has been freed");
+    else copyNow(driver, to, from, bytes);
+  }});
+  if (!isAsync && result == Success) driver.drain(queue);
+  return result != Success ? result : driver.sticky();
 }
 
 int fillAsync(Driver& driver, void* to, const void* pattern, size_t size, size_t count, void* stream) {
@@ -58,11 +69,15 @@ int fillAsync(Driver& driver, void* to, const void* pattern, size_t size, size_t
                                          driver.memory().describe(addressOf(to) + size * count));
   uint32_t value = 0;
   std::memcpy(&value, pattern, size);
-  driver.submit(driver.streamOf(stream), [&driver, to, value, size, count] {
+  return driver.submit(driver.streamOf(stream), {NodeKind::Fill, nullptr, 0, [&driver, to, value, size, count] {
+    if (!driver.memory().find(addressOf(to))) {
+      driver.failForGood(IllegalAddress, "a fill of " + std::to_string(size * count) + " bytes in memory that has been freed");
+      return;
+    }
+
     for (size_t i = 0; i < count; i++) std::memcpy(static_cast<uint8_t*>(to) + i * size, &value, size);
     driver.memory().markWritten(addressOf(to), size * count);
-  });
-  return driver.sticky();
+  }});
 }
 
 }  // namespace
@@ -76,6 +91,7 @@ PTXSIM_API cuMemGetInfo_v2(size_t* free, size_t* total) {
 
 PTXSIM_API cuMemAlloc_v2(void** pointer, size_t bytes) {
   PTXSIM_ENTER;
+  if (int refused = driver.refuseUnsafe("cuMemAlloc")) return refused;
   if (bytes == 0) return driver.fail(InvalidValue, "an allocation of 0 bytes");
   try {
     *pointer = reinterpret_cast<void*>(driver.memory().allocate(bytes));
@@ -89,6 +105,8 @@ PTXSIM_API cuMemAlloc_v2(void** pointer, size_t bytes) {
 PTXSIM_API cuMemFree_v2(void* pointer) {
   auto& driver = Driver::instance();
   std::lock_guard lock(driver.mutex());
+  driver.count(__func__);
+  if (int refused = driver.refuseUnsafe("cuMemFree")) return refused;
   driver.drainAll();
   if (!pointer || driver.memory().release(addressOf(pointer))) return driver.sticky();
   return driver.fail(InvalidValue, "cuMemFree of an address that no allocation begins at");
@@ -96,6 +114,7 @@ PTXSIM_API cuMemFree_v2(void* pointer) {
 
 PTXSIM_API cuMemAllocHost_v2(void** pointer, size_t bytes) {
   PTXSIM_ENTER;
+  if (int refused = driver.refuseUnsafe("cuMemAllocHost")) return refused;
   *pointer = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   if (!*pointer) return OutOfMemory;
   driver.memory().attach(addressOf(*pointer), bytes);
@@ -105,6 +124,8 @@ PTXSIM_API cuMemAllocHost_v2(void** pointer, size_t bytes) {
 PTXSIM_API cuMemFreeHost(void* pointer) {
   auto& driver = Driver::instance();
   std::lock_guard lock(driver.mutex());
+  driver.count(__func__);
+  if (int refused = driver.refuseUnsafe("cuMemFreeHost")) return refused;
   driver.drainAll();
   if (!driver.memory().detach(addressOf(pointer))) return driver.fail(InvalidValue, "cuMemFreeHost of memory that is not pinned");
   std::free(pointer);
@@ -115,6 +136,7 @@ PTXSIM_API cuMemHostAlloc(void** pointer, size_t bytes, unsigned) { return cuMem
 
 PTXSIM_API cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned) {
   PTXSIM_ENTER;
+  if (int refused = driver.refuseUnsafe("cuMemHostRegister")) return refused;
   driver.memory().attach(addressOf(pointer), bytes);
   return Success;
 }
@@ -122,6 +144,8 @@ PTXSIM_API cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned) {
 PTXSIM_API cuMemHostUnregister(void* pointer) {
   auto& driver = Driver::instance();
   std::lock_guard lock(driver.mutex());
+  driver.count(__func__);
+  if (int refused = driver.refuseUnsafe("cuMemHostUnregister")) return refused;
   driver.drainAll();
   return driver.memory().detach(addressOf(pointer)) ? driver.sticky() : driver.fail(InvalidValue, "memory that is not registered");
 }
@@ -156,6 +180,7 @@ PTXSIM_API cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t bytes, void* 
 // The synchronous forms are in the default stream and wait for it.
 PTXSIM_API cuMemcpy(void* to, const void* from, size_t bytes) {
   PTXSIM_ENTER;
+  if (int refused = driver.refuseUnsafe("a synchronous copy")) return refused;
   if (int refused = copyAsync(driver, to, from, bytes, nullptr)) return refused;
   driver.drain(driver.streamOf(nullptr));
   return driver.sticky();

@@ -27,6 +27,7 @@ void dump(const Settings& settings, const char* text) {
 
 int loadModule(void** handle, const char* text, unsigned options, const int* names, void** values) {
   PTXSIM_ENTER;
+  if (int refused = driver.refuseUnsafe("a module is loaded")) return refused;
   *handle = nullptr;
   char* log = nullptr;
   size_t capacity = 0;
@@ -86,6 +87,7 @@ PTXSIM_API cuModuleLoadData(void** module, const char* text) { return loadModule
 PTXSIM_API cuModuleUnload(void* module) {
   auto& driver = Driver::instance();
   std::lock_guard lock(driver.mutex());
+  if (int refused = driver.refuseUnsafe("cuModuleUnload")) return refused;
   driver.drainAll();
   delete static_cast<DriverModule*>(module);
   return driver.sticky();
@@ -97,7 +99,7 @@ PTXSIM_API cuModuleGetFunction(void** function, void* module, const char* name) 
   auto found = owner.image->kernels.find(name);
   if (found == owner.image->kernels.end()) return driver.fail(NotFound, "the module has no entry '" + std::string(name) + "'");
   auto& kept = owner.functions[name];
-  if (!kept) kept = std::make_unique<DriverFunction>(DriverFunction{found->second.get()});
+  if (!kept) kept = std::make_unique<DriverFunction>(DriverFunction{{owner.image, found->second.get()}});
   *function = kept.get();
   return Success;
 }

@@ -41,10 +41,16 @@ internal sealed record BenchmarkRow
     /// <summary>GB/s at the median.</summary>
     public double GigabytesPerSecond => Bytes / Seconds.Median / 1e9;
 
-    /// <summary>The machine's multiply-add peak of the same run, or null for a device without one.</summary>
+    /// <summary>The machine's multiply-add peak around this row, the mean of <see cref="PeakBefore"/> and <see cref="PeakAfter"/>, or null for a device without one.</summary>
     public double? LimitGflops { get; init; }
 
-    /// <summary>The machine's triad of the same run.</summary>
+    /// <summary>Multiply-adds right before the samples, GFLOP/s.</summary>
+    public double? PeakBefore { get; init; }
+
+    /// <summary>Multiply-adds right after them.</summary>
+    public double? PeakAfter { get; init; }
+
+    /// <summary>The machine's triad at the start of the run.</summary>
     public double? LimitGigabytesPerSecond { get; init; }
 
     /// <summary>Least time that the limits allow over the median; over 1 where operands stay in a cache.</summary>
@@ -65,9 +71,15 @@ internal sealed record BenchmarkRow
 
     public required string Commit { get; init; }
 
-    public static BenchmarkRow Of(PreparedKernel kernel, Timing timing, DeviceLimits? limits, int threads)
+    /// <param name="kernel">What was timed.</param>
+    /// <param name="timing">Its time.</param>
+    /// <param name="limits">Of the device, at the start of the run, or null.</param>
+    /// <param name="peak">Its multiply-adds around the timing, which take the place of those at the start, or null.</param>
+    /// <param name="threads">Threads of the device.</param>
+    public static BenchmarkRow Of(PreparedKernel kernel, Timing timing, DeviceLimits? limits, NeighbouringPeak? peak, int threads)
     {
         var cost = kernel.Cost;
+        if (limits is not null && peak is not null) limits = limits with { Gflops = peak.Mean };
         return new BenchmarkRow
         {
             Op = kernel.Benchmark.Name,
@@ -81,6 +93,8 @@ internal sealed record BenchmarkRow
             Flops = cost.Flops,
             Bytes = cost.Bytes,
             LimitGflops = limits?.Gflops,
+            PeakBefore = peak?.Before,
+            PeakAfter = peak?.After,
             LimitGigabytesPerSecond = limits?.GigabytesPerSecond,
             ShareOfLimit = limits?.LeastSeconds(cost) / timing.Median,
             Bound = limits is null ? null : limits.IsComputeBound(cost) ? "compute" : "memory",

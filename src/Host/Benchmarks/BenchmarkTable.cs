@@ -9,14 +9,15 @@ namespace RepNoise.Host.Benchmarks;
 internal static class BenchmarkTable
 {
     public const string Header =
-        "| op | shape | variant | median | p20 | p80 | GFLOP/s | GB/s | of the limit | bound |\n|---|---|---|---|---|---|---|---|---|---|\n";
+        "| op | shape | variant | median | p20 | p80 | GFLOP/s | GB/s | peak | of the limit | bound |\n|---|---|---|---|---|---|---|---|---|---|---|\n";
 
     /// <summary>Machine, versions, device and its limits.</summary>
     public static string Preamble(Device device, DeviceLimits? limits, int threads) =>
         $"{RunEnvironment.Machine}; {RunEnvironment.Versions}; commit {RunEnvironment.Commit}\n\n" +
         $"Device {device.Name}: {device.Description}. {Describe(limits, threads)}\n\n" +
         "Every result was proven against the reference device before it was timed. GFLOP/s and GB/s count what an operation needs at least; over\n" +
-        "100 % of the limit means that operands stay in a cache, whose rate is not the memory's.\n\n";
+        "100 % of the limit means that operands stay in a cache, whose rate is not the memory's." +
+        (limits is null ? "" : " Peak: GFLOP/s of multiply-adds a few milliseconds\nbefore and after a row, the mean, because clocks move; a row's share of the compute limit is of it, of the memory limit of the run's.") + "\n\n";
 
     /// <summary>Limits as a sentence.</summary>
     public static string Describe(DeviceLimits? limits, int threads) => limits switch
@@ -32,9 +33,10 @@ internal static class BenchmarkTable
     {
         string shape = string.Join(' ', row.Shape.Select(d => $"{d.Key}={d.Value}"));
         string share = row.ShareOfLimit is { } limit ? Invariant($"{100 * limit:f0} %") : "";
+        string peak = row.LimitGflops is { } rate ? Invariant($"{rate:f0}") : "";
         var time = row.Seconds;
         return $"| {row.Op} | {shape} | {row.Variant} | {Duration(time.Median)} | {Duration(time.P20)} | {Duration(time.P80)} " +
-            Invariant($"| {row.Gflops:f1} | {row.GigabytesPerSecond:f1} | {share} | {row.Bound} |");
+            Invariant($"| {row.Gflops:f1} | {row.GigabytesPerSecond:f1} | {peak} | {share} | {row.Bound} |");
     }
 
     /// <summary>The whole document.</summary>

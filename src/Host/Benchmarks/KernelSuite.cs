@@ -19,7 +19,7 @@ internal sealed record KernelSuite(IReadOnlyList<KernelBenchmark> Benchmarks, IR
 
     /// <summary>Runs the entries and hands out each row as it comes.</summary>
     /// <param name="device">Where.</param>
-    /// <param name="limits">Measured on it just before, or null.</param>
+    /// <param name="limits">Measured on it just before, or null; each row has a multiply-add peak of its own besides.</param>
     /// <param name="threads">Threads of the device.</param>
     /// <param name="stop">Ends the run after the current row.</param>
     /// <exception cref="Diagnostics.InputException">A result is wrong.</exception>
@@ -32,7 +32,8 @@ internal sealed record KernelSuite(IReadOnlyList<KernelBenchmark> Benchmarks, IR
             using var kernel = PreparedKernel.Create(benchmark, shape, device, check: true);
             double call = Timing.WarmUp(device, kernel.Run, benchmark == last ? Seconds / 2 : Math.Max(FirstWarmUpSeconds, Seconds / 2));
             last = benchmark;
-            yield return BenchmarkRow.Of(kernel, Timing.For(device, kernel.Run, call, Seconds, stop), limits, threads);
+            var (timing, peak) = NeighbouringPeak.Around(device, () => Timing.For(device, kernel.Run, call, Seconds, stop));
+            yield return BenchmarkRow.Of(kernel, timing, limits, peak, threads);
         }
     }
 }

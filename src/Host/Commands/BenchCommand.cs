@@ -6,7 +6,7 @@ using RepNoise.Host.Diagnostics;
 namespace RepNoise.Host.Commands;
 
 /// <summary>What <c>bench</c> was told.</summary>
-internal sealed record BenchOptions
+internal sealed record BenchOptions : MachineChoice
 {
     public required IReadOnlyList<KernelBenchmark> Benchmarks { get; init; }
 
@@ -17,12 +17,6 @@ internal sealed record BenchOptions
 
     /// <summary>File of the rows, one JSON object a line, with a table beside it; null for standard output alone.</summary>
     public string? Json { get; init; }
-
-    public string Device { get; init; } = "cpu";
-
-    public int Threads { get; init; }
-
-    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
 }
 
 /// <summary><c>repnoise bench</c>.</summary>
@@ -51,19 +45,16 @@ internal static class BenchCommand
         ValueOption<string?> json = new("--json", Values.Path, null, "Write the rows here, one JSON object a line, and a Markdown table beside it.");
         var machine = new MachineOptions();
         command.AddOptions(ops.Symbol, models.Symbol, seconds.Symbol, json.Symbol);
-        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
+        command.AddOptions(machine.Symbols);
         command.Subcommands.Add(BenchKernelCommand.Build(kernelHandler, terminal, stop));
         command.SetAction(line => handler(
-            new BenchOptions
+            machine.Read(line, new BenchOptions
             {
                 Benchmarks = ReadOps(ops.Read(line)!),
                 Models = ReadModels(models.Read(line)!),
                 Seconds = seconds.Read(line),
                 Json = json.Read(line),
-                Device = machine.Device.Read(line)!,
-                Threads = machine.Threads.Read(line),
-                Kernels = machine.Kernel.ReadAll(line),
-            },
+            }),
             terminal,
             stop));
         return command;

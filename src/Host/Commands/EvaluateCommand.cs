@@ -8,7 +8,7 @@ using RepNoise.Host.Evaluation.Judging;
 namespace RepNoise.Host.Commands;
 
 /// <summary>What <c>evaluate</c> was told. A part whose file is null is not run.</summary>
-internal sealed record EvaluateOptions
+internal sealed record EvaluateOptions : MachineChoice
 {
     public required string Model { get; init; }
 
@@ -58,12 +58,6 @@ internal sealed record EvaluateOptions
 
     /// <summary>Folder of results.json and generations.jsonl, or null.</summary>
     public string? Output { get; init; }
-
-    public string Device { get; init; } = "cpu";
-
-    public int Threads { get; init; }
-
-    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
 }
 
 /// <summary><c>repnoise evaluate MODEL</c>.</summary>
@@ -134,8 +128,8 @@ internal static class EvaluateCommand
         command.AddOptions(judge.Symbol, phrases.Symbol, words.Symbol, label.Symbol, timeout.Symbol, reference.Symbol, category.Symbol);
         command.AddOptions(promptField.Symbol, answerField.Symbol, textField.Symbol, template.Symbol, limit.Symbol, window.Symbol, stemmer.Symbol);
         command.AddOptions(generation.Symbols);
-        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
-        return (line, model) => new EvaluateOptions
+        command.AddOptions(machine.Symbols);
+        return (line, model) => machine.Read(line, new EvaluateOptions
         {
             Model = model,
             Questions = questions.Read(line),
@@ -158,10 +152,7 @@ internal static class EvaluateCommand
             Window = window.Read(line),
             Stemmer = stemmer.Read(line),
             Answering = generation.Read(line),
-            Device = machine.Device.Read(line)!,
-            Threads = machine.Threads.Read(line),
-            Kernels = machine.Kernel.ReadAll(line),
-        };
+        });
     }
 
     private static EvaluateOptions Checked(EvaluateOptions options)

@@ -6,7 +6,7 @@ using RepNoise.Host.Evaluation;
 namespace RepNoise.Host.Commands;
 
 /// <summary>What <c>generate</c> was told.</summary>
-internal sealed record GenerateOptions
+internal sealed record GenerateOptions : MachineChoice
 {
     public required string Model { get; init; }
 
@@ -14,13 +14,6 @@ internal sealed record GenerateOptions
     public required IReadOnlyList<string> Prompts { get; init; }
 
     public AnsweringOptions Answering { get; init; } = new();
-
-    public string Device { get; init; } = "cpu";
-
-    public int Threads { get; init; }
-
-    /// <summary>Forced kernel variants; empty leaves every choice to the device.</summary>
-    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
 
     /// <summary>What to dump of which forward passes, or null.</summary>
     public DumpOptions? Dump { get; init; }
@@ -47,19 +40,16 @@ internal static class GenerateCommand
         command.Arguments.Add(model);
         command.AddOptions(prompt.Symbol);
         command.AddOptions(generation.Symbols);
-        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
+        command.AddOptions(machine.Symbols);
         command.AddOptions(dump.Symbols);
         command.SetAction(line => handler(
-            new GenerateOptions
+            machine.Read(line, new GenerateOptions
             {
                 Model = DocumentedCommand.ReadModel(line, model),
                 Prompts = [.. prompt.ReadAll(line).Select(text => text!)],
                 Answering = generation.Read(line),
-                Device = machine.Device.Read(line)!,
-                Threads = machine.Threads.Read(line),
-                Kernels = machine.Kernel.ReadAll(line),
                 Dump = dump.Read(line),
-            },
+            }),
             terminal,
             stop));
         return command;

@@ -6,7 +6,7 @@ using RepNoise.Host.Evaluation.Probing;
 namespace RepNoise.Host.Commands;
 
 /// <summary>What <c>probe</c> was told.</summary>
-internal sealed record ProbeOptions
+internal sealed record ProbeOptions : MachineChoice
 {
     public required string Model { get; init; }
 
@@ -27,12 +27,6 @@ internal sealed record ProbeOptions
 
     /// <summary>JSON file, or null.</summary>
     public string? Output { get; init; }
-
-    public string Device { get; init; } = "cpu";
-
-    public int Threads { get; init; }
-
-    public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];
 }
 
 /// <summary><c>repnoise probe MODEL --data FILE</c>.</summary>
@@ -67,9 +61,9 @@ internal static class ProbeCommand
         command.Arguments.Add(model);
         command.AddOptions(data.Symbol, label.Symbol, textField.Symbol, promptField.Symbol, answerField.Symbol, harmfulField.Symbol, harmlessField.Symbol);
         command.AddOptions(template.Symbol, limit.Symbol, maxLength.Symbol, other.Symbol, seeds.Symbol, seed.Symbol, output.Symbol);
-        command.AddOptions(machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
+        command.AddOptions(machine.Symbols);
         command.SetAction(line => handler(
-            new ProbeOptions
+            machine.Read(line, new ProbeOptions
             {
                 Model = DocumentedCommand.ReadModel(line, model),
                 Data = data.Read(line) ?? throw new Diagnostics.UsageException("--data", "it is missing", "a file of pairs or of texts with a label", "name one"),
@@ -92,10 +86,7 @@ internal static class ProbeCommand
                 Seeds = seeds.Read(line),
                 MaxLength = maxLength.Read(line),
                 Output = output.Read(line),
-                Device = machine.Device.Read(line)!,
-                Threads = machine.Threads.Read(line),
-                Kernels = machine.Kernel.ReadAll(line),
-            },
+            }),
             terminal,
             stop));
         return command;

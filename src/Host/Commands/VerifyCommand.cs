@@ -6,12 +6,8 @@ namespace RepNoise.Host.Commands;
 /// <summary>What <c>verify</c> was told.</summary>
 /// <param name="Model">The model folder.</param>
 /// <param name="Values">The recorded values, or null for values.safetensors and terms.safetensors in the folder.</param>
-/// <param name="Device">The device to check.</param>
-/// <param name="Threads">Threads of the cpu device; 0 takes every core.</param>
 /// <param name="GradientCheckpointing">True for the backward that recomputes each layer.</param>
-/// <param name="Kernels">Forced kernel variants; empty leaves every choice to the device.</param>
-internal sealed record VerifyOptions(
-    string Model, string? Values, string Device, int Threads, bool GradientCheckpointing, IReadOnlyList<KernelChoice> Kernels);
+internal sealed record VerifyOptions(string Model, string? Values, bool GradientCheckpointing) : MachineChoice;
 
 /// <summary><c>repnoise verify MODEL</c>.</summary>
 internal static class VerifyCommand
@@ -30,11 +26,10 @@ internal static class VerifyCommand
             "--gradient-checkpointing", Values.Boolean, false, "Check training that recomputes each layer in the backward.");
         var machine = new MachineOptions();
         command.Arguments.Add(model);
-        command.AddOptions(values.Symbol, checkpointing.Symbol, machine.Device.Symbol, machine.Threads.Symbol, machine.Kernel.Symbol);
+        command.AddOptions(values.Symbol, checkpointing.Symbol);
+        command.AddOptions(machine.Symbols);
         command.SetAction(line => handler(
-            new VerifyOptions(
-                DocumentedCommand.ReadModel(line, model), values.Read(line), machine.Device.Read(line)!, machine.Threads.Read(line), checkpointing.Read(line),
-                machine.Kernel.ReadAll(line)),
+            machine.Read(line, new VerifyOptions(DocumentedCommand.ReadModel(line, model), values.Read(line), checkpointing.Read(line))),
             terminal,
             stop));
         return command;

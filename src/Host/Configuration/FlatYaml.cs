@@ -1,4 +1,3 @@
-using System.Text;
 using RepNoise.Host.Checkpoints;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -20,76 +19,26 @@ internal sealed record YamlEntry(string Key, IReadOnlyList<string> Texts, bool I
 /// </summary>
 internal static class FlatYaml
 {
-    /// <summary>No configuration comes near it; what does is the wrong file.</summary>
-    private const long LargestFile = 1 << 20;
-
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
-
     /// <summary>The entries of the file at <paramref name="path"/>, in its order; none for an empty file.</summary>
     /// <exception cref="ConfigurationException">The file is absent, too large, not YAML or more than a flat mapping.</exception>
-    public static IReadOnlyList<YamlEntry> Read(string path)
-    {
-        return Parse(ReadBytes(path), path);
-    }
+    public static IReadOnlyList<YamlEntry> Read(string path) => Entries(YamlSource.Read(path), path);
 
     /// <summary>The entries of a file that is in memory.</summary>
     /// <inheritdoc cref="Read"/>
-    public static IReadOnlyList<YamlEntry> Parse(ReadOnlySpan<byte> bytes, string path)
+    public static IReadOnlyList<YamlEntry> Parse(ReadOnlySpan<byte> bytes, string path) => Entries(YamlSource.Decode(bytes, path), path);
+
+    private static List<YamlEntry> Entries(string text, string path)
     {
-        var text = Decode(bytes, path);
-        var parser = new Parser(new StringReader(text));
+        var parser = YamlSource.Parse(text, path);
         try
         {
             return new Reader(path, parser).Document();
         }
-        catch (Exception error) when (error is YamlException or ArgumentException or InvalidOperationException)
+        catch (Exception error) when (YamlSource.IsSyntax(error))
         {
-            // The parser lets checks of its own through where a tag is malformed or an anchor stands inside a plain scalar.
-            throw new ConfigurationException(
-                path, error is YamlException known ? known.Start.Line : parser.Current?.End.Line ?? 0, $"not valid YAML ({Clause(error.Message)})", "lines of the form key: value",
-                "correct the line; texts with special characters need quotes", error);
+            throw YamlSource.NotYaml(error, path, parser);
         }
     }
-
-    /// <summary>The text of the file at <paramref name="path"/>.</summary>
-    /// <exception cref="ConfigurationException">The file is absent, too large or not UTF-8.</exception>
-    internal static string ReadText(string path) => Decode(ReadBytes(path), path);
-
-    private static byte[] ReadBytes(string path)
-    {
-        try
-        {
-            using var stream = File.OpenRead(path);
-            if (stream.CanSeek && stream.Length > LargestFile) throw TooLong(path, $"the file holds {stream.Length} bytes");
-
-            // A pipe does not tell its length: so much of it is read that its end, or its being too long, shows.
-            var bytes = new byte[stream.CanSeek ? stream.Length + 1 : LargestFile + 1];
-            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return length <= LargestFile ? bytes[..length] : throw TooLong(path, "the file does not end");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigurationException(
-                path, 0, "the configuration cannot be read (" + Clause(error.Message) + ")", "a readable YAML file", "check the path", error);
-        }
-    }
-
-    private static string Decode(ReadOnlySpan<byte> bytes, string path)
-    {
-        try
-        {
-            return Strict.GetString(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
-        }
-        catch (DecoderFallbackException error)
-        {
-            throw new ConfigurationException(path, 0, "the file is not UTF-8 text", "a YAML file in UTF-8", "save it as UTF-8", error);
-        }
-    }
-
-    private static ConfigurationException TooLong(string path, string found) => new(
-        path, 0, found, $"a configuration of at most {LargestFile} bytes", "check that this is the file you mean");
-
-    private static string Clause(string message) => Quoted.Plain(message.TrimEnd('.'));
 
     private sealed class Reader(string path, IParser parser)
     {

@@ -12,6 +12,13 @@ public enum StateDtype
     BFloat16,
 }
 
+/// <summary>Whether the training step's kernels are submitted as CUDA graphs.</summary>
+public enum CudaGraphs
+{
+    Off,
+    On,
+}
+
 /// <summary>The number type of saved weights.</summary>
 public enum SaveDtype
 {
@@ -76,6 +83,9 @@ public abstract record TrainingRun
     public StateDtype StateDtype { get; init; }
 
     public SaveDtype SaveDtype { get; init; }
+
+    /// <summary>How device <c>cuda</c> is given a step's kernels.</summary>
+    public CudaGraphs CudaGraphs { get; init; }
 
     /// <summary>Forced kernel variants; empty leaves every choice to the device.</summary>
     public IReadOnlyList<KernelChoice> Kernels { get; init; } = [];

@@ -118,6 +118,9 @@ internal static partial class Settings
             Values.Choice((StateDtype.Float32, "float32"), (StateDtype.BFloat16, "bfloat16")),
             run => run.StateDtype, (run, value) => run with { StateDtype = value },
             "Number type of master weights, gradients and moments; bfloat16 needs device cuda and loses the smallest updates.");
+        yield return Shared("cuda_graphs", Machine, Values.Choice<CudaGraphs>(), run => run.CudaGraphs,
+            (run, value) => run with { CudaGraphs = value },
+            "Submit each stretch of a training step as one CUDA graph; needs device cuda, changes no result, and no GPU has timed it yet.");
         yield return Argument("state_rounding", Machine, Values.Choice<StateRounding>(), a => a.StateRounding,
             (a, value) => a with { StateRounding = value },
             "How weights and moments in bfloat16 are rounded: nearest, or stochastic, which loses no update on average (adamw and adam).");

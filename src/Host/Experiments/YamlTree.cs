@@ -40,18 +40,22 @@ internal sealed class YamlTree
 
     /// <summary>The mapping that the file at <paramref name="path"/> holds.</summary>
     /// <exception cref="ConfigurationException">The file is absent, not YAML, no mapping, or nested too deeply.</exception>
-    public static YamlMap Read(string path)
+    public static YamlMap Read(string path) => Root(YamlSource.Read(path), path);
+
+    /// <summary>The mapping of a file that is in memory.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static YamlMap Parse(ReadOnlySpan<byte> bytes, string path) => Root(YamlSource.Decode(bytes, path), path);
+
+    private static YamlMap Root(string text, string path)
     {
-        var parser = new Parser(new StringReader(FlatYaml.ReadText(path)));
+        var parser = YamlSource.Parse(text, path);
         try
         {
             return new YamlTree(path, parser).Document();
         }
-        catch (Exception error) when (error is YamlException or ArgumentException or InvalidOperationException)
+        catch (Exception error) when (YamlSource.IsSyntax(error))
         {
-            throw new ConfigurationException(
-                path, error is YamlException known ? known.Start.Line : parser.Current?.End.Line ?? 0, $"not valid YAML ({Quoted.Plain(error.Message.TrimEnd('.'))})",
-                "lines of the form key: value", "correct the line; texts with special characters need quotes", error);
+            throw YamlSource.NotYaml(error, path, parser);
         }
     }
 
@@ -103,7 +107,7 @@ internal sealed class YamlTree
             Plain(name);
             parser.MoveNext();
             if (!lines.TryAdd(key, name.Start.Line))
-                throw new ConfigurationException(path, name.Start.Line, $"{key} is given twice, first on line {lines[key]}", "each key once", "remove one of the two");
+                throw new ConfigurationException(path, name.Start.Line, $"{Quoted.Plain(key)} is given twice, first on line {lines[key]}", "each key once", "remove one of the two");
             members.Add(new YamlMember(key, name.Start.Line, Value(level + 1)));
         }
 
@@ -112,11 +116,14 @@ internal sealed class YamlTree
 
     private void Plain(NodeEvent node)
     {
-        if (!node.Anchor.IsEmpty) throw Refuse($"an anchor (&{node.Anchor.Value})", "values without anchors", "write the value itself");
-        if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Refuse($"a tag ({node.Tag.Value})", "values without tags", "write the value alone");
+        if (!node.Anchor.IsEmpty) throw Refuse($"an anchor (&{Quoted.Plain(node.Anchor.Value)})", "values without anchors", "write the value itself");
+        if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific) throw Refuse($"a tag ({Quoted.Plain(node.Tag.Value)})", "values without tags", "write the value alone");
     }
 
-    private static bool IsNull(Scalar scalar) => scalar.Style == ScalarStyle.Plain && scalar.Value is ("" or "~" or "null" or "Null" or "NULL");
+    /// <summary>True where a text without quotes says nothing.</summary>
+    public static bool IsNull(string text) => text is "" or "~" or "null" or "Null" or "NULL";
+
+    private static bool IsNull(Scalar scalar) => scalar.Style == ScalarStyle.Plain && IsNull(scalar.Value);
 
     private ConfigurationException Refuse(string found, string expected, string remedy) =>
         new(path, parser.Current?.Start.Line ?? 0, $"found {found}", expected, remedy);

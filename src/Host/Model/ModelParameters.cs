@@ -191,6 +191,7 @@ public sealed class ModelParameters : IDisposable
     /// <summary>Sets every gradient to zero; those that a backward computes as a whole are overwritten by it instead.</summary>
     public void ZeroGradients()
     {
+        using var captured = Device.Capture("zero_gradients");
         foreach (var block in Trained)
         {
             if (block.GradientStartsAsProduct) block.HasGradient = false;

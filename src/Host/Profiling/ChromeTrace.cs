@@ -35,7 +35,7 @@ internal static class ChromeTrace
         foreach (ref readonly var item in events)
         {
             WriteSlice(json, item.Name, item.Index, Track(item), item.Begin - zero, item.End - item.Begin);
-            if (item.IsOperation) WriteCost(json, item, limits);
+            if (item.IsOperation) WriteCost(json, item, limits, recorder.CountsMisses);
             json.WriteEndObject();
             if (json.BytesPending > FlushBytes) json.Flush();
         }
@@ -89,12 +89,14 @@ internal static class ChromeTrace
         json.WriteNumber("dur", Microseconds(ticks));
     }
 
-    private static void WriteCost(Utf8JsonWriter json, in ProfileEvent item, DeviceLimits? limits)
+    private static void WriteCost(Utf8JsonWriter json, in ProfileEvent item, DeviceLimits? limits, bool countsMisses)
     {
         double seconds = (item.End - item.Begin) / (double)Stopwatch.Frequency;
         json.WriteStartObject("args");
         json.WriteNumber("flops", item.Cost.Flops);
         json.WriteNumber("bytes_needed", item.Cost.Bytes);
+        if (item.Moved > 0) json.WriteNumber("bytes_moved", item.Moved);
+        if (countsMisses) json.WriteNumber("bytes_missed", item.Missed);
         if (seconds > 0)
         {
             json.WriteNumber("gflops", Math.Round(item.Cost.Flops / seconds / 1e9, 3));

@@ -116,7 +116,7 @@ internal sealed class Profile
     {
         if (!operations.TryGetValue(operation.Name, out var sum)) operations.Add(operation.Name, sum = new ProfileSum());
         sum.AddCall(ownTicks);
-        sum.AddCost(operation.Cost, workTicks, limits);
+        sum.AddCost(operation, workTicks, limits);
     }
 
     private void AddScope(in ProfileEvent scope, ref ProfilePhase? phase, ref int layer)
@@ -150,18 +150,17 @@ internal sealed class Profile
     /// <summary>Every tick is some event's own, so what is summed from here misses and repeats none.</summary>
     private void AddOwn(in ProfileEvent item, long ownTicks, long workTicks, ProfilePhase? phase, int layer)
     {
-        var cost = item.IsOperation ? item.Cost : default;
         string outermost = phase is null ? "" : Outermost(phase).Name;
         var byPhase = layer < 0 ? OutsideLayers : LayerSums(layer);
         if (!byPhase.TryGetValue(outermost, out var ofLayer)) byPhase.Add(outermost, ofLayer = new ProfileSum());
         ofLayer.AddCall(ownTicks);
-        ofLayer.AddCost(cost, workTicks, limits);
-        Total.AddCost(cost, workTicks, limits);
-        for (var around = phase; around is not null; around = around.Parent) around.Sum.AddCost(cost, workTicks, limits);
+        ofLayer.AddCost(item, workTicks, limits);
+        Total.AddCost(item, workTicks, limits);
+        for (var around = phase; around is not null; around = around.Parent) around.Sum.AddCost(item, workTicks, limits);
         if (!item.IsOperation) OutsideOperations.AddCall(ownTicks);
         if (phase is not null) return;
         OutsidePhases.AddCall(ownTicks);
-        OutsidePhases.AddCost(cost, workTicks, limits);
+        OutsidePhases.AddCost(item, workTicks, limits);
     }
 
     private Dictionary<string, ProfileSum> LayerSums(int layer)

@@ -96,10 +96,19 @@ internal static class ProfileJson
         json.WriteNumber("share", sum.Ticks / (double)Math.Max(1, total.Ticks));
         json.WriteNumber("flops", sum.Cost.Flops);
         json.WriteNumber("bytes_needed", sum.Cost.Bytes);
+        WriteKnown(json, "bytes_moved", sum.Moved);
+        WriteKnown(json, "bytes_missed", sum.Missed);
         json.WriteNumber("work_seconds", sum.WorkTicks / (double)Stopwatch.Frequency);
         json.WriteNumber("gflops", sum.Gflops);
         json.WriteNumber("gigabytes_per_second", sum.GigabytesPerSecond);
         if (sum.Roofline is { } roofline) json.WriteNumber("roofline", roofline);
         else json.WriteNull("roofline");
+    }
+
+    /// <summary>Null where nothing was told.</summary>
+    private static void WriteKnown(Utf8JsonWriter json, string name, double bytes)
+    {
+        if (bytes > 0) json.WriteNumber(name, bytes);
+        else json.WriteNull(name);
     }
 }

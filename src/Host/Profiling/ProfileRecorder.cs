@@ -21,6 +21,12 @@ internal struct ProfileEvent
     /// <summary>What an operation needs at least.</summary>
     public OpCost Cost;
 
+    /// <summary>Bytes that it moves past the cores' own caches, as its model has it; 0 where the device has none.</summary>
+    public double Moved;
+
+    /// <summary>Bytes that misses of the last-level cache brought, without the operations in it; 0 where nobody counts.</summary>
+    public long Missed;
+
     /// <summary>Timestamps of <see cref="Stopwatch"/>.</summary>
     public long Begin;
 
@@ -66,6 +72,7 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
     private const int PhaseDepth = 2;
 
     private readonly Device device;
+    private readonly CacheMissCounters? misses;
     private readonly PeakMemory memory = new();
     private readonly int[] open = new int[MaxDepth];
     private ProfileEvent[] events;
@@ -78,9 +85,10 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
 
     /// <param name="device">What is watched between <see cref="Attach"/> and <see cref="Detach"/>.</param>
     /// <param name="capacity">What to have room for; more makes the arrays grow, which costs time where it happens.</param>
-    public ProfileRecorder(Device device, RecorderCapacity capacity)
+    /// <param name="misses">Read at each operation's begin and end; stays the caller's. Null for none.</param>
+    public ProfileRecorder(Device device, RecorderCapacity capacity, CacheMissCounters? misses = null)
     {
-        this.device = device;
+        (this.device, this.misses) = (device, misses);
         (events, work, samples) = ([], [], []);
         Clear(capacity);
     }
@@ -93,6 +101,12 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
 
     /// <inheritdoc/>
     public bool WantsWork => true;
+
+    /// <inheritdoc/>
+    public bool WantsTraffic => true;
+
+    /// <summary>True where cache misses are counted.</summary>
+    public bool CountsMisses => misses is not null;
 
     /// <summary>How much room what is recorded takes.</summary>
     public RecorderCapacity Used => new(count, workCount, sampleCount);
@@ -131,6 +145,7 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
         depth--;
         ref var ended = ref events[open[depth]];
         ended.End = now;
+        if (misses is not null && ended.IsOperation) EndMisses(ref ended);
         if (depth <= PhaseDepth && !ended.IsOperation) Sample(now, depth == 0 ? memory.ReadResident() : 0);
     }
 
@@ -140,6 +155,9 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
         if (workCount == work.Length) Array.Resize(ref work, 2 * workCount + 1);
         work[workCount++] = new WorkSpan(open[depth - 1], worker, begin, end);
     }
+
+    /// <inheritdoc/>
+    public void OnTraffic(double bytes) => events[open[depth - 1]].Moved += bytes;
 
     public void Dispose()
     {
@@ -151,10 +169,18 @@ internal sealed class ProfileRecorder : IOperationObserver, IDisposable
     {
         if (count == events.Length) Array.Resize(ref events, 2 * count + 1);
         ref var begun = ref events[count];
-        (begun.Name, begun.Index, begun.IsOperation, begun.Cost) = (name, index, isOperation, cost);
+        (begun.Name, begun.Index, begun.IsOperation, begun.Cost, begun.Moved) = (name, index, isOperation, cost, 0);
         begun.Parent = depth == 0 ? -1 : open[depth - 1];
         open[depth++] = count++;
+        begun.Missed = misses is not null && isOperation ? -misses.ReadBytes() : 0;
         begun.Begin = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>What the operation brought, taken from the one around it.</summary>
+    private void EndMisses(ref ProfileEvent ended)
+    {
+        ended.Missed += misses!.ReadBytes();
+        if (ended.Parent >= 0 && events[ended.Parent].IsOperation) events[ended.Parent].Missed -= ended.Missed;
     }
 
     /// <summary>Memory that is touched first while a step runs would cost page faults there, so it is touched here.</summary>

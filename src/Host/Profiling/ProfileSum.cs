@@ -15,6 +15,12 @@ internal sealed class ProfileSum
     /// <summary>FLOPs and bytes that the operations need at least.</summary>
     public OpCost Cost { get; private set; }
 
+    /// <summary>Bytes that the operations' models say they move past the cores' own caches; 0 where the device has no models.</summary>
+    public double Moved { get; private set; }
+
+    /// <summary>Bytes that last-level cache misses brought meanwhile, where they are counted.</summary>
+    public long Missed { get; private set; }
+
     /// <summary>The shortest time that the device's limits allow those operations, one after the other; 0 where the limits are not known.</summary>
     public double LeastSeconds { get; private set; }
 
@@ -38,11 +44,14 @@ internal sealed class ProfileSum
         Ticks += ticks;
     }
 
-    /// <summary>Adds what an operation needs, and how long threads worked for it.</summary>
-    public void AddCost(OpCost cost, long workTicks, DeviceLimits? limits)
+    /// <summary>Adds what an operation needs and moves, and how long threads worked for it; of a scope there is nothing but the latter.</summary>
+    public void AddCost(in ProfileEvent item, long workTicks, DeviceLimits? limits)
     {
         WorkTicks += workTicks;
-        Cost += cost;
-        LeastSeconds += limits?.LeastSeconds(cost) ?? 0;
+        if (!item.IsOperation) return;
+        Cost += item.Cost;
+        Moved += item.Moved;
+        Missed += item.Missed;
+        LeastSeconds += limits?.LeastSeconds(item.Cost) ?? 0;
     }
 }

@@ -7,7 +7,11 @@ using RepNoise.Kernels;
 namespace RepNoise.Host.Profiling;
 
 /// <summary>A profile as tables for people; times and counts are means over the steps.</summary>
-internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, TextWriter writer)
+/// <param name="profile">The sums.</param>
+/// <param name="limits">Of the device, or null.</param>
+/// <param name="misses">Where misses are counted null, else why not; empty on devices for which the question makes no sense.</param>
+/// <param name="writer">Takes the text.</param>
+internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, string? misses, TextWriter writer)
 {
     private readonly int steps = profile.StepTicks.Count;
 
@@ -40,12 +44,15 @@ internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, TextW
             : string.Create(
                 CultureInfo.InvariantCulture,
                 $"Limits measured at the start: {limits.Gflops:0.0} GFLOP/s, {limits.GigabytesPerSecond:0.0} GB/s. Roofline: least time these allow over time taken."));
+        if (profile.Total.Moved > 0) writer.WriteLine("Moved: a model of what an operation's blocks pass beyond the cores' own caches (L2), and that over what it needs.");
+        if (misses is null) writer.WriteLine("Missed: what misses of the last-level cache brought from memory, counted.");
+        else if (misses.Length > 0) writer.WriteLine($"Cache misses are not counted: perf_event_open gave {misses}.");
         if (profile.Threads > 0) writer.WriteLine($"Busy: share of the time of {profile.Threads} threads in which they had work.");
     }
 
     private void WriteTable(string kind, IEnumerable<(string Name, ProfileSum Sum, bool HasCalls)> rows)
     {
-        string[] header = [kind, "calls", "ms", "share", "GFLOP/s", "GB/s", "needed", "roofline", "busy"];
+        string[] header = [kind, "calls", "ms", "share", "GFLOP/s", "GB/s", "needed", "moved", "ratio", .. MissedOnly("missed"), "roofline", "busy"];
         writer.WriteLine();
         TextTable.Write(writer, [header, .. rows.Select(row => Cells(row.Name, row.Sum, row.HasCalls))], column => column >= 1);
     }
@@ -89,9 +96,16 @@ internal sealed class ProfileTables(Profile profile, DeviceLimits? limits, TextW
     [
         name, hasCalls ? (sum.Calls / (double)steps).ToString("#,0.##", CultureInfo.InvariantCulture) : "", Milliseconds(sum.Ticks), Share(sum.Ticks),
         Rate(sum.Cost.Flops, sum.Seconds), Rate(sum.Cost.Bytes, sum.Seconds),
-        sum.Cost.Bytes > 0 ? ModelInspection.HumanBytes((long)(sum.Cost.Bytes / steps)) : "-", sum.Roofline is { } roofline ? Percent(roofline) : "-",
+        Bytes(sum.Cost.Bytes), Bytes(sum.Moved),
+        sum.Cost.Bytes > 0 && sum.Moved > 0 ? (sum.Moved / sum.Cost.Bytes).ToString("0.0", CultureInfo.InvariantCulture) : "-",
+        .. MissedOnly(Bytes(sum.Missed)), sum.Roofline is { } roofline ? Percent(roofline) : "-",
         sum.WorkTicks > 0 && profile.Busy(sum) is { } busy ? Percent(busy) : "-",
     ];
+
+    private string Bytes(double bytes) => bytes > 0 ? ModelInspection.HumanBytes((long)(bytes / steps)) : "-";
+
+    /// <summary>A cell of the column that is there where misses are counted.</summary>
+    private string[] MissedOnly(string cell) => misses is null ? [cell] : [];
 
     private string Milliseconds(long ticks) =>
         (ticks / (double)Stopwatch.Frequency / steps * 1e3).ToString("#,0.000", CultureInfo.InvariantCulture);

@@ -39,30 +39,34 @@ internal static class RecordingCost
     /// pair. The gradients it leaves are of no use.
     /// </summary>
     /// <returns>
-    /// Time with recording over time without, less 1: the median over the pairs, and the fastest of all with against the fastest of
-    /// all without, which neighbours on the machine disturb least.
+    /// What recording adds to a micro-batch: by the clock; in the time of processors that this process was given, which other work on the machine lengthens less; and,
+    /// where the device can tell, by the multiply-adds that it could have done meanwhile, as it showed right before and right after, which takes
+    /// out what the clock of the processor did.
     /// </returns>
-    public static (double Median, double Fastest) Measure(
+    public static RecordingOverhead Measure(
         Device device, ProfileRecorder recorder, ITrainingObjective objective, int batchSize, int layers, int pairs)
     {
         int[] examples = [.. Enumerable.Range(0, Math.Min(batchSize, objective.ExampleCount))];
         var report = new LossReport(layers);
-        var (with, without, ratios) = (new long[pairs], new long[pairs], new double[pairs]);
+        var (clock, processors, work) = (new double[pairs], new double[pairs], new double[pairs]);
         for (int pair = 0; pair < pairs; pair++)
         {
             bool recordsFirst = pair % 2 == 0;
-            long first = Run(recordsFirst), second = Run(!recordsFirst);
-            (with[pair], without[pair]) = recordsFirst ? (first, second) : (second, first);
-            ratios[pair] = with[pair] / (double)without[pair];
+            var first = Run(recordsFirst);
+            var second = Run(!recordsFirst);
+            var (with, without) = recordsFirst ? (first, second) : (second, first);
+            (clock[pair], processors[pair], work[pair]) = (with.Clock / without.Clock, with.Processors / without.Processors, with.Work / without.Work);
         }
 
-        Array.Sort(ratios);
-        return ((ratios[(pairs - 1) / 2] + ratios[pairs / 2]) / 2 - 1, with.Min() / (double)without.Min() - 1);
+        return new RecordingOverhead(
+            new PairedRatios(clock), new PairedRatios(processors), device.MeasureMultiplyAdds() is null ? null : new PairedRatios(work));
 
-        long Run(bool recorded)
+        (double Clock, double Processors, double Work) Run(bool recorded)
         {
             recorder.Clear(default);
+            double before = device.MeasureMultiplyAdds() ?? 1;
             if (recorded) recorder.Attach();
+            var used = Environment.CpuUsage.TotalTime;
             long begun = Stopwatch.GetTimestamp();
             using (device.Scope(Phase.Step, 1))
             using (device.Scope(Phase.MicroBatch, 0))
@@ -70,9 +74,16 @@ internal static class RecordingCost
                 objective.RunMicroBatch(examples, 0, 0, report);
             }
 
-            long ticks = Stopwatch.GetTimestamp() - begun;
+            double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+            double processorSeconds = (Environment.CpuUsage.TotalTime - used).TotalSeconds;
             recorder.Detach();
-            return ticks;
+            return (seconds, processorSeconds, seconds * (before + (device.MeasureMultiplyAdds() ?? 1)) / 2);
         }
     }
 }
+
+/// <summary>Micro-batches with recording over micro-batches without.</summary>
+/// <param name="Clock">Time.</param>
+/// <param name="Processors">Time of processors.</param>
+/// <param name="Work">Time at an equal clock of the processor, or null.</param>
+internal sealed record RecordingOverhead(PairedRatios Clock, PairedRatios Processors, PairedRatios? Work);

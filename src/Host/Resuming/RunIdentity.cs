@@ -25,7 +25,7 @@ internal sealed record RunIdentity(
     /// <summary>Settings that no number of the training depends on, and paths, of which the contents are compared.</summary>
     internal static readonly HashSet<string> Free =
     [
-        "model", "pairs", "retain", "data", "from_scratch", "output_dir", "overwrite_output_dir", "adapter_dir", "threads", "save_dtype", "save_steps", "save_total_limit",
+        "model", "pairs", "retain", "data", "from_scratch", "output_dir", "overwrite_output_dir", "adapter_dir", "threads", "cuda_graphs", "save_dtype", "save_steps", "save_total_limit",
         "resume_from_checkpoint", "resume_despite_changes", "dump_tensors", "dump_steps", "dump_parts",
     ];
 

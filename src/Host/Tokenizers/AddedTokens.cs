@@ -44,7 +44,7 @@ internal sealed class AddedTokens
     public AddedTokens(IReadOnlyList<AddedToken> tokens, Normalizer? normalizer, string file)
     {
         this.normalizer = normalizer;
-        var growth = new Growth(file, tokens.Sum(token => (long)token.Content.Length));
+        var growth = Growth.OfAddedTokens(file, tokens.Sum(token => (long)token.Content.Length));
         // Two tokens can normalize to the same text; the special one wins then.
         foreach (var token in tokens.OrderByDescending(token => token.Special))
         {
@@ -65,6 +65,7 @@ internal sealed class AddedTokens
         var whole = new Piece(0, text.Length, CodePoint.UnitsAt(text, 0));
         if (text.Length > 0)
             Split(text, whole, raw, pieces);
+        growth.Take(text.Length, pieces.Count);
         var buffer = new StringBuilder(text.Length + 16);
         var result = new List<Piece>(pieces.Count);
         foreach (var piece in pieces)
@@ -75,8 +76,10 @@ internal sealed class AddedTokens
                 continue;
             }
             var stretch = Normalize(text.Substring(piece.Start, piece.Length), atOrigin: piece.OriginUnits > 0, growth);
+            int before = result.Count;
             if (stretch.Text.Length > 0)
                 Split(stretch.Text, new Piece(0, stretch.Text.Length, stretch.OriginUnits), normalized, result, buffer.Length);
+            growth.Take(stretch.Text.Length, result.Count - before);
             buffer.Append(stretch.Text);
         }
         return new SplitText(buffer.ToString(), result, growth);

@@ -42,6 +42,9 @@ internal sealed class Bpe : TokenModel
     }
 
     /// <inheritdoc/>
+    public override long UnitBytes => base.UnitBytes * (options.ByteFallback ? 1 + options.Affixes.ContinuingPrefix.Length + options.Affixes.EndSuffix.Length : 1);
+
+    /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<char> word, List<int> result)
     {
         if (options.IgnoreMerges && ids.TryGetValue(word, out int whole))
@@ -96,17 +99,19 @@ internal sealed class Bpe : TokenModel
     }
 
     private bool TryCharacter(ReadOnlySpan<char> character, bool isFirst, bool isLast, out int id) =>
-        options.Affixes.Apply(isFirst, isLast)
-            ? Vocabulary.TryGetValue(options.Affixes.Around(character, isFirst, isLast), out id)
-            : ids.TryGetValue(character, out id);
+        ids.TryGetValue(options.Affixes.Apply(isFirst, isLast) ? options.Affixes.Around(character, isFirst, isLast, stackalloc char[BpeAffixes.MostUnits]) : character, out id);
 
     private bool TryBytes(ReadOnlySpan<char> character, bool isFirst, bool isLast, BpeWord symbols)
     {
         if (byteIds is null)
             return false;
-        byte[] bytes = Encoding.UTF8.GetBytes(options.Affixes.Around(character, isFirst, isLast));
-        if (Array.Exists(bytes, value => byteIds[value] < 0))
-            return false;
+        Span<byte> bytes = stackalloc byte[3 * BpeAffixes.MostUnits];
+        bytes = bytes[..Encoding.UTF8.GetBytes(options.Affixes.Around(character, isFirst, isLast, stackalloc char[BpeAffixes.MostUnits]), bytes)];
+        foreach (byte value in bytes)
+        {
+            if (byteIds[value] < 0)
+                return false;
+        }
         foreach (byte value in bytes)
             symbols.Add(byteIds[value]);
         return true;

@@ -28,12 +28,25 @@ internal sealed record BpeOptions
 /// <summary><c>continuing_subword_prefix</c> and <c>end_of_word_suffix</c>; empty where there is none.</summary>
 internal sealed record BpeAffixes(string ContinuingPrefix, string EndSuffix)
 {
+    /// <summary>They are written around every character.</summary>
+    public const int Longest = 16;
+
+    /// <summary>UTF-16 units of a character with both affixes.</summary>
+    public const int MostUnits = 2 * Longest + 2;
+
     /// <summary>Whether a character at this place of a word is looked up with an affix.</summary>
     public bool Apply(bool isFirst, bool isLast) =>
         (!isFirst && ContinuingPrefix.Length > 0) || (isLast && EndSuffix.Length > 0);
 
-    public string Around(ReadOnlySpan<char> character, bool isFirst, bool isLast) =>
-        string.Concat(isFirst ? "" : ContinuingPrefix, character, isLast ? EndSuffix : "");
+    /// <summary>Writes a character with its affixes to <paramref name="buffer"/>, which holds <see cref="MostUnits"/>; returns what it wrote.</summary>
+    public ReadOnlySpan<char> Around(ReadOnlySpan<char> character, bool isFirst, bool isLast, Span<char> buffer)
+    {
+        string before = isFirst ? "" : ContinuingPrefix, after = isLast ? EndSuffix : "";
+        before.CopyTo(buffer);
+        character.CopyTo(buffer[before.Length..]);
+        after.CopyTo(buffer[(before.Length + character.Length)..]);
+        return buffer[..(before.Length + character.Length + after.Length)];
+    }
 }
 
 /// <summary>Reads <c>$.model</c> of type BPE.</summary>
@@ -52,12 +65,20 @@ internal static class BpeReader
             ByteFallback = fields.Flag("byte_fallback", absent: false),
             IgnoreMerges = fields.Flag("ignore_merges", absent: false),
             Affixes = new BpeAffixes(
-                fields.OptionalText("continuing_subword_prefix") ?? "", fields.OptionalText("end_of_word_suffix") ?? ""),
+                Affix(fields, "continuing_subword_prefix"), Affix(fields, "end_of_word_suffix")),
             UnknownTokenMissing = () => fields["unk_token"].Error(
                 "the text has a character that is in no token, and the unknown token is not in the vocabulary", "a token of vocab"),
         };
         var vocabulary = ReadVocabulary(fields["vocab"]);
         return new Bpe(options, vocabulary, ReadMerges(fields["merges"], vocabulary, options.Affixes.ContinuingPrefix));
+    }
+
+    private static string Affix(JsonFields fields, string name)
+    {
+        string affix = fields.OptionalText(name) ?? "";
+        return affix.Length <= BpeAffixes.Longest
+            ? affix
+            : throw fields[name].Error($"it has {affix.Length} characters", $"at most {BpeAffixes.Longest}: published tokenizers have four");
     }
 
     private static void RefuseDropout(JsonView? dropout)

@@ -48,8 +48,9 @@ internal sealed class DecoderSequence(TokenDecoder[] steps) : TokenDecoder
     {
         foreach (var step in steps)
         {
-            tokens = step.Decode(tokens, growth);
-            growth.Take(tokens.Sum(token => (long)token.Length));
+            var before = tokens;
+            tokens = step.Decode(before, growth);
+            growth.TakeTokens(tokens, before);
         }
 
         return tokens;
@@ -95,11 +96,16 @@ internal sealed class ReplaceDecoder(TextPattern pattern, string content) : Toke
     public override List<string> Decode(List<string> tokens, Growth growth)
     {
         var segments = new List<Segment>();
+        var buffer = new StringBuilder();
         return tokens.ConvertAll(token =>
         {
             pattern.Cover(token, segments);
-            growth.Take(segments.Sum(segment => segment.IsMatch ? (long)content.Length : segment.End - segment.Start));
-            return string.Concat(segments.Select(segment => segment.IsMatch ? content : token[segment.Start..segment.End]));
+            if (!segments.Exists(segment => segment.IsMatch)) return token;
+            growth.TakeBytes(2 * segments.Sum(segment => segment.IsMatch ? (long)content.Length : 0));
+            buffer.Clear();
+            foreach (var segment in segments)
+                buffer.Append(segment.IsMatch ? content : token.AsSpan(segment.Start, segment.End - segment.Start));
+            return buffer.ToString();
         });
     }
 }
@@ -161,6 +167,8 @@ internal sealed class FuseDecoder : TokenDecoder
 /// <summary>Takes up to <c>start</c> and <c>stop</c> copies of one character off the ends of every token.</summary>
 internal sealed class StripDecoder(Rune content, int start, int stop) : TokenDecoder
 {
+    private readonly string unit = content.ToString();
+
     public static StripDecoder ReadFields(JsonFields fields) => new(
         Metaspace.SingleCharacter(fields["content"]).EnumerateRunes().First(), fields["start"].AsCount(), fields["stop"].AsCount());
 
@@ -168,7 +176,6 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : TokenDec
 
     private string Strip(string token)
     {
-        string unit = content.ToString();
         int from = 0, to = token.Length;
         for (int i = 0; i < start && token.AsSpan(from).StartsWith(unit, StringComparison.Ordinal); i++)
             from += unit.Length;

@@ -72,7 +72,7 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
     {
         var segments = new List<Segment>();
         pattern.Cover(text.Text, segments);
-        growth.Take(segments.Sum(segment => segment.IsMatch ? (long)content.Length : segment.End - segment.Start));
+        growth.Take(segments.Sum(segment => segment.IsMatch ? (long)content.Length : segment.End - segment.Start), segments.Count);
         var buffer = new StringBuilder(text.Text.Length);
         int originUnits = 0;
         foreach (var segment in segments)

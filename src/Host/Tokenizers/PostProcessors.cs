@@ -5,7 +5,8 @@ namespace RepNoise.Host.Tokenizers;
 /// <summary>What is put around the ids of a text. Immutable.</summary>
 internal abstract class PostProcessor
 {
-    public abstract List<int> Apply(List<int> ids, bool addSpecialTokens);
+    /// <summary>The ids with what is put around them; what that takes is taken from <paramref name="growth"/>.</summary>
+    public abstract List<int> Apply(List<int> ids, bool addSpecialTokens, Growth growth);
 
     public static PostProcessor Read(JsonView value)
     {
@@ -34,8 +35,8 @@ internal abstract class PostProcessor
 
 internal sealed class PostProcessorSequence(PostProcessor[] steps) : PostProcessor
 {
-    public override List<int> Apply(List<int> ids, bool addSpecialTokens) =>
-        steps.Aggregate(ids, (current, step) => step.Apply(current, addSpecialTokens));
+    public override List<int> Apply(List<int> ids, bool addSpecialTokens, Growth growth) =>
+        steps.Aggregate(ids, (current, step) => step.Apply(current, addSpecialTokens, growth));
 }
 
 /// <summary>
@@ -65,9 +66,11 @@ internal sealed class TemplateProcessing(IReadOnlyList<int[]?> pieces) : PostPro
     /// <summary>One token before the text and one after it, as [token, id].</summary>
     public static TemplateProcessing ReadEnds(JsonFields fields) => new([End(fields["cls"]), null, End(fields["sep"])]);
 
-    public override List<int> Apply(List<int> ids, bool addSpecialTokens)
+    public override List<int> Apply(List<int> ids, bool addSpecialTokens, Growth growth)
     {
-        var result = new List<int>(ids.Count + pieces.Count);
+        long count = pieces.Sum(piece => piece is null ? ids.Count : addSpecialTokens ? (long)piece.Length : 0);
+        growth.TakeBytes(sizeof(int) * count);
+        var result = new List<int>((int)count);
         foreach (int[]? piece in pieces)
         {
             if (piece is null)

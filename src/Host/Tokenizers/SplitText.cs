@@ -47,6 +47,7 @@ internal sealed class SplitText(string text, List<Piece> pieces, Growth growth)
                 continue;
             }
             pattern.Cover(Text.AsSpan(piece.Start, piece.Length), segments);
+            growth.Take(0, segments.Count);
             if (invert)
                 Segment.Invert(segments);
             behavior.Apply(segments);
@@ -74,7 +75,7 @@ internal sealed class SplitText(string text, List<Piece> pieces, Growth growth)
                 continue;
             }
             int originUnits = write(Text.AsSpan(piece.Start, piece.Length), piece.OriginUnits, buffer);
-            growth.Take(buffer.Length - start);
+            growth.Take(buffer.Length - start, items: 1);
             if (buffer.Length > start)
                 rewritten.Add(new Piece(start, buffer.Length - start, originUnits));
         }

@@ -48,29 +48,33 @@ public sealed class Tokenizer
     /// <param name="text">Any text; may be empty.</param>
     /// <param name="addSpecialTokens">Whether the post-processor adds its tokens, such as the one for the text's beginning.</param>
     /// <exception cref="TokenizerException">
-    /// A pattern of the file took more time than the text's length allows, or its steps wrote more; or a character is unknown and so is
+    /// A pattern of the file took more time than the text's length allows, or its steps more memory; or a character is unknown and so is
     /// the unknown token.
     /// </exception>
     public int[] Encode(string text, bool addSpecialTokens = true)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var split = addedTokens.Extract(CodePoint.WellFormed(text), new Growth(file, text.Length));
+        var growth = Growth.OfText(file, text.Length);
+        var split = addedTokens.Extract(CodePoint.WellFormed(text), growth);
         preTokenizer?.Apply(split);
         var ids = new List<int>(split.Pieces.Count + 8);
         foreach (var piece in split.Pieces)
         {
             if (piece.IsToken)
+            {
                 ids.Add(piece.TokenId);
-            else
-                model.Encode(split.Text.AsSpan(piece.Start, piece.Length), ids);
+                continue;
+            }
+            growth.TakeBytes(TokenModel.WordBytes + model.UnitBytes * piece.Length);
+            model.Encode(split.Text.AsSpan(piece.Start, piece.Length), ids);
         }
-        return [.. postProcessor?.Apply(ids, addSpecialTokens) ?? ids];
+        return [.. postProcessor?.Apply(ids, addSpecialTokens, growth) ?? ids];
     }
 
     /// <summary>The text of some ids. Ids that are no token are skipped; bytes that are no UTF-8 become U+FFFD.</summary>
     /// <param name="ids">Token ids, (T).</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
-    /// <exception cref="TokenizerException">The file's decoders write more than the tokens' length allows.</exception>
+    /// <exception cref="TokenizerException">The file's decoders take more memory than the tokens' length allows.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = true)
     {
         var tokens = new List<string>(ids.Length);
@@ -81,7 +85,7 @@ public sealed class Tokenizer
         }
         return decoder is null
             ? string.Join(' ', tokens)
-            : string.Concat(decoder.Decode(tokens, new Growth(file, tokens.Sum(token => (long)token.Length))));
+            : string.Concat(decoder.Decode(tokens, Growth.OfTokens(file, tokens)));
     }
 
     /// <summary>The id of a token by its exact content, or null.</summary>

@@ -19,7 +19,7 @@ internal sealed class Unigram : TokenModel
     private readonly int? unknownId;
     private readonly double unknownScore;
     private readonly int[]? byteIds;
-    private readonly int longest;
+    private readonly int[] lengths;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> ids;
     private readonly Func<TokenizerException> unknownTokenMissing;
 
@@ -32,7 +32,7 @@ internal sealed class Unigram : TokenModel
         if (unknownId >= tokens.Length)
             throw fields["unk_id"].Error($"there is no token {unknownId}", string.Create(CultureInfo.InvariantCulture, $"an id below {tokens.Length}"));
         unknownScore = scores.Min() - UnknownPenalty;
-        longest = tokens.Max(token => token.Length);
+        lengths = Lengths(tokens);
         byteIds = fields.Flag("byte_fallback", absent: false) ? [.. Enumerable.Range(0, 256).Select(ByteId)] : null;
         unknownTokenMissing = () => fields["vocab"].Error("the text has a character that is in no token, and there is no unk_id", "an unk_id");
 
@@ -78,8 +78,9 @@ internal sealed class Unigram : TokenModel
         {
             Rune.DecodeFromUtf16(word[start..], out _, out int units);
             bool single = false;
-            for (int length = 1; length <= Math.Min(longest, word.Length - start); length++)
+            foreach (int length in lengths)
             {
+                if (length > word.Length - start) break;
                 if (!ids.TryGetValue(word.Slice(start, length), out int id)) continue;
                 Offer(best, start, start + length, scores[id], id);
                 single |= length == units;
@@ -123,9 +124,26 @@ internal sealed class Unigram : TokenModel
             return;
         }
 
-        byte[] bytes = byteIds is null ? [] : Encoding.UTF8.GetBytes(text.ToString());
-        if (byteIds is not null && Array.TrueForAll(bytes, value => byteIds[value] >= 0)) result.AddRange(bytes.Select(value => byteIds[value]));
-        else result.Add(unknownId ?? throw unknownTokenMissing());
+        int before = result.Count;
+        if (byteIds is not null && AppendBytes(text, byteIds, result)) return;
+        result.RemoveRange(before, result.Count - before);
+        result.Add(unknownId ?? throw unknownTokenMissing());
+    }
+
+    /// <returns>False where some byte is no token; bytes before it may have been appended.</returns>
+    private static bool AppendBytes(ReadOnlySpan<char> text, int[] byteIds, List<int> result)
+    {
+        Span<byte> utf8 = stackalloc byte[4];
+        foreach (var rune in text.EnumerateRunes())
+        {
+            foreach (byte value in utf8[..rune.EncodeToUtf8(utf8)])
+            {
+                if (byteIds[value] < 0) return false;
+                result.Add(byteIds[value]);
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The best way to a place: its score, and the token that ends there.</summary>

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace RepNoise.Host.Tokenizers;
 
 /// <summary>
@@ -7,6 +9,7 @@ namespace RepNoise.Host.Tokenizers;
 internal sealed class WordPiece : TokenModel
 {
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> ids;
+    private readonly int[] lengths;
     private readonly string continuingPrefix;
     private readonly int maxCharacters;
     private readonly string unknownToken;
@@ -15,6 +18,7 @@ internal sealed class WordPiece : TokenModel
     private WordPiece(Dictionary<string, int> vocabulary, JsonFields fields)
         : base(vocabulary)
     {
+        lengths = Lengths(vocabulary.Keys);
         ids = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
         continuingPrefix = fields.OptionalText("continuing_subword_prefix") ?? "##";
         maxCharacters = fields.Optional("max_input_chars_per_word")?.AsCount() ?? 100;
@@ -37,11 +41,9 @@ internal sealed class WordPiece : TokenModel
         bool fits = CharacterCount(word) <= maxCharacters;
         for (int start = 0; fits && start < word.Length;)
         {
-            int end = word.Length, id = -1;
-            while (end > start && !TryPiece(word[start..end], start > 0, out id)) end -= char.IsLowSurrogate(word[end - 1]) ? 2 : 1;
-            fits = end > start;
+            fits = TryLongest(word[start..], start > 0 ? continuingPrefix : "", out int units, out int id);
             if (fits) result.Add(id);
-            start = end;
+            start += units;
         }
 
         if (fits) return;
@@ -49,8 +51,27 @@ internal sealed class WordPiece : TokenModel
         result.Add(Vocabulary.TryGetValue(unknownToken, out int unknown) ? unknown : throw unknownTokenMissing());
     }
 
-    private bool TryPiece(ReadOnlySpan<char> piece, bool continues, out int id) =>
-        continues ? ids.TryGetValue(string.Concat(continuingPrefix, piece), out id) : ids.TryGetValue(piece, out id);
+    /// <summary>The longest token that <paramref name="prefix"/> and <paramref name="rest"/> begin with, of which <paramref name="units"/> are the rest's.</summary>
+    private bool TryLongest(ReadOnlySpan<char> rest, string prefix, out int units, out int id)
+    {
+        int most = Math.Min(prefix.Length + rest.Length, lengths is [.., var longest] ? longest : 0);
+        (units, id) = (0, -1);
+        if (most <= prefix.Length) return false;
+        char[] text = ArrayPool<char>.Shared.Rent(most);
+        prefix.CopyTo(text);
+        rest[..(most - prefix.Length)].CopyTo(text.AsSpan(prefix.Length));
+        for (int i = lengths.Length - 1; i >= 0 && lengths[i] > prefix.Length; i--)
+        {
+            int end = lengths[i];
+            if (end > most || (end < prefix.Length + rest.Length && char.IsLowSurrogate(rest[end - prefix.Length]))) continue;
+            if (!ids.TryGetValue(text.AsSpan(0, end), out id)) continue;
+            units = end - prefix.Length;
+            break;
+        }
+
+        ArrayPool<char>.Shared.Return(text);
+        return units > 0;
+    }
 
     private static int CharacterCount(ReadOnlySpan<char> word)
     {

@@ -14,6 +14,13 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanup) : TokenDecod
     public override List<string> Decode(List<string> tokens, Growth growth) => [.. tokens.Select((token, i) =>
     {
         if (i > 0) token = token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
-        return cleanup ? Cleanups.Aggregate(token, (text, pair) => text.Replace(pair.Spaced, pair.Joined, StringComparison.Ordinal)) : token;
+        return cleanup ? Cleanups.Aggregate(token, (text, pair) => Clean(text, pair.Spaced, pair.Joined, growth)) : token;
     })];
+
+    private static string Clean(string text, string spaced, string joined, Growth growth)
+    {
+        string clean = text.Replace(spaced, joined, StringComparison.Ordinal);
+        if (!ReferenceEquals(clean, text)) growth.TakeBytes(Growth.StringBytes(clean.Length));
+        return clean;
+    }
 }

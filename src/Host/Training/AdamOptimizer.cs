@@ -22,6 +22,7 @@ internal sealed class AdamOptimizer : Optimizer
 
     private protected override void Update(double learningRate)
     {
+        using var captured = Device.Capture("update");
         uint number = 0;
         foreach (var block in Parameters.Trained)
         {

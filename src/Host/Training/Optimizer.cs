@@ -75,6 +75,7 @@ public abstract class Optimizer : IDisposable
     /// <param name="norm">(1, 1), scalar, takes the norm for whoever reads it later; none where nobody does.</param>
     public void QueueGradientNorm(int microBatches, Tensor norm = default)
     {
+        using var captured = Device.Capture("gradient_norm");
         scalars.Clear();
         foreach (var block in Parameters.Trained) Device.AddSquaredNorm(scalars.Slots(squaredNorm, 1), block.Gradient);
         Device.ClipFactor(scalars.Slots(clip, 2), scalars.Slots(squaredNorm, 1), Arguments.MaxGradNorm, 1.0 / microBatches);

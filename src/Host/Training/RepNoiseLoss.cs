@@ -81,6 +81,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         scalars.Row = row;
         Load(packed, noiseOfLayer);
         counts[row] = (packed.TokenCount, retain.Count);
+        using var captured = device.Capture(Phase.MicroBatch);
         model.Forward(batch.Ids, batch.Plan, this);
         AccumulateLosses();
         model.Backward(batch.Ids, batch.Plan, this);

@@ -52,6 +52,7 @@ public sealed class SequenceLoss : IDisposable
         scalars.Row = row;
         tokens[row] = packed.TokenCount;
         Load(packed);
+        using var captured = model.Weights.Device.Capture(Phase.MicroBatch);
         model.Forward(batch.Ids, batch.Plan);
         using (model.Weights.Device.Scope(Phase.Loss))
         {

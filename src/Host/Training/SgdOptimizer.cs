@@ -25,6 +25,7 @@ internal sealed class SgdOptimizer : Optimizer
 
     private protected override void Update(double learningRate)
     {
+        using var captured = Device.Capture("update");
         foreach (var block in Parameters.Trained)
         {
             var step = Tensor.Of(work, block.Rows, block.Columns);

@@ -27,4 +27,10 @@ public abstract partial class Device
     /// </summary>
     /// <exception cref="DeviceException">The device has no memory left for the measurement.</exception>
     public virtual DeviceLimits? MeasureLimits() => null;
+
+    /// <summary>
+    /// The rate of multiply-adds right now, in GFLOP/s, in a few milliseconds: for figures that are to be held against one moment, on
+    /// machines whose clock moves. Null where <see cref="MeasureLimits"/> is.
+    /// </summary>
+    public virtual double? MeasureMultiplyAdds() => null;
 }

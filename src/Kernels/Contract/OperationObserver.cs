@@ -34,6 +34,18 @@ public interface IOperationObserver
     {
     }
 
+    /// <summary>True where <see cref="OnTraffic"/> is of use.</summary>
+    bool WantsTraffic => false;
+
+    /// <summary>
+    /// The operation that runs moves so many bytes past the caches that its cores have to themselves. A model: the operation's own
+    /// blocking decides what stays there, nothing is measured; docs/profiling.md says what it counts. Several such numbers of one
+    /// operation add up; a device without a model tells of none.
+    /// </summary>
+    void OnTraffic(double bytes)
+    {
+    }
+
     /// <summary>True where <see cref="OnTensor"/> and <see cref="OnValues(string, ReadOnlySpan{double})"/> are of use.</summary>
     bool WantsTensors => false;
 

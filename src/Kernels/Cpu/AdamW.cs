@@ -15,6 +15,7 @@ internal sealed unsafe class AdamW<T>(CpuContext context) : AdamW
 {
     public override void Run(View master, View copy, View gradient, View m, View v, in AdamWStep step, double gradientFactor)
     {
+        context.NoteTraffic(gradient.Length, 3 * master.Length + copy.Length);
         bool isDense = master.IsDense && copy.IsDense && gradient.IsDense && m.IsDense && v.IsDense;
         var work = new Work(master, copy, gradient, m, v, new Factors(step, gradientFactor));
         new SpanParts<Work>(work, master.Rows, master.Columns, isDense).Run(context.Team);

@@ -81,7 +81,7 @@ internal readonly record struct KeyChunk(int First, int Count, int Row)
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class Attention<T>(CpuContext context) : Attention
+internal sealed unsafe partial class Attention<T>(CpuContext context) : Attention
     where T : unmanaged, ISimd<T>
 {
     public override void Forward(in AttentionBatch batch, View output, View lse)
@@ -94,12 +94,14 @@ internal sealed unsafe class Attention<T>(CpuContext context) : Attention
             longest = Math.Max(longest, segment.VisibleCount);
         }
 
+        if (context.TrafficObserver is not null) NoteForward(batch);
         var scratch = context.PerWorker(AttentionForward<T>.ScratchLength(batch, longest));
         context.Team.Run(new AttentionForward<T>(batch, output, lse, scratch), rowBlocks * batch.KeyValueHeads);
     }
 
     public override void Backward(in AttentionBatch batch, View dQ, View dK, View dV, View dOutput, View output, View lse)
     {
+        if (context.TrafficObserver is not null) NoteBackward(batch, dQ, dK, dV);
         Clear(dQ);
         Clear(dK);
         Clear(dV);

@@ -13,10 +13,10 @@ internal readonly unsafe struct AttentionBackward<T>(
     where T : unmanaged, ISimd<T>
 {
     /// <summary>Keys of a chunk: four packed forms and two matrices of scores stay within L2.</summary>
-    private const int ChunkKeys = 128;
+    public const int ChunkKeys = 128;
 
     /// <summary>Query rows of a block.</summary>
-    private const int BlockRows = 56;
+    public const int BlockRows = 56;
 
     private int HeadSize => batch.HeadSize;
 

@@ -10,10 +10,10 @@ internal readonly unsafe struct AttentionForward<T>(AttentionBatch batch, View o
     public const int BlockRows = 112;
 
     /// <summary>Keys of a chunk: K and V of a head of 128 channels are 256 KiB, within L2.</summary>
-    private const int ChunkKeys = 256;
+    public const int ChunkKeys = 256;
 
     /// <summary>Query rows up to which keys are read in place.</summary>
-    private const int FewRows = 2;
+    public const int FewRows = 2;
 
     private int HeadSize => batch.HeadSize;
 

@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
-/// Sums over rows: target (1, C) += sum over rows and groups of a, or of a * x * rstd. Split by columns, rows in order; short
-/// runs of rows add up in float32 registers and the runs in float64, so that the error does not grow with the rows.
+/// Sums over rows: target (1, C) += sum over rows of values. Split by columns, rows in order; short runs of rows add up in
+/// float32 registers and the runs in float64, so that the error does not grow with the rows.
 /// </summary>
-internal readonly unsafe struct ColumnSums<T>(View target, View a, View x, View rstd) : IWork
+internal readonly unsafe struct ColumnSums<T>(View target, View values) : IWork
     where T : unmanaged, ISimd<T>
 {
     private const int RunRows = 16;
@@ -16,11 +16,9 @@ internal readonly unsafe struct ColumnSums<T>(View target, View a, View x, View 
 
     /// <param name="team">Threads.</param>
     /// <param name="target">(1, C), accumulated.</param>
-    /// <param name="a">(N, G * C).</param>
-    /// <param name="x">(N, G * C), or none for plain sums.</param>
-    /// <param name="rstd">(N, G), or none with x.</param>
-    public static void Run(ThreadTeam team, View target, View a, View x = default, View rstd = default) =>
-        team.Run(new ColumnSums<T>(target, a, x, rstd), (target.Columns + Registers * T.Width - 1) / (Registers * T.Width));
+    /// <param name="values">(N, C).</param>
+    public static void Run(ThreadTeam team, View target, View values) =>
+        team.Run(new ColumnSums<T>(target, values), (target.Columns + Registers * T.Width - 1) / (Registers * T.Width));
 
     public void Run(int part, int worker)
     {
@@ -32,33 +30,17 @@ internal readonly unsafe struct ColumnSums<T>(View target, View a, View x, View 
     [MethodImpl(KernelLoop.Options)]
     private void RunWide(int first)
     {
-        int groups = a.Columns / target.Columns;
         T low0 = default, low1 = default, low2 = default, low3 = default, high0 = default, high1 = default, high2 = default, high3 = default;
-        for (int start = 0; start < a.Rows; start += RunRows)
+        for (int start = 0; start < values.Rows; start += RunRows)
         {
             T s0 = default, s1 = default, s2 = default, s3 = default;
-            for (int row = start; row < Math.Min(a.Rows, start + RunRows); row++)
+            for (int row = start; row < Math.Min(values.Rows, start + RunRows); row++)
             {
-                for (int group = 0; group < groups; group++)
-                {
-                    long column = first + (long)group * target.Columns;
-                    float* from = a.Row(row) + column;
-                    T a0 = T.Load(from), a1 = T.Load(from + T.Width), a2 = T.Load(from + 2 * T.Width), a3 = T.Load(from + 3 * T.Width);
-                    if (!x.IsEmpty)
-                    {
-                        var scale = T.Create(rstd.Row(row)[group]);
-                        float* values = x.Row(row) + column;
-                        a0 *= T.Load(values) * scale;
-                        a1 *= T.Load(values + T.Width) * scale;
-                        a2 *= T.Load(values + 2 * T.Width) * scale;
-                        a3 *= T.Load(values + 3 * T.Width) * scale;
-                    }
-
-                    s0 += a0;
-                    s1 += a1;
-                    s2 += a2;
-                    s3 += a3;
-                }
+                float* from = values.Row(row) + first;
+                s0 += T.Load(from);
+                s1 += T.Load(from + T.Width);
+                s2 += T.Load(from + 2 * T.Width);
+                s3 += T.Load(from + 3 * T.Width);
             }
 
             (low0, high0) = (T.AddDouble(low0, T.WidenLower(s0)), T.AddDouble(high0, T.WidenUpper(s0)));
@@ -76,21 +58,12 @@ internal readonly unsafe struct ColumnSums<T>(View target, View a, View x, View 
     [MethodImpl(KernelLoop.Options)]
     private void RunNarrow(int first)
     {
-        int left = target.Columns - first, groups = a.Columns / target.Columns;
+        int left = target.Columns - first;
         T low = default, high = default;
-        for (int start = 0; start < a.Rows; start += RunRows)
+        for (int start = 0; start < values.Rows; start += RunRows)
         {
             T sum = default;
-            for (int row = start; row < Math.Min(a.Rows, start + RunRows); row++)
-            {
-                for (int group = 0; group < groups; group++)
-                {
-                    long column = first + (long)group * target.Columns;
-                    var term = SimdMath.Load<T>(a.Row(row) + column, left);
-                    sum += x.IsEmpty ? term : term * (SimdMath.Load<T>(x.Row(row) + column, left) * T.Create(rstd.Row(row)[group]));
-                }
-            }
-
+            for (int row = start; row < Math.Min(values.Rows, start + RunRows); row++) sum += SimdMath.Load<T>(values.Row(row) + first, left);
             (low, high) = (T.AddDouble(low, T.WidenLower(sum)), T.AddDouble(high, T.WidenUpper(sum)));
         }
 

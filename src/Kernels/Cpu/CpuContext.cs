@@ -29,6 +29,12 @@ internal sealed unsafe class CpuContext : IDisposable
 
     public ThreadTeam Team { get; }
 
+    /// <summary>Told what operations move; null, the default, for nobody.</summary>
+    public IOperationObserver? TrafficObserver { get; set; }
+
+    /// <summary>Bytes that a core's own cache keeps, for that model.</summary>
+    public long CacheBytes { get; init; } = ProcessorCaches.SecondLevelBytes;
+
     /// <summary>One pointer a worker to memory of its own, at least <paramref name="floats"/> long. Valid until the next call.</summary>
     public float** PerWorker(long floats)
     {
@@ -42,6 +48,21 @@ internal sealed unsafe class CpuContext : IDisposable
         if (floats > sharedFloats) Grow(shared, 1, ref sharedFloats, floats);
         return *shared;
     }
+
+    /// <summary>Tells of an operation that passes over its memory once.</summary>
+    /// <param name="read">Floats that are only read.</param>
+    /// <param name="written">Floats that are written, whether read before or not.</param>
+    public void NoteTraffic(long read, long written)
+    {
+        if (TrafficObserver is null) return;
+        var traffic = new Traffic(CacheBytes);
+        traffic.Read(read);
+        traffic.Write(written);
+        Note(traffic);
+    }
+
+    /// <summary>Tells of what an operation moves; for those that count it while somebody wants it.</summary>
+    public void Note(in Traffic traffic) => TrafficObserver?.OnTraffic(traffic.Bytes);
 
     public void Dispose()
     {

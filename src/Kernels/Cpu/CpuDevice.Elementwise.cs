@@ -14,6 +14,7 @@ public sealed unsafe partial class CpuDevice
             return;
         }
 
+        NoteScalars(read: 0, target.Length);
         for (int row = 0; row < target.Rows; row++) ScalarRow(target, row).Fill(value);
     }
 
@@ -25,6 +26,7 @@ public sealed unsafe partial class CpuDevice
             return;
         }
 
+        NoteScalars(source.Length, target.Length);
         for (int row = 0; row < target.Rows; row++)
         {
             if (!IsScalar(source)) Widen(FloatRow(source, row), ScalarRow(target, row));
@@ -42,6 +44,7 @@ public sealed unsafe partial class CpuDevice
             return;
         }
 
+        NoteScalars(source.Length, target.Length);
         for (int row = 0; row < target.Rows; row++)
         {
             for (int column = 0; column < target.Columns; column++)
@@ -56,11 +59,16 @@ public sealed unsafe partial class CpuDevice
     protected override void SumIntoCore(Tensor result, Tensor values, double factor, double constant)
     {
         double sum = IsScalar(values) ? SumOfScalars(values) : kernels.Elementwise.Sum(View.Of(values), squared: false);
+        NoteScalars(read: 0, written: 1);
         *View.Scalars(result) = constant + factor * sum;
     }
 
-    private static double SumOfScalars(Tensor values)
+    /// <summary>Tells of what loops over scalars move; a float32 beside them counts as one.</summary>
+    private void NoteScalars(long read, long written) => context.NoteTraffic(2 * read, 2 * written);
+
+    private double SumOfScalars(Tensor values)
     {
+        NoteScalars(values.Length, written: 0);
         double sum = 0;
         for (int row = 0; row < values.Rows; row++)
         {

@@ -69,6 +69,7 @@ public sealed unsafe partial class CpuDevice
 
     protected override void ClipFactorCore(Tensor result, Tensor squaredNorm, double maxNorm, double scale)
     {
+        NoteScalars(read: 1, written: 2);
         const double Epsilon = 1e-6; // as torch's clip_grad_norm_
         double norm = scale * Math.Sqrt(*View.Scalars(squaredNorm));
         double clip = maxNorm == 0 ? 1 : Math.Min(1, maxNorm / (norm + Epsilon));
@@ -78,6 +79,7 @@ public sealed unsafe partial class CpuDevice
 
     protected override void AscentValueCore(Tensor result, Tensor terms, double divisor, double offset)
     {
+        NoteScalars(read: 0, written: 2);
         double ascent = SumOfScalars(terms) / divisor + offset;
         double* to = View.Scalars(result);
         (to[0], to[1]) = (ascent, 1 / ascent);

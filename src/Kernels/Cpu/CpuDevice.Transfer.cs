@@ -5,6 +5,7 @@ public sealed unsafe partial class CpuDevice
 {
     protected override void UploadCore(ReadOnlySpan<float> source, Tensor target)
     {
+        NoteTransfer(target, source.Length, sizeof(float), writes: true);
         for (int row = 0; row < target.Rows; row++)
         {
             var from = source.Slice(row * target.Columns, target.Columns);
@@ -15,6 +16,7 @@ public sealed unsafe partial class CpuDevice
 
     protected override void UploadCore(ReadOnlySpan<double> source, Tensor target)
     {
+        NoteTransfer(target, source.Length, sizeof(double), writes: true);
         for (int row = 0; row < target.Rows; row++)
         {
             var from = source.Slice(row * target.Columns, target.Columns);
@@ -23,11 +25,15 @@ public sealed unsafe partial class CpuDevice
         }
     }
 
-    protected override void UploadCore(ReadOnlySpan<int> source, Indices target) =>
+    protected override void UploadCore(ReadOnlySpan<int> source, Indices target)
+    {
+        context.NoteTraffic(source.Length, source.Length);
         source.CopyTo(new Span<int>(View.Numbers(target), target.Count));
+    }
 
     protected override void DownloadCore(Tensor source, Span<float> target)
     {
+        NoteTransfer(source, target.Length, sizeof(float), writes: false);
         for (int row = 0; row < source.Rows; row++)
         {
             var to = target.Slice(row * source.Columns, source.Columns);
@@ -38,12 +44,20 @@ public sealed unsafe partial class CpuDevice
 
     protected override void DownloadCore(Tensor source, Span<double> target)
     {
+        NoteTransfer(source, target.Length, sizeof(double), writes: false);
         for (int row = 0; row < source.Rows; row++)
         {
             var to = target.Slice(row * source.Columns, source.Columns);
             if (IsScalar(source)) ScalarRow(source, row).CopyTo(to);
             else Widen(FloatRow(source, row), to);
         }
+    }
+
+    /// <summary>One side is read, the other written.</summary>
+    private void NoteTransfer(Tensor tensor, int length, int hostSize, bool writes)
+    {
+        int size = IsScalar(tensor) ? sizeof(double) : sizeof(float);
+        context.NoteTraffic(read: (long)(writes ? hostSize : size) * length / sizeof(float), written: (long)(writes ? size : hostSize) * length / sizeof(float));
     }
 
     private static bool IsScalar(Tensor tensor) => tensor.Buffer.Kind == BufferKind.Scalar;

@@ -39,6 +39,7 @@ public sealed unsafe partial class CpuDevice : Device
     }
 
     private const int LargeVocabulary = 1 << 14;
+    private const int BriefRepeats = 3; // 5 ms
 
     public override string Name => DeviceName;
 
@@ -68,10 +69,17 @@ public sealed unsafe partial class CpuDevice : Device
     /// <inheritdoc/>
     public override MachineLimits MeasureLimits() => MachineLimits.Measure(context.Team);
 
+    /// <inheritdoc/>
+    public override double? MeasureMultiplyAdds() => MachineLimits.MeasureMultiplyAdds(context.Team, BriefRepeats);
+
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
         new CpuBuffer(this, kind, length, category);
 
-    protected override void ObserverChanged() => context.Team.Observer = Observer is { WantsWork: true } ? Observer : null;
+    protected override void ObserverChanged()
+    {
+        context.Team.Observer = Observer is { WantsWork: true } ? Observer : null;
+        context.TrafficObserver = Observer is { WantsTraffic: true } ? Observer : null;
+    }
 
     protected internal override long AllocationSize(long bytes) => NativePages.SizeOf(bytes);
 

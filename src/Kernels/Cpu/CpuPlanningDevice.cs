@@ -23,6 +23,10 @@ internal sealed unsafe class CpuPlanningDevice : PlanningDevice
     protected override void MatmulCore(Tensor c, Tensor a, Tensor b, MatmulForm form, bool accumulate, Tensor bias) =>
         kernels.Matmul.Run(Shape(c), Shape(a), Shape(b), form, accumulate, Shape(bias));
 
+    protected override void RmsNormBackwardCore(
+        Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate) =>
+        kernels.Norm.Backward(Shape(dX), Shape(dWeight), Shape(dOutput), Shape(x), Shape(weight), Shape(rstd), accumulate);
+
     protected override void AttentionForwardCore(
         Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape)
     {

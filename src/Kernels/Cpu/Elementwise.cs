@@ -29,20 +29,32 @@ internal sealed unsafe class Elementwise<T>(CpuContext context) : Elementwise
     /// <summary>Elements of a partial sum; part of what a sum's bits are, like the register.</summary>
     private const int ChunkElements = 32768;
 
-    public override void Fill(View target, float value) =>
+    public override void Fill(View target, float value)
+    {
+        context.NoteTraffic(read: 0, written: target.Length);
         new SpanParts<FillWork>(new FillWork(target, value), target.Rows, target.Columns, target.IsDense).Run(context.Team);
+    }
 
-    public override void Copy(View target, View source) => new SpanParts<CopyWork>(
-        new CopyWork(target, source), target.Rows, target.Columns, target.IsDense && source.IsDense).Run(context.Team);
+    public override void Copy(View target, View source)
+    {
+        context.NoteTraffic(source.Length, target.Length);
+        new SpanParts<CopyWork>(
+            new CopyWork(target, source), target.Rows, target.Columns, target.IsDense && source.IsDense).Run(context.Team);
+    }
 
-    public override void AddScaled(View target, View source, float factor) => new SpanParts<AddWork>(
-        new AddWork(target, source, factor), target.Rows, target.Columns, target.IsDense && source.IsDense).Run(context.Team);
+    public override void AddScaled(View target, View source, float factor)
+    {
+        context.NoteTraffic(source.Length, target.Length);
+        new SpanParts<AddWork>(
+            new AddWork(target, source, factor), target.Rows, target.Columns, target.IsDense && source.IsDense).Run(context.Team);
+    }
 
     public override double Sum(View values, bool squared)
     {
         if (values.Rows == 0 || values.Columns == 0) return 0;
         var (rows, columns, chunks) = Cut(values);
         double* partial = Partials(values);
+        context.NoteTraffic(values.Length, 2L * chunks);
         context.Team.Run(new SumWork(values, columns, chunks / (int)rows, squared, partial), chunks);
         double sum = 0;
         for (int i = 0; i < chunks; i++) sum += partial[i];

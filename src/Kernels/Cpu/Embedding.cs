@@ -21,11 +21,17 @@ internal sealed unsafe class Embedding<T>(CpuContext context) : Embedding
     /// <summary>Columns of a part: four cache lines a row, so that parts do not share lines.</summary>
     private const int PartColumns = 64;
 
-    public override void Gather(View output, View table, int* rows) =>
+    public override void Gather(View output, View table, int* rows)
+    {
+        context.NoteTraffic(output.Length, output.Length);
         new RowParts<GatherWork>(new GatherWork(output, table, rows), output.Rows, output.Columns).Run(context.Team);
+    }
 
-    public override void ScatterAdd(View dTable, View dOutput, int* rows, float factor) =>
+    public override void ScatterAdd(View dTable, View dOutput, int* rows, float factor)
+    {
+        context.NoteTraffic(dOutput.Length, dOutput.Length);
         context.Team.Run(new ScatterWork(dTable, dOutput, rows, factor), (dTable.Columns + PartColumns - 1) / PartColumns);
+    }
 
     private readonly struct GatherWork(View output, View table, int* rows) : IRowWork
     {

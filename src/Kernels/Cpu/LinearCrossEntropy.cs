@@ -20,7 +20,7 @@ internal abstract unsafe class LinearCrossEntropy
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context) : LinearCrossEntropy
+internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) : LinearCrossEntropy
     where T : unmanaged, ISimd<T>
 {
     public override void Run(
@@ -35,22 +35,29 @@ internal sealed unsafe class LinearCrossEntropy<T>(CpuContext context) : LinearC
         float** scratch = context.PerWorker(Math.Max(
             LinearCrossEntropyForward<T>.ScratchLength(largest), LinearCrossEntropyBackward<T>.ScratchLength(largest)));
         bool keepsHead = chunks > 1 && largest.CanKeepHead;
+        bool counts = context.TrafficObserver is not null && !NoteWhatStays(Chunk(0, size, null), x, dX, dWeight, keepsHead);
         for (int start = 0; start < x.Rows; start += size)
         {
             int rows = Math.Min(size, x.Rows - start);
             var chunk = Chunk(start, rows, shared);
-            if (keepsHead && start == 0) context.Team.Run(new HeadWork(chunk), chunk.Blocks);
-            RunChunk(chunk, keepsHead, losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
+            if (keepsHead && start == 0)
+            {
+                if (counts) NoteHead(chunk);
+                context.Team.Run(new HeadWork(chunk), chunk.Blocks);
+            }
+
+            int groups = LinearCrossEntropyForward<T>.RowGroups(chunk, context.Team.Size);
+            if (counts) NoteChunk(chunk, groups, keepsHead, dWeight);
+            RunChunk(chunk, groups, keepsHead, losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
         }
 
         LinearCrossEntropyChunk<T> Chunk(int start, int rows, float* memory) => new(
             x.RowRange(start, rows), weight, targets + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
     }
 
-    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, bool headIsKept, float* losses, View dX, View dWeight, float** scratch)
+    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, int groups, bool headIsKept, float* losses, View dX, View dWeight, float** scratch)
     {
         context.Team.Run(new StripWork(chunk), chunk.Strips);
-        int groups = LinearCrossEntropyForward<T>.RowGroups(chunk, context.Team.Size);
         context.Team.Run(new LinearCrossEntropyForward<T>(chunk, groups, headIsKept, scratch), chunk.Blocks * groups);
         context.Team.Run(new LossWork(chunk, losses), (chunk.X.Rows + T.Width - 1) / T.Width);
         if (!chunk.HasGradients) return;

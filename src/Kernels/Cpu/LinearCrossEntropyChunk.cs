@@ -61,14 +61,13 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
         // First, so that chunks of fewer rows find it in the same place.
         float* at = shared;
-        long headLength = (long)Blocks * InnerBlocks * HeadPanels * HeadPanelLength;
-        CanKeepHead = headLength <= MaxKeptHead;
-        keptHead = CanKeepHead ? Take(ref at, headLength) : null;
-        strips = Take(ref at, InnerBlocks * Strips * StripLength);
-        max = Take(ref at, (long)Blocks * paddedRows);
-        scale = Take(ref at, (long)Blocks * paddedRows);
+        CanKeepHead = KeptHeadLength <= MaxKeptHead;
+        keptHead = CanKeepHead ? Take(ref at, KeptHeadLength) : null;
+        strips = Take(ref at, StripsLength);
+        max = Take(ref at, RowNumbersLength);
+        scale = Take(ref at, RowNumbersLength);
         Chosen = Take(ref at, paddedRows);
-        panels = gradients ? Take(ref at, Passes * Panels * PanelLength) : null;
+        panels = gradients ? Take(ref at, PanelsLength) : null;
         slots = gradients ? Take(ref at, (long)Slots * x.Rows * x.Columns) : null;
         SharedLength = at - shared;
     }
@@ -121,6 +120,18 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
 
     /// <summary>R logits of the targets.</summary>
     public float* Chosen { get; }
+
+    /// <summary>Floats of all packed rows of the forward.</summary>
+    public long StripsLength => InnerBlocks * Strips * StripLength;
+
+    /// <summary>Floats of all packed rows of the backward.</summary>
+    public long PanelsLength => Passes * Panels * PanelLength;
+
+    /// <summary>Floats of a head that is kept packed.</summary>
+    public long KeptHeadLength => (long)Blocks * InnerBlocks * HeadPanels * HeadPanelLength;
+
+    /// <summary>Floats of maxima, or of scales, of all blocks.</summary>
+    public long RowNumbersLength => (long)Blocks * paddedRows;
 
     private long StripLength => (long)MatmulTile<T>.MaxRows * Inner + MatmulTile<T>.Slack;
 

@@ -36,15 +36,21 @@ public sealed record MachineLimits(
 
     /// <summary>The rate of multiply-adds alone, GFLOP/s, in about 20 ms: for figures that are to be held against one moment.</summary>
     /// <param name="threads">Threads to use; 0 takes one for every core.</param>
-    public static unsafe double MeasureMultiplyAdds(int threads = 0)
+    public static double MeasureMultiplyAdds(int threads = 0)
     {
         using var team = new ThreadTeam(threads);
+        return MeasureMultiplyAdds(team, MultiplyAddRepeats);
+    }
+
+    /// <summary>The same with the threads of a team, the median of so many repeats of about 1.6 ms.</summary>
+    internal static unsafe double MeasureMultiplyAdds(ThreadTeam team, int repeats)
+    {
         float* sink = stackalloc float[team.Size * MultiplyAddWork<Lanes128>.PartsPerThread];
         return CpuKernels.Widest switch
         {
-            0 => MultiplyAdds<Lanes512>(team, sink),
-            1 => MultiplyAdds<Lanes256>(team, sink),
-            _ => MultiplyAdds<Lanes128>(team, sink),
+            0 => MultiplyAdds<Lanes512>(team, sink, repeats),
+            1 => MultiplyAdds<Lanes256>(team, sink, repeats),
+            _ => MultiplyAdds<Lanes128>(team, sink, repeats),
         };
     }
 
@@ -74,7 +80,7 @@ public sealed record MachineLimits(
     private static unsafe MachineLimits Measure<TSimd>(ThreadTeam team, float* memory, int floats)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        double gflops = MultiplyAdds<TSimd>(team, memory);
+        double gflops = MultiplyAdds<TSimd>(team, memory, MultiplyAddRepeats);
         var plain = new TriadWork<TSimd>(memory, floats, streams: false);
         var streamed = new TriadWork<TSimd>(memory, floats, streams: true);
         double plainSeconds = MedianSeconds(team, plain, plain.Parts, TriadRepeats);
@@ -84,11 +90,11 @@ public sealed record MachineLimits(
         return new MachineLimits(team.Size, TSimd.Width * 8 * sizeof(float), gflops, triadBytes / plainSeconds / 1e9, triadBytes / streamedSeconds / 1e9);
     }
 
-    private static unsafe double MultiplyAdds<TSimd>(ThreadTeam team, float* sink)
+    private static unsafe double MultiplyAdds<TSimd>(ThreadTeam team, float* sink, int repeats)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         int parts = MultiplyAddWork<TSimd>.PartsPerThread * team.Size;
-        double seconds = MedianSeconds(team, new MultiplyAddWork<TSimd>(sink), parts, MultiplyAddRepeats);
+        double seconds = MedianSeconds(team, new MultiplyAddWork<TSimd>(sink), parts, repeats);
         return parts * MultiplyAddWork<TSimd>.FlopsPerPart / seconds / 1e9;
     }
 
@@ -112,24 +118,8 @@ public sealed record MachineLimits(
     /// <summary>Length of one array: a multiple of 1024, so that every array begins aligned for the widest register.</summary>
     private static int TriadFloats()
     {
-        long bytes = Math.Max(LeastTriadBytes, (long)(TriadBytesPerCacheByte * LastLevelCacheBytes()));
+        long bytes = Math.Max(LeastTriadBytes, (long)(TriadBytesPerCacheByte * ProcessorCaches.LastLevelBytes));
         bytes = Math.Min(bytes, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / LargestShareOfMemory);
         return (int)Math.Min(bytes / 3 / sizeof(float), int.MaxValue) / 1024 * 1024;
-    }
-
-    /// <summary>As Linux tells, in "kilobytes K"; 0 where it does not.</summary>
-    private static long LastLevelCacheBytes()
-    {
-        const string Folder = "/sys/devices/system/cpu/cpu0/cache";
-        long largest = 0;
-        if (!Directory.Exists(Folder)) return largest;
-        foreach (string index in Directory.EnumerateDirectories(Folder, "index*"))
-        {
-            string file = Path.Combine(index, "size");
-            if (File.Exists(file) && long.TryParse(File.ReadAllText(file).Trim().TrimEnd('K'), out long kilobytes))
-                largest = Math.Max(largest, kilobytes << 10);
-        }
-
-        return largest;
     }
 }

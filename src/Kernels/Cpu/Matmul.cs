@@ -18,7 +18,7 @@ internal abstract class Matmul
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
+internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
     where T : unmanaged, ISimd<T>
 {
     // Measured on a core with 48 KiB of L1 and 2 MiB of L2, which a neighbour may share. K blocks of 512 to 1024 differ by a
@@ -48,12 +48,15 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
         if (c.Rows == 0 || c.Columns == 0) return;
         if (k == 0 || SmallMatmul<T>.Suits(c.Rows, form))
         {
-            new SmallMatmul<T>(c, a, b, form, k, accumulate, bias).Run(context.Team);
+            var small = new SmallMatmul<T>(c, a, b, form, k, accumulate, bias);
+            if (context.TrafficObserver is not null) context.Note(small.Traffic(context.CacheBytes, context.Team.Size));
+            small.Run(context.Team);
             return;
         }
 
         // A multiple of the register's width, so that packing transposes whole squares.
         int blockK = Ceiling(Ceiling(k, Ceiling(k, MaxBlockK)), T.Width) * T.Width;
+        bool stays = context.TrafficObserver is not null && NoteWhatStays(c, a, b, bias, blockK);
         bool streams = (long)c.Rows * Math.Min(blockK, k) <= MaxStreamedFloats && c.Columns >= MinStreamedColumns * context.Team.Size;
         int blockColumns = streams ? c.Columns : MaxBlockColumns;
         for (int column = 0; column < c.Columns; column += blockColumns)
@@ -65,12 +68,12 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
                     Accumulate = accumulate || start > 0,
                     Bias = start > 0 ? null : bias.Data,
                 };
-                Multiply(block, streams);
+                Multiply(block, streams, countsTraffic: context.TrafficObserver is not null && !stays);
             }
         }
     }
 
-    private void Multiply(Block block, bool streams)
+    private void Multiply(Block block, bool streams, bool countsTraffic)
     {
         // Strips of equal height: 16 rows are 8 + 8, not 14 + 2.
         int rowStrips = Ceiling(block.C.Rows, MatmulTile<T>.MaxRows);
@@ -92,6 +95,7 @@ internal sealed unsafe class Matmul<T>(CpuContext context) : Matmul
             context.Team.Run(new PackWork(block, strips), Ceiling(strips, PackStrips));
         }
 
+        if (countsTraffic) NoteBlock(block, streams, rowBlocks, strips);
         int* held = stackalloc int[context.Team.Size];
         new Span<int>(held, context.Team.Size).Fill(-1);
         block.Held = held;

@@ -157,14 +157,25 @@ internal sealed unsafe class MmdGaussian<T>(CpuContext context) : MmdGaussian
     protected override void Distances(View x, in MmdBatch batch, double* scratch, int slots)
     {
         float** drawn = Draws(batch.PairCount);
+        NoteTraffic(x, batch, slots, 4L * batch.PairCount * batch.PairCount * slots);
         context.Team.Run(new DistanceWork(x, batch, scratch, slots, drawn), slots);
     }
 
     public override void Backward(View dX, double* coefficients, long stride, View x, in MmdBatch batch, double factor)
     {
         float** drawn = Draws(batch.PairCount);
+        NoteTraffic(x, batch, Parts(batch), 0, dX.Length);
         var work = new GradientWork(dX, coefficients, stride, x, batch, factor, drawn);
-        context.Team.Run(work, (batch.RowCount + PartEntries - 1) / PartEntries);
+        context.Team.Run(work, Parts(batch));
+    }
+
+    private static int Parts(in MmdBatch batch) => (batch.RowCount + PartEntries - 1) / PartEntries;
+
+    /// <summary>Rows and noise once, since a position's block stays in the cache; drawn noise in a thread's own room; doubles twice as long.</summary>
+    private void NoteTraffic(View x, in MmdBatch batch, int parts, long doubles, long written = 0)
+    {
+        long room = batch.Buffer.IsEmpty ? (long)batch.PairCount * Math.Min(BlockChannels, x.Columns) : 0;
+        context.NoteTraffic(x.Length + batch.Buffer.Length, written + 2 * doubles + room * Math.Min(context.Team.Size, parts));
     }
 
     /// <summary>Distances of one slot's positions.</summary>

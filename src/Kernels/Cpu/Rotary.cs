@@ -13,8 +13,11 @@ internal abstract unsafe class Rotary
 internal sealed unsafe class Rotary<T>(CpuContext context) : Rotary
     where T : unmanaged, ISimd<T>
 {
-    public override void Run(View x, View cos, View sin, int* positions, bool inverse) =>
+    public override void Run(View x, View cos, View sin, int* positions, bool inverse)
+    {
+        context.NoteTraffic(read: 2L * Math.Min(x.Rows, cos.Rows) * cos.Columns, written: x.Length);
         new RowParts<Work>(new Work(x, cos, sin, positions, inverse ? -1f : 1f), x.Rows, x.Columns).Run(context.Team);
+    }
 
     private readonly struct Work(View x, View cos, View sin, int* positions, float direction) : IRowWork
     {

@@ -15,7 +15,19 @@ internal readonly unsafe struct SmallMatmul<T>(View c, View a, View b, MatmulFor
     /// <summary>True where packing would cost more than it saves.</summary>
     public static bool Suits(int rows, MatmulForm form) => rows <= (form == MatmulForm.NT ? MaxRows : 1);
 
-    public void Run(ThreadTeam team) => team.Run(this, (c.Columns + PartColumns - 1) / PartColumns);
+    private int Parts => (c.Columns + PartColumns - 1) / PartColumns;
+
+    public void Run(ThreadTeam team) => team.Run(this, Parts);
+
+    /// <summary>B once, again for every row where a part's columns of it are too many; A once a thread.</summary>
+    public Traffic Traffic(long cacheBytes, int threads)
+    {
+        var traffic = new Traffic(cacheBytes);
+        traffic.Read(traffic.Passes(c.Rows, (double)PartColumns * k) * k * c.Columns);
+        traffic.Read((double)Math.Min(threads, Parts) * c.Rows * k + bias.Length);
+        traffic.Write(c.Length);
+        return traffic;
+    }
 
     public void Run(int part, int worker)
     {

@@ -18,12 +18,21 @@ internal abstract class Swiglu
 internal sealed unsafe class Swiglu<T>(CpuContext context) : Swiglu
     where T : unmanaged, ISimd<T>
 {
-    public override void Forward(View output, View gate, View up) => new SpanParts<ForwardWork>(
-        new ForwardWork(output, gate, up), gate.Rows, gate.Columns, output.IsDense && gate.IsDense && up.IsDense).Run(context.Team);
+    public override void Forward(View output, View gate, View up)
+    {
+        context.NoteTraffic(gate.Length + up.Length, output.Length);
+        new SpanParts<ForwardWork>(
+            new ForwardWork(output, gate, up), gate.Rows, gate.Columns, output.IsDense && gate.IsDense && up.IsDense).Run(context.Team);
+    }
 
-    public override void Backward(View dGate, View dUp, View dOutput, View gate, View up) => new SpanParts<BackwardWork>(
-        new BackwardWork(dGate, dUp, dOutput, gate, up), gate.Rows, gate.Columns,
-        dGate.IsDense && dUp.IsDense && dOutput.IsDense && gate.IsDense && up.IsDense).Run(context.Team);
+    public override void Backward(View dGate, View dUp, View dOutput, View gate, View up)
+    {
+        long readOnly = (dGate.Data == gate.Data ? 0 : gate.Length) + (dUp.Data == up.Data ? 0 : up.Length);
+        context.NoteTraffic(dOutput.Length + readOnly, dGate.Length + dUp.Length);
+        new SpanParts<BackwardWork>(
+            new BackwardWork(dGate, dUp, dOutput, gate, up), gate.Rows, gate.Columns,
+            dGate.IsDense && dUp.IsDense && dOutput.IsDense && gate.IsDense && up.IsDense).Run(context.Team);
+    }
 
     /// <summary>
     /// 1 / (1 + exp(-z)). By division and not by an estimated reciprocal: 1 / Inf is 0, and silu(-Inf) the reference's NaN.

@@ -14,6 +14,9 @@ internal readonly unsafe struct View(float* data, int rows, int columns, long st
 
     public bool IsEmpty => Data is null;
 
+    /// <summary>Elements.</summary>
+    public long Length => (long)Rows * Columns;
+
     public bool IsDense => Stride == Columns || Rows <= 1;
 
     public float* Row(long row) => Data + row * Stride;

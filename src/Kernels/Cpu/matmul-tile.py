@@ -20,7 +20,7 @@ def loop(rows, steps, prefetch=False):
         lines.append(f"            u = T.Load(b + {2 * step} * T.Width);")
         lines.append(f"            v = T.Load(b + {2 * step + 1} * T.Width);")
         for i in range(rows):
-            lines.append(f"            s = T.Create(a[{step * rows + i}]);")
+            lines.append(f"            s = T.Broadcast(a + {step * rows + i});")
             lines.append(f"            T.AddProduct(s, u, ref x{i});")
             lines.append(f"            T.AddProduct(s, v, ref y{i});")
     return lines + [f"            a += {steps * rows};", f"            b += {2 * steps} * T.Width;", "        }", ""]

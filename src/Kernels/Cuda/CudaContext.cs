@@ -65,6 +65,9 @@ internal sealed unsafe class CudaContext : IDisposable
     /// <summary>The operation under way, for errors.</summary>
     public string Operation { get; set; } = "";
 
+    /// <summary>What captures the stream's launches; null where nothing does.</summary>
+    public CudaGraphs? Graphs { get; set; }
+
     /// <summary>Told of every launch; for tests that repeat them with other kernels.</summary>
     public Action<CudaLaunch>? Launched { get; set; }
 
@@ -94,6 +97,7 @@ internal sealed unsafe class CudaContext : IDisposable
     public nint Scratch(long bytes)
     {
         if (scratch is not null && scratch.Length >= bytes) return scratch.NativePtr;
+        Graphs?.Interrupt();
         if (scratch is not null)
         {
             wait();
@@ -123,13 +127,23 @@ internal sealed unsafe class CudaContext : IDisposable
         LastLaunch = symbol;
         Launched?.Invoke(new CudaLaunch(symbol, grid, threads, sharedBytes, new ReadOnlySpan<byte>(arguments, (int)argumentBytes).ToArray()));
         int status = Modules.Driver.Launch(function, grid, threads, sharedBytes, streamHandle, arguments, argumentBytes);
+        Graphs?.NoteLaunch(status);
         if (status != 0) ThrowFailed(symbol, grid, threads, status);
     }
 
     /// <summary>Waits for what was queued.</summary>
     public void Synchronize() => wait();
 
-    public void Dispose() => scratch?.Dispose();
+    /// <summary>Captures launches from now on.</summary>
+    /// <exception cref="DeviceException">The driver cannot.</exception>
+    public void CaptureLaunches() =>
+        Graphs = new CudaGraphs(DeviceName, Modules.Driver, CudaGraphs.CallsOf(DeviceName, Modules.Driver.Find), streamHandle);
+
+    public void Dispose()
+    {
+        Graphs?.Dispose();
+        scratch?.Dispose();
+    }
 
     private void ThrowFailed(string symbol, Grid grid, int threads, int status) => throw new DeviceException(
         DeviceName,

@@ -27,7 +27,7 @@ public sealed partial class CudaDevice : AcceleratorDevice
     /// <param name="name">The name that asked for it; see <see cref="CudaDevices"/>.</param>
     /// <param name="runtime">The GPU, or its stand-in.</param>
     /// <param name="compute">Float32 or bfloat16.</param>
-    /// <param name="options">Forced kernels.</param>
+    /// <param name="options">Forced kernels, format of weights, graphs.</param>
     /// <exception cref="DeviceException">The driver refuses a kernel, or a kernel is forced that does not exist.</exception>
     internal CudaDevice(string name, AcceleratorRuntime runtime, NumberFormat compute, DeviceOptions options)
         : base(runtime)
@@ -50,6 +50,7 @@ public sealed partial class CudaDevice : AcceleratorDevice
             if (isNarrow && compute != NumberFormat.BFloat16)
                 throw new DeviceException(name, "it keeps weights and moments in float32, not in bfloat16", "Use device cuda");
             adamW = new AdamW(context);
+            if (options.CudaGraphs) context.CaptureLaunches();
         }
         catch
         {
@@ -63,10 +64,13 @@ public sealed partial class CudaDevice : AcceleratorDevice
     /// <summary>What its kernels share.</summary>
     internal CudaContext Context => context;
 
-    public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.Float32 ? "float32" : isNarrow ? "bfloat16, weights and moments too" : "bfloat16")}";
+    public override string Description => $"{Runtime.Description}, handwritten kernels, {(context.Compute == NumberFormat.Float32 ? "float32" : isNarrow ? "bfloat16, weights and moments too" : "bfloat16")}{(context.Graphs is null ? "" : ", CUDA graphs")}";
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Kernels => variants.Chosen;
+
+    /// <inheritdoc/>
+    public override CaptureCounts? Captures => context.Graphs?.Counts;
 
     /// <inheritdoc/>
     public override PlanningDevice CreatePlanningDevice() => new CudaPlanningDevice(this, new CudaScratch(matmul, attention));
@@ -80,6 +84,17 @@ public sealed partial class CudaDevice : AcceleratorDevice
         BufferKind.Index => NumberFormat.Int32,
         _ => NumberFormat.Float32,
     };
+
+    protected override bool BeginCapture(string name)
+    {
+        if (context.Graphs is not { } graphs) return false;
+        Runtime.Accelerator.Bind();
+        return graphs.Begin(name);
+    }
+
+    protected internal override void EndCapture() => context.Graphs!.End();
+
+    internal override void InterruptCapture() => context?.Graphs?.Interrupt();
 
     protected override void Dispose(bool disposing)
     {

@@ -17,6 +17,7 @@ internal sealed unsafe class CudaDriver
     private const int JitErrorLogBytes = 6; // CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES
     private const int LogBytes = 8192;
 
+    private readonly nint library;
     private readonly delegate* unmanaged<nint*, byte*, uint, int*, void**, int> loadModule;
     private readonly delegate* unmanaged<nint*, nint, byte*, int> getFunction;
     private readonly delegate* unmanaged<nint, int, int, int> setFunctionAttribute;
@@ -30,6 +31,7 @@ internal sealed unsafe class CudaDriver
     /// <exception cref="EntryPointNotFoundException">The library lacks a call.</exception>
     public CudaDriver(nint library)
     {
+        this.library = library;
         loadModule = (delegate* unmanaged<nint*, byte*, uint, int*, void**, int>)Export("cuModuleLoadDataEx");
         getFunction = (delegate* unmanaged<nint*, nint, byte*, int>)Export("cuModuleGetFunction");
         setFunctionAttribute = (delegate* unmanaged<nint, int, int, int>)Export("cuFuncSetAttribute");
@@ -43,6 +45,9 @@ internal sealed unsafe class CudaDriver
 
         nint Export(string call) => NativeLibrary.GetExport(library, call);
     }
+
+    /// <summary>Address of an entry point that not every driver has, 0 where this one has not.</summary>
+    public nint Find(string call) => NativeLibrary.TryGetExport(library, call, out nint address) ? address : 0;
 
     /// <summary>Loads PTX or a fatbin into the current context.</summary>
     /// <param name="image">Zero-terminated where it is text.</param>

@@ -23,6 +23,7 @@ internal sealed unsafe class CudaKernel<TArguments>
     public CudaKernel(CudaContext context, string family, string symbol, int threads, int sharedBytes = 0)
     {
         (this.context, Symbol, this.threads) = (context, symbol, threads);
+        context.Graphs?.Interrupt(); // loading is no work of a stream
         (function, var entry) = context.Modules.Find(context.DeviceName, family, symbol, sharedBytes);
         CheckParameters(entry);
         argumentBytes = entry.ParameterBytes;

@@ -10,11 +10,13 @@ namespace RepNoise.Kernels.Ilgpu;
 /// </summary>
 internal sealed class AcceleratorBuffer : DeviceBuffer
 {
+    private readonly AcceleratorDevice owner;
     private MemoryBuffer1D<byte, Stride1D.Dense>? memory;
 
     public AcceleratorBuffer(AcceleratorDevice device, BufferKind kind, long length, string category)
         : base(device, kind, length, category)
     {
+        owner = device;
         Format = device.FormatOf(kind);
         int size = Format.Size();
         long limit = device.Runtime.Kind == AcceleratorKind.Cpu
@@ -58,6 +60,7 @@ internal sealed class AcceleratorBuffer : DeviceBuffer
     protected override void Dispose(bool disposing)
     {
         if (memory is null) return;
+        owner.InterruptCapture();
         memory.Dispose();
         memory = null;
         Device.NoteReleased(this);

@@ -50,6 +50,7 @@ public abstract partial class AcceleratorDevice
     private void SendRun<T>(ReadOnlySpan<T> source, AcceleratorBuffer buffer, long offset, Pack<T> pack)
     {
         int size = buffer.Format.Size(), most = HostStaging.Bytes / size;
+        InterruptCapture();
         try
         {
             for (int start = 0; start < source.Length; start += most)
@@ -68,6 +69,7 @@ public abstract partial class AcceleratorDevice
     private void ReceiveRun<T>(AcceleratorBuffer buffer, long offset, Span<T> target, Unpack<T> unpack)
     {
         int size = buffer.Format.Size(), most = HostStaging.Bytes / size;
+        InterruptCapture();
         try
         {
             for (int start = 0; start < target.Length; start += most)

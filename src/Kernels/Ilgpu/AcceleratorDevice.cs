@@ -31,8 +31,14 @@ public abstract partial class AcceleratorDevice : Device
     /// <summary>What the device knows of a failure that shows only now: what was queued last; empty for nothing.</summary>
     internal virtual string Situation => "";
 
+    /// <summary>Something comes that is no kernel: a device that captures its stream submits what it has, and captures no more.</summary>
+    internal virtual void InterruptCapture()
+    {
+    }
+
     public override void Synchronize()
     {
+        InterruptCapture();
         try
         {
             staging.Wait();
@@ -43,13 +49,17 @@ public abstract partial class AcceleratorDevice : Device
         }
     }
 
-    protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>
-        new AcceleratorBuffer(this, kind, length, category);
+    protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category)
+    {
+        InterruptCapture();
+        return new AcceleratorBuffer(this, kind, length, category);
+    }
 
     protected override void Dispose(bool disposing)
     {
         if (isDisposed) return;
         isDisposed = true;
+        InterruptCapture();
         staging.Dispose();
         Stream.Dispose();
         base.Dispose(disposing);

@@ -44,7 +44,7 @@ public sealed class BenchmarkResultTests
         using var device = Devices.Create("cpu");
         var benchmark = KernelBenchmarks.Find("matmul", "--op");
         using var kernel = PreparedKernel.Create(benchmark, [10, 20, 50], device, check: true);
-        var row = BenchmarkRow.Of(kernel, new Timing(1e-6, 0.9e-6, 2e-6, 5, 3), new DeviceLimits(40, 1000), 2);
+        var row = BenchmarkRow.Of(kernel, new Timing(1e-6, 0.9e-6, 2e-6, 5, 3), new DeviceLimits(80, 1000), new NeighbouringPeak(30, 50), 2);
         Assert.Equal(20000, row.Flops);
         Assert.Equal(20, row.Gflops, 9);
         Assert.Equal(0.5, row.ShareOfLimit!.Value, 9);
@@ -54,7 +54,7 @@ public sealed class BenchmarkResultTests
         Assert.Equal(50, json.GetProperty("shape").GetProperty("k").GetInt32());
         Assert.Equal(3, json.GetProperty("seconds").GetProperty("calls_per_sample").GetInt32());
         Assert.Contains("| matmul | m=10 n=20 k=50 | matmul=", BenchmarkTable.Line(row), StringComparison.Ordinal);
-        Assert.EndsWith("| 1.00 us | 900 ns | 2.00 us | 20.0 | 6.8 | 50 % | compute |", BenchmarkTable.Line(row), StringComparison.Ordinal);
+        Assert.EndsWith("| 1.00 us | 900 ns | 2.00 us | 20.0 | 6.8 | 40 | 50 % | compute |", BenchmarkTable.Line(row), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -52,7 +52,7 @@ public sealed class CommandLineTests
         Assert.Equal(new TokenizeOptions("m", false, true), FakeProgram.Read<TokenizeOptions>("tokenize", "m", "--no-special-tokens", "--decode"));
         Assert.Equal([new KernelChoice("matmul", "avx2")], FakeProgram.Read<GenerateOptions>("generate", "m", "--prompt", "p", "--kernel", "matmul=avx2").Kernels);
         var verify = FakeProgram.Read<VerifyOptions>("verify", "m", "--values", "v", "--threads", "3", "--gradient-checkpointing", "--kernel", "norm=block", "--kernel", "matmul=avx2");
-        Assert.Equal(new VerifyOptions("m", "v", "cpu", 3, true, verify.Kernels), verify);
+        Assert.Equal(new VerifyOptions("m", "v", true) { Threads = 3, Kernels = verify.Kernels }, verify);
         Assert.Equal([new KernelChoice("norm", "block"), new KernelChoice("matmul", "avx2")], verify.Kernels);
         Assert.Equal(new ComparisonOptions("a", "b", 1e-3, 0, 5), FakeProgram.Read<ComparisonOptions>("compare", "a", "b", "--rtol", "1e-3", "--rows", "5"));
         var dump = FakeProgram.Read<GenerateOptions>("generate", "m", "--dump-tensors", "d", "--dump-steps", "2,4-5", "--dump-parts", "forward").Dump!;

@@ -16,7 +16,10 @@ public sealed class ProfileCommandTests
         Assert.Matches(@"\nMatmul +\d+ ", result.Out);
         Assert.Matches(@"\n  noise +\d", result.Out);
         Assert.Matches(@"\nRecording: \d+ events a step at \d+ ns", result.Out);
-        Assert.Matches(@"\nThe same micro-batch with and without recording, 20 pairs in turns: [+-][\d.]+ % \(median\), [+-][\d.]+ % \(fastest\)\.", result.Out);
+        const string Ratio = @"[+-][\d.]+ % \([+-][\d.]+ to [+-][\d.]+\)";
+        Assert.Matches($@"\nThe same micro-batch with and without recording, 60 pairs in turns, with 95 % intervals: time {Ratio}, processor time {Ratio}, time at an equal clock {Ratio}\.", result.Out);
+        Assert.Matches(@"\noperation +calls +ms +share +GFLOP/s +GB/s +needed +moved +ratio +(missed +)?roofline", result.Out);
+        Assert.Matches(@"\n(Missed: what misses|Cache misses are not counted: perf_event_open gave E[A-Z]+, )", result.Out);
 
         var json = JsonNode.Parse(File.ReadAllText(world["profile.json"]))!;
         double total = Seconds(json["total"]!);
@@ -30,6 +33,8 @@ public sealed class ProfileCommandTests
         Assert.Equal([0, 1], json["layers"]!.AsArray().Select(row => (int?)row!["layer"]).OfType<int>().Distinct().Order());
         var matmul = json["operations"]!.AsArray().Single(row => (string)row!["name"]! == "Matmul")!;
         Assert.True((double)matmul["flops"]! > 0 && (double)matmul["roofline"]! > 0);
+        Assert.All(json["operations"]!.AsArray(), row => Assert.True((double)row!["bytes_moved"]! > 0, (string?)row["name"]));
+        Assert.Equal((double)json["total"]!["bytes_moved"]!, json["operations"]!.AsArray().Sum(row => (double)row!["bytes_moved"]!), 1);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Tests.Support;
 using RepNoise.Reliability;
@@ -114,6 +115,29 @@ public sealed class ResumeTests
         Good([.. fresh[..^2], "--overwrite-output-dir", "--output", world["out"], "--max-grad-norm", "2"]);
         Assert.Equal(["checkpoint-3"], Checkpoints(world["out"]));
         Assert.Contains("\"max_grad_norm\": [\n      \"2\"", File.ReadAllText(world["out/checkpoint-3/training_args.json"]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--max-steps", "2")]
+    [InlineData("--num-train-epochs", "2")]
+    public void A_finished_run_without_checkpoints_has_nothing_left_to_do(string length, string count)
+    {
+        using var world = new TinyWorld();
+        string few = world["pairs.jsonl"];
+        File.WriteAllLines(few, File.ReadLines(world.Data("pairs.jsonl")).Take(3));
+        string[] run = ["defend", world.Model, "--pairs", few, length, count, "--per-device-train-batch-size", "2", "--output", world["out"], "--save-steps", "0"];
+        Good(run);
+        var before = Directory.EnumerateFiles(world["out"]).ToDictionary(file => file, File.GetLastWriteTimeUtc);
+        var again = Good([.. run, "--resume-from-checkpoint", "true", "--threads", "1"]);
+        Assert.Matches($@"{Regex.Escape(world["out"])} holds this run, finished after [24] steps: nothing is left to do\.", again.Error);
+        Assert.Equal(before, Directory.EnumerateFiles(world["out"]).ToDictionary(file => file, File.GetLastWriteTimeUtc));
+
+        // Another run, or this one cut short, is what it was before: a model that stands there.
+        var other = TinyWorld.Run([.. run, "--resume-from-checkpoint", "true", "--learning-rate", "1e-4"]);
+        Assert.True(other.Code == 1 && other.Error.Contains("already holds", StringComparison.Ordinal), other.Error);
+        string metrics = world["out/metrics.jsonl"];
+        File.WriteAllLines(metrics, File.ReadLines(metrics).Take(1).ToList());
+        Assert.Equal(1, TinyWorld.Run([.. run, "--resume-from-checkpoint", "true"]).Code);
     }
 
     [Fact]

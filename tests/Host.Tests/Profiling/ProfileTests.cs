@@ -90,6 +90,18 @@ public sealed class ProfileTests
         Assert.Null(Profile.Of(Step, [], Limits).Busy(profile.Total));
     }
 
+    [Fact]
+    public void Bytes_that_are_moved_and_missed_add_up()
+    {
+        ProfileEvent[] events = [.. Step];
+        (events[5].Moved, events[5].Missed) = (100, 64);
+        (events[10].Moved, events[10].Missed) = (50, 128);
+        var profile = Profile.Of(events, [], Limits);
+        Assert.Equal((150.0, 192L), (profile.Total.Moved, profile.Total.Missed));
+        Assert.Equal([(50.0, 128L), (100.0, 64L)], profile.Operations.Take(2).Select(row => (row.Sum.Moved, row.Sum.Missed)));
+        Assert.Equal(100, profile.Layers[0]["forward"].Moved);
+    }
+
     [Theory]
     [InlineData(0, 1)]
     [InlineData(0.5, 2.5)]

@@ -106,7 +106,7 @@ public class CodePointRegexTests
     [InlineData("Contiguous", "a|-|b|--|c")]
     public void Split_behaviors(string behavior, string pieces)
     {
-        var text = new SplitText("a-b--c", [new Piece(0, 6, 1)], new Growth("file", 6));
+        var text = new SplitText("a-b--c", [new Piece(0, 6, 1)], Growth.OfText("file", 6));
         text.Split(new LiteralPattern("-"), Enum.Parse<SplitBehavior>(behavior), invert: false);
         Assert.Equal(pieces, string.Join('|', text.Pieces.Select(piece => text.Text.Substring(piece.Start, piece.Length))));
     }

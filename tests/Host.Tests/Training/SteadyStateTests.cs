@@ -32,11 +32,12 @@ public sealed class SteadyStateTests
     }
 
     [Theory]
-    [InlineData("", 1)]
-    [InlineData(":float32", 2)] // and the second micro-batch's terms come with those of the first
-    public void A_step_on_a_cuda_device_allocates_under_64_kilobytes(string format, int microBatches)
+    [InlineData("", 1, false)]
+    [InlineData(":float32", 2, false)] // and the second micro-batch's terms come with those of the first
+    [InlineData("", 2, true)]
+    public void A_step_on_a_cuda_device_allocates_under_64_kilobytes(string format, int microBatches, bool captures)
     {
-        using var device = Devices.Create(CudaName.Of(format));
+        using var device = Devices.Create(CudaName.Of(format), new DeviceOptions { CudaGraphs = captures });
         Assert.InRange(CheckSteps(device, warmUp: 1, steps: 2, microBatches), 0, MostHeapBytes);
     }
 

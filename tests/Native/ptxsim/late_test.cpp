@@ -9,7 +9,7 @@ namespace {
 
 struct Pipeline {
   DriverApi api;
-  void *out = api.memory(128), *stream = api.stream();
+  void *out = api.memory(128), *stream = api.stream(), *kernel = api.function(api.load(check::countingKernel()));
   uint32_t* pinned = nullptr;
 
   Pipeline() {
@@ -22,7 +22,6 @@ struct Pipeline {
 
   // A kernel that counts, then a copy of its result to pinned memory, both asynchronous.
   void start() {
-    void* kernel = api.function(api.load(check::countingKernel()));
     void* parameters[] = {&out, &out};
     api.good(api.launch(kernel, 1, 32, stream, parameters), "launch");
     api.good(api.call("cuMemcpyDtoHAsync_v2", static_cast<void*>(pinned), out, size_t{128}, stream), "copy");
@@ -63,6 +62,20 @@ CASE(an_event_orders_two_streams) {
   api.good(api.call("cuEventRecord", event, pipeline.stream), "cuEventRecord");
   api.good(api.call("cuStreamWaitEvent", other, event, 0u), "cuStreamWaitEvent");
   api.good(api.call("cuStreamSynchronize", other), "synchronize the stream that waits");
+  check::equal(pipeline.pinned[31], 32u, "the result");
+}
+
+CASE(a_graph_is_late_as_its_launches_would_be) {
+  Pipeline pipeline;
+  auto& api = pipeline.api;
+  void *graph = nullptr, *executable = nullptr;
+  api.good(api.call("cuStreamBeginCapture_v2", pipeline.stream, 1), "cuStreamBeginCapture");
+  pipeline.start();
+  api.good(api.call("cuStreamEndCapture", pipeline.stream, &graph), "cuStreamEndCapture");
+  api.good(api.call("cuGraphInstantiateWithFlags", &executable, graph, uint64_t{0}), "cuGraphInstantiateWithFlags");
+  api.good(api.call("cuGraphLaunch", executable, pipeline.stream), "cuGraphLaunch");
+  check::equal(pipeline.pinned[31], 0u, "what the host sees too early");
+  api.good(api.call("cuStreamSynchronize", pipeline.stream), "synchronize");
   check::equal(pipeline.pinned[31], 32u, "the result");
 }
 

@@ -61,7 +61,7 @@ internal static class BenchHandler
         double compute = end.Gflops / start.Gflops - 1, memory = end.GigabytesPerSecond / start.GigabytesPerSecond - 1;
         return Math.Max(Math.Abs(compute), Math.Abs(memory)) < Drift
             ? null
-            : Invariant($"The machine changed meanwhile, multiply-adds by {compute:+0%;-0%;0%}, memory by {memory:+0%;-0%;0%}; shares are of the limits ") +
-                $"at the start. At the end: {BenchmarkTable.Describe(end, threads)}";
+            : Invariant($"The machine changed meanwhile, multiply-adds by {compute:+0%;-0%;0%}, memory by {memory:+0%;-0%;0%}; shares of compute are of each row's own peak, ") +
+                $"shares of memory of the limit at the start. At the end: {BenchmarkTable.Describe(end, threads)}";
     }
 }

@@ -23,18 +23,21 @@ internal static class BenchKernelHandler
 
         string what = string.Join(' ', ((string[])[benchmark.Name, benchmark.Describe(options.Shape), kernel.Variant]).Where(word => word.Length > 0));
         string calls = options.Repeats > 0 ? $"{options.Repeats} calls" : Invariant($"calls for {options.Seconds:g3} s");
-        terminal.Error.WriteLine(Invariant($"pid {Environment.ProcessId}: {what}, warm at {BenchmarkTable.Duration(call)} a call; {calls} begin now"));
-        var timing = options.Repeats > 0
-            ? Timing.Calls(device, kernel.Run, options.Repeats, stop)
-            : Timing.For(device, kernel.Run, call, options.Seconds, stop);
+        var (timing, peak) = NeighbouringPeak.Around(device, () =>
+        {
+            terminal.Error.WriteLine(Invariant($"pid {Environment.ProcessId}: {what}, warm at {BenchmarkTable.Duration(call)} a call; {calls} begin now"));
+            return options.Repeats > 0
+                ? Timing.Calls(device, kernel.Run, options.Repeats, stop)
+                : Timing.For(device, kernel.Run, call, options.Seconds, stop);
+        });
 
-        var row = BenchmarkRow.Of(kernel, timing, limits, threads);
-        Write(terminal.Out, what, row, limits);
+        var row = BenchmarkRow.Of(kernel, timing, limits, peak, threads);
+        Write(terminal.Out, what, row);
         lines?.WriteLine(row.ToJson());
         return stop.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Done;
     }
 
-    private static void Write(TextWriter output, string what, BenchmarkRow row, DeviceLimits? limits)
+    private static void Write(TextWriter output, string what, BenchmarkRow row)
     {
         var time = row.Seconds;
         output.WriteLine(Invariant($"{what}, device {row.Device}, {row.Threads} threads, pid {Environment.ProcessId}"));
@@ -44,8 +47,8 @@ internal static class BenchKernelHandler
         output.WriteLine(Invariant($"calls    {(long)time.Samples * time.CallsPerSample} ({time.Samples} samples of {time.CallsPerSample})"));
         output.WriteLine(Invariant($"rate     {row.Gflops:f1} GFLOP/s, {row.GigabytesPerSecond:f1} GB/s"));
         output.WriteLine(Invariant($"needs    {row.Flops / 1e6:g4} MFLOP, {row.Bytes / 1e6:g4} MB a call; {row.PeakBytes / 1e6:g4} MB of operands"));
-        if (limits is null) return;
-        output.WriteLine(Invariant($"limit    {limits.Gflops:f1} GFLOP/s, {limits.GigabytesPerSecond:f1} GB/s; ") +
+        if (row.Bound is null) return;
+        output.WriteLine(Invariant($"limit    {row.LimitGflops:f1} GFLOP/s just before and after, {row.LimitGigabytesPerSecond:f1} GB/s; ") +
             Invariant($"{100 * row.ShareOfLimit:f0} % of the {row.Bound} limit"));
     }
 

@@ -1,7 +1,4 @@
-using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using System.Text.RegularExpressions;
 using RepNoise.Host.Checkpoints;
 using RepNoise.Host.Configuration;
 using RepNoise.Host.Diagnostics;
@@ -15,7 +12,7 @@ namespace RepNoise.Host.Commands.Handlers;
 /// The main job from end to end on a world of fictional potions: the experiment of <c>examples/potions/demo.yaml</c>, which a person could
 /// run on their own model, and its report. Sizes and settings are those of a study over three seeds (docs/demo.md).
 /// </summary>
-internal sealed partial class DemoHandler
+internal sealed class DemoHandler
 {
     /// <summary>The experiment's file among those that the program carries, and in the output.</summary>
     private const string FileName = "demo.yaml";
@@ -24,11 +21,13 @@ internal sealed partial class DemoHandler
     private readonly Terminal terminal;
     private readonly CancellationToken stop;
     private readonly DemoWorld world;
+    private readonly DemoExperiment experiment;
 
     private DemoHandler(DemoOptions options, Terminal terminal, CancellationToken stop)
     {
         (this.options, this.terminal, this.stop) = (options, terminal, stop);
         world = new DemoWorld(Path.Combine(Path.GetFullPath(options.Output), "data"), models: !options.FromScratch);
+        experiment = new DemoExperiment(options, world.PathOf);
     }
 
     public static int Run(DemoOptions options, Terminal terminal, CancellationToken stop)
@@ -47,7 +46,7 @@ internal sealed partial class DemoHandler
     private int Run()
     {
         string file = Path.Combine(options.Output, FileName);
-        File.WriteAllText(file, Configured(File.ReadAllText(world.PathOf(FileName))), new UTF8Encoding(false));
+        File.WriteAllText(file, YamlText.Of(experiment.Of(YamlTree.Read(world.PathOf(FileName)))), new UTF8Encoding(false));
         if (options.FromScratch && !TrainModels()) return ExitCodes.Interrupted;
         var results = new ExperimentRunner(ExperimentReader.Read(file), terminal).Run(stop);
         string report = ReportHandler.Write(options.Output, null);
@@ -59,27 +58,6 @@ internal sealed partial class DemoHandler
         terminal.Out.WriteLine($"Report: {report}");
         return ExitCodes.Done;
     }
-
-    /// <summary>The experiment with this run's paths, seeds, threads and sizes; the file says the whole truth.</summary>
-    private string Configured(string text)
-    {
-        string seeds = string.Join(", ", Enumerable.Range(0, options.Seeds).Select(i => unchecked(options.Seed + (ulong)i)));
-        text = DataPath().Replace(text, match => JsonSerializer.Serialize(world.PathOf(match.Groups[1].Value)));
-        text = Regex.Replace(text, "^output_dir: .*$", match => "output_dir: " + JsonSerializer.Serialize(Path.GetFullPath(options.Output)), RegexOptions.Multiline);
-        text = Regex.Replace(text, "^seeds: .*$", $"seeds: [{seeds}]", RegexOptions.Multiline);
-        text = Regex.Replace(text, "^  threads: 0$", string.Create(CultureInfo.InvariantCulture, $"  threads: {options.Threads}"), RegexOptions.Multiline);
-        text = Regex.Replace(text, "^#.*\n", "", RegexOptions.Multiline);
-        return SizeLine().Replace(text, match => match.Groups[1].Value + Scaled(int.Parse(match.Groups[3].ValueSpan, CultureInfo.InvariantCulture), match.Groups[2].Value == "limit" ? 5 : 1));
-    }
-
-    private string Scaled(int count, int least) =>
-        Math.Max(Math.Min(least, count), (int)Math.Round(count * options.StepsScale)).ToString(CultureInfo.InvariantCulture);
-
-    [GeneratedRegex(@"(?<=: )examples/potions/(\S+)")]
-    private static partial Regex DataPath();
-
-    [GeneratedRegex(@"(?<=\n)( +(max_steps|limit): )(\d+)")]
-    private static partial Regex SizeLine();
 
     /// <summary>Makes the two models as examples/potions/README.md says; what an earlier start has finished is kept.</summary>
     private bool TrainModels()
@@ -112,7 +90,7 @@ internal sealed partial class DemoHandler
                 CompletionOnlyLoss = true,
                 LearningRate = start is null ? 2e-3 : 5e-4,
                 PerDeviceTrainBatchSize = 64,
-                MaxSteps = int.Parse(Scaled(steps, 1), CultureInfo.InvariantCulture),
+                MaxSteps = experiment.Scaled(steps, 1),
                 MaxLength = 32,
                 Threads = options.Threads,
             },

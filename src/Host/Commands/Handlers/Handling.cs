@@ -38,7 +38,7 @@ internal static class Handling
     };
 
     /// <summary>A device by name; its refusals become messages for the option that named it.</summary>
-    public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels, StateDtype state = StateDtype.Float32)
+    public static Device CreateDevice(string name, int threads, IReadOnlyList<KernelChoice> kernels, StateDtype state = StateDtype.Float32, CudaGraphs graphs = CudaGraphs.Off)
     {
         if (kernels.GroupBy(kernel => kernel.Operation).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new UsageException("--kernel", $"{twice.Key} is given {twice.Count()} times", "one variant for a family", "keep the one you mean");
@@ -47,6 +47,7 @@ internal static class Handling
             Threads = threads,
             Kernels = kernels.ToDictionary(k => k.Operation, k => k.Variant),
             StateFormat = state == StateDtype.BFloat16 ? NumberFormat.BFloat16 : null,
+            CudaGraphs = graphs == CudaGraphs.On,
         };
         try
         {
@@ -57,6 +58,9 @@ internal static class Handling
             throw new InputException($"device {name}", exception.Problem, "a device and kernels that this machine has", exception.Remedy, exception);
         }
     }
+
+    /// <summary>The device that a run trains on.</summary>
+    public static Device CreateDevice(TrainingRun run) => CreateDevice(run.Training.Device, run.Training.Threads, run.Kernels, run.StateDtype, run.CudaGraphs);
 
     /// <summary>The text template that a run names, or null.</summary>
     public static Template? TemplateOf(TrainingRun run) => run.ChatTemplate

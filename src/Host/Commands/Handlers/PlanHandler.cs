@@ -17,7 +17,7 @@ internal static class PlanHandler
         TrainingData.Check(run);
         Handling.CheckParts(run.Training, config);
         if (run is DefendRun defend) Handling.CheckNoiseLayers(defend.Arguments.NoiseLayers, config.NumHiddenLayers);
-        using var device = Handling.CreateDevice(run.Training.Device, run.Training.Threads, run.Kernels, run.StateDtype);
+        using var device = Handling.CreateDevice(run);
         var texts = Texts(run, options.PromptTokens, config);
         var report = new MemoryReport(new MemoryPlanner(config, device, texts), run.Training, device, texts.Count);
         terminal.Out.WriteLine($"{(run is DefendRun ? "defend" : run is AttackRun ? "attack" : "finetune")} {run.Model}: {texts.Describe(run.Training, config)}");

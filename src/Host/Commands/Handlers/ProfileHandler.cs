@@ -6,6 +6,7 @@ using RepNoise.Host.Dumps;
 using RepNoise.Host.Profiling;
 using RepNoise.Host.Progress;
 using RepNoise.Kernels;
+using RepNoise.Kernels.Cpu;
 
 namespace RepNoise.Host.Commands.Handlers;
 
@@ -16,7 +17,7 @@ internal static class ProfileHandler
     private static readonly RecorderCapacity FirstRoom = new(4096, 4096, 64);
 
     /// <summary>Fewer pairs than these say nothing on a machine that others use too.</summary>
-    private const int LeastPairs = 20;
+    private const int LeastPairs = 60;
 
     public static int Run(ProfileRun run, Terminal terminal, CancellationToken stop)
     {
@@ -30,7 +31,9 @@ internal static class ProfileHandler
         var device = session.Device;
         var limits = device.MeasureLimits();
         using var training = session.Load();
-        using var recorder = new ProfileRecorder(device, FirstRoom);
+        string reason = "";
+        using var misses = device is CpuDevice ? CacheMissCounters.Open(out reason) : null;
+        using var recorder = new ProfileRecorder(device, FirstRoom, misses);
         var display = new ProgressDisplay(terminal);
         display.Track(() => Record(run, training, recorder, display, stop));
         if (recorder.Events.IsEmpty) return ExitCodes.Interrupted;
@@ -39,7 +42,7 @@ internal static class ProfileHandler
         double events = recorder.Events.Length / (double)profile.StepTicks.Count;
         double cost = RecordingCost.SecondsPerEvent(device);
         terminal.Out.WriteLine($"{run.Model}, {run.Pairs}, on {device.Description}");
-        new ProfileTables(profile, limits, terminal.Out).Write();
+        new ProfileTables(profile, limits, misses is null ? reason : null, terminal.Out).Write();
         terminal.Out.WriteLine();
         terminal.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
@@ -78,11 +81,11 @@ internal static class ProfileHandler
         ProfileRun run, TrainingSession session, LoadedTraining training, ProfileRecorder recorder, Terminal terminal)
     {
         int pairs = Math.Max(LeastPairs, run.Steps);
-        var (median, fastest) = RecordingCost.Measure(
+        var overhead = RecordingCost.Measure(
             session.Device, recorder, training.Objective, run.Arguments.PerDeviceTrainBatchSize, session.LayerCount, pairs);
-        terminal.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"The same micro-batch with and without recording, {pairs} pairs in turns: {100 * median:+0.00;-0.00} % (median), {100 * fastest:+0.00;-0.00} % (fastest)."));
+        terminal.Out.WriteLine(
+            $"The same micro-batch with and without recording, {pairs} pairs in turns, with 95 % intervals: time {overhead.Clock}, " +
+            $"processor time {overhead.Processors}{(overhead.Work is { } work ? $", time at an equal clock {work}" : "")}.");
     }
 
     private static void CheckDump(ProfileRun run)

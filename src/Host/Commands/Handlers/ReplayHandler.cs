@@ -72,8 +72,9 @@ internal static class ReplayHandler
             Device = options.Device ?? run.Training.Device,
             Threads = options.Threads ?? run.Training.Threads,
         };
-        bool keepsKernels = options.Kernels.Count == 0 && training.Device == run.Training.Device;
-        return run with { Training = training, Kernels = keepsKernels ? run.Kernels : options.Kernels, OutputDir = null, DumpTensors = null, ResumeFromCheckpoint = null };
+        bool sameDevice = training.Device == run.Training.Device, keepsKernels = options.Kernels.Count == 0 && sameDevice;
+        var graphs = sameDevice && options.Dump is null ? run.CudaGraphs : CudaGraphs.Off; // the bits are the same without
+        return run with { Training = training, Kernels = keepsKernels ? run.Kernels : options.Kernels, CudaGraphs = graphs, OutputDir = null, DumpTensors = null, ResumeFromCheckpoint = null };
     }
 
     private static void CheckStep(ReplayOptions options, LoadedTraining training, MetricsReader metrics, Terminal terminal)

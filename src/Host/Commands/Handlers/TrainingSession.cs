@@ -29,6 +29,7 @@ internal sealed class TrainingSession : IDisposable
     private readonly Tokenizer tokenizer;
     private readonly SaveOptions saving;
     private readonly DumpOptions? dump;
+    private readonly FinishedRun? finishedRun;
 
     /// <param name="run">What was asked for; a run without an output folder is not saved.</param>
     /// <param name="terminal">Where progress goes.</param>
@@ -42,9 +43,10 @@ internal sealed class TrainingSession : IDisposable
         Handling.CheckParts(arguments, source.Config);
         dump = DumpOptions.Of(run);
         dump?.CheckFolder();
-        if (run.OutputDir is not null) CheckOutput(run.OutputDir);
+        finishedRun = run.ResumeFromCheckpoint == "true" ? FinishedRun.Find(run) : null;
+        if (run.OutputDir is not null && finishedRun is null) CheckOutput(run.OutputDir);
         tokenizer = Tokenizer.Load(source.TokenizerFolder);
-        Device = Handling.CreateDevice(arguments.Device, arguments.Threads, run.Kernels, run.StateDtype);
+        Device = Handling.CreateDevice(run);
     }
 
     public Device Device { get; }
@@ -93,6 +95,7 @@ internal sealed class TrainingSession : IDisposable
     {
         var makeObjective = TrainingData.Read(this, run, terminal);
         terminal.Error.WriteLine(Device.Description);
+        if (Device.Captures is not null) WriteUncaptured();
         var training = new LoadedTraining(source, Device, makeObjective, arguments, weights: checkpoint is null);
         checkpoint?.Restore(training.Trainer, training.Parameters, arguments, training.Objective.ExampleCount, !run.ResumeDespiteChanges);
         return training;
@@ -104,6 +107,12 @@ internal sealed class TrainingSession : IDisposable
     public int Train(CancellationToken stop)
     {
         string output = run.OutputDir!;
+        if (finishedRun is not null)
+        {
+            terminal.Error.WriteLine($"{output} holds this run, finished after {finishedRun.Steps} steps: nothing is left to do.");
+            return ExitCodes.Done;
+        }
+
         using var held = RunLock.Take(output);
         if (run is DefendRun { Arguments.Loss: DefenceLoss.RandomInit }) return SaveUntrained(output);
         CheckpointFolders.RemoveLeftovers(output);
@@ -114,6 +123,8 @@ internal sealed class TrainingSession : IDisposable
         using var metrics = OpenMetrics(output, checkpoint);
         var saver = new CheckpointSaver(output, run.SaveSteps, run.SaveTotalLimit, folder => WriteCheckpoint(folder, identity!, training, metrics), terminal.Error.WriteLine);
         bool finished = RunSteps(training, output, metrics, saver, stop);
+        if (Device.Captures is { } graphs)
+            terminal.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cuda_graphs: {graphs.Launched} launched, {graphs.Updated} of them updated and {graphs.Instantiated} instantiated."));
         if (!finished) saver.Save(training.Trainer.StepsDone);
         source.SaveInto(output, training.Parameters, saving);
         if (run.AdapterDir is { } adapters) PeftAdapter.Write(adapters, training.Parameters, arguments.Trained.Lora!, source.TokenizerFolder);
@@ -128,6 +139,13 @@ internal sealed class TrainingSession : IDisposable
     {
         Device.Dispose();
         source.Dispose();
+    }
+
+    /// <summary>Says which steps run without graphs although the run asks for them.</summary>
+    private void WriteUncaptured()
+    {
+        if (dump is not null) terminal.Error.WriteLine("cuda_graphs: steps run without graphs while tensors are dumped, which looks at each operation.");
+        else if (run is ProfileRun) terminal.Error.WriteLine("cuda_graphs: recorded steps run without graphs, for each operation is waited for; what they show is a run without them.");
     }
 
     /// <summary>Saves what the source loads: random weights, the baseline that has nothing to recover.</summary>

@@ -17,6 +17,9 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract TSelf Create(float value);
 
+    /// <summary>One number from memory in all lanes.</summary>
+    static abstract TSelf Broadcast(float* source);
+
     static abstract TSelf CreateInt(int value);
 
     static abstract TSelf Load(float* source);
