@@ -79,7 +79,8 @@ internal sealed unsafe partial class LinearCrossEntropy<T>
             traffic.Read(logits * chunk.Blocks * groups);
         }
 
-        if (chunk.HasGradients) traffic.Write((double)chunk.X.Rows * chunk.Weight.Rows);
+        if (chunk.StreamsExponentials) traffic.Stream((double)chunk.X.Rows * chunk.Weight.Rows);
+        else if (chunk.HasGradients) traffic.Write((double)chunk.X.Rows * chunk.Weight.Rows);
 
         // Maxima and sums; the losses read both and write scales.
         traffic.Write(3.0 * chunk.RowNumbersLength);

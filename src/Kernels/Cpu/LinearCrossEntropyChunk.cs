@@ -29,6 +29,9 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     /// <summary>Most elements of an inner product of the forward before its sum goes to memory.</summary>
     private const int MaxInner = 512;
 
+    /// <summary>Exponentials of a chunk from which on they leave the caches before they are read: 16 MiB.</summary>
+    private const long MinStreamed = 4L << 20;
+
     private readonly float* exponentials;
     private readonly float* strips;
     private readonly float* panels;
@@ -81,6 +84,9 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     public float Factor { get; }
 
     public bool HasGradients { get; }
+
+    /// <summary>True where exponentials are stored past the caches, all but those of a last block that is no whole number of tiles.</summary>
+    public bool StreamsExponentials => HasGradients && (long)X.Rows * Weight.Rows >= MinStreamed;
 
     /// <summary>Floats of memory that the parts share; never less for more rows.</summary>
     public long SharedLength { get; }

@@ -8,9 +8,6 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
 {
     private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
 
-    /// <summary>Exponentials of a chunk from which on they pass the caches: 16 MiB.</summary>
-    private const long MinStreamed = 4L << 20;
-
     /// <summary>Parts: enough for all threads; how rows are grouped does not show in a result.</summary>
     public static int RowGroups(in LinearCrossEntropyChunk<T> chunk, int threads) =>
         Math.Clamp((4 * threads + chunk.Blocks - 1) / chunk.Blocks, 1, chunk.Strips);
@@ -85,10 +82,8 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
         chunk.Scale(block)[row] = StreamsTo(e, columns) ? StreamExponentials(z, shift, columns, e) : Exponentials(z, shift, columns, e);
     }
 
-    /// <summary>True where exponentials leave the caches before they are read: then they need not pass through them.</summary>
     private bool StreamsTo(float* e, int columns) =>
-        chunk.HasGradients && (long)chunk.X.Rows * chunk.Weight.Rows >= MinStreamed
-            && columns % (2 * T.Width) == 0 && (nuint)e % (nuint)(T.Width * sizeof(float)) == 0;
+        chunk.StreamsExponentials && columns % (2 * T.Width) == 0 && (nuint)e % (nuint)(T.Width * sizeof(float)) == 0;
 
     /// <summary><see cref="Exponentials"/> of whole aligned registers, past the caches; see <see cref="SimdMath.StreamFence"/>.</summary>
     [MethodImpl(KernelLoop.Options)]

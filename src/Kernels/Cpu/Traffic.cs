@@ -20,6 +20,9 @@ internal struct Traffic(long cacheBytes)
     /// <summary>Floats that are fetched, changed and written back.</summary>
     public void Write(double count) => floats += 2 * count;
 
+    /// <summary>Floats that are stored past the caches, whose lines nobody fetches.</summary>
+    public void Stream(double count) => floats += count;
+
     /// <summary>True where so many floats stay in a core's cache.</summary>
     public readonly bool Fits(double count) => count * sizeof(float) <= cacheBytes;
 
