@@ -79,40 +79,30 @@ internal readonly unsafe struct LinearCrossEntropyForward<T>(LinearCrossEntropyC
         chunk.Max(block)[row] = max;
         float shift = float.IsNegativeInfinity(max) ? 0 : max; // a block of zero probabilities, and not of NaN
         float* e = chunk.HasGradients ? chunk.Exponentials(block) + (long)row * columns : z;
-        chunk.Scale(block)[row] = StreamsTo(e, columns) ? StreamExponentials(z, shift, columns, e) : Exponentials(z, shift, columns, e);
+        bool streams = chunk.StreamsExponentials && columns % (2 * T.Width) == 0 && (nuint)e % (nuint)(T.Width * sizeof(float)) == 0;
+        chunk.Scale(block)[row] = Exponentials(z, shift, columns, e, streams);
     }
 
-    private bool StreamsTo(float* e, int columns) =>
-        chunk.StreamsExponentials && columns % (2 * T.Width) == 0 && (nuint)e % (nuint)(T.Width * sizeof(float)) == 0;
-
-    /// <summary><see cref="Exponentials"/> of whole aligned registers, past the caches; see <see cref="SimdMath.StreamFence"/>.</summary>
+    /// <summary>e = exp(z - shift), and their sum: at most <see cref="BlockColumns"/> terms, so in float32. Whole aligned registers may pass the caches.</summary>
     [MethodImpl(KernelLoop.Options)]
-    private static float StreamExponentials(float* z, float max, int columns, float* e)
-    {
-        T shift = T.Create(max), even = default, odd = default;
-        for (int i = 0; i < columns; i += 2 * T.Width)
-        {
-            T x = SimdMath.Exp(T.Load(z + i) - shift), y = SimdMath.Exp(T.Load(z + i + T.Width) - shift);
-            SimdMath.StoreStreaming(x, e + i);
-            SimdMath.StoreStreaming(y, e + i + T.Width);
-            even += x;
-            odd += y;
-        }
-
-        return T.SumAcross(even + odd);
-    }
-
-    /// <summary>e = exp(z - shift), and their sum: at most <see cref="BlockColumns"/> terms, so in float32.</summary>
-    [MethodImpl(KernelLoop.Options)]
-    private static float Exponentials(float* z, float max, int columns, float* e)
+    private static float Exponentials(float* z, float max, int columns, float* e, bool streams)
     {
         T shift = T.Create(max), even = default, odd = default;
         int i = 0;
         for (; i + 2 * T.Width <= columns; i += 2 * T.Width)
         {
             T x = SimdMath.Exp(T.Load(z + i) - shift), y = SimdMath.Exp(T.Load(z + i + T.Width) - shift);
-            T.Store(x, e + i);
-            T.Store(y, e + i + T.Width);
+            if (streams)
+            {
+                SimdMath.StoreStreaming(x, e + i);
+                SimdMath.StoreStreaming(y, e + i + T.Width);
+            }
+            else
+            {
+                T.Store(x, e + i);
+                T.Store(y, e + i + T.Width);
+            }
+
             even += x;
             odd += y;
         }

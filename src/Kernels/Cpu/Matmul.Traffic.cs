@@ -22,7 +22,7 @@ internal sealed unsafe partial class Matmul<T>
     /// A packed row block stays in its thread's cache, where it fits, and its memory is written once; packed B is read by every row block,
     /// unless it stays too; C crosses in every block of K.
     /// </summary>
-    private void NoteBlock(in Block block, bool streams, int rowBlocks, int strips)
+    private void NoteBlock(in Block block, bool streams, int rowBlocks)
     {
         var traffic = new Traffic(context.CacheBytes);
         int parts = rowBlocks * block.ColumnBlocks, threads = Math.Min(context.Team.Size, parts);
@@ -33,12 +33,12 @@ internal sealed unsafe partial class Matmul<T>
             packedRows += Math.Min(block.C.Rows, (last + 1) * block.RowStrips * block.Height) - first * block.RowStrips * block.Height;
         }
 
-        double packedB = streams ? 0 : (double)strips * block.StripB;
+        double packedB = streams ? 0 : (double)block.Strips * block.StripB;
         double between = packedB + block.LengthA + (double)block.RowStrips * block.Height * (block.K + block.Columns);
         bool isNew = block.FirstK == 0 || !traffic.Fits(between); // else what the last block of K was packed into is still there
         traffic.Read(packedRows * block.K);
         bool keepsRows = traffic.Fits(block.LengthA + 2 * block.StripB);
-        if (!keepsRows) traffic.Read((double)strips * block.C.Rows * block.K);
+        if (!keepsRows) traffic.Read((double)block.Strips * block.C.Rows * block.K);
         if (!keepsRows) traffic.Write(packedRows * block.K);
         else if (isNew) traffic.Write((double)threads * block.LengthA);
 

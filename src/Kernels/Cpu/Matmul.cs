@@ -92,10 +92,10 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
         if (!streams)
         {
             block.PackedB = context.Shared(strips * block.StripB + MatmulTile<T>.Slack);
-            context.Team.Run(new PackWork(block, strips), Ceiling(strips, PackStrips));
+            context.Team.Run(new PackWork(block), Ceiling(strips, PackStrips));
         }
 
-        if (countsTraffic) NoteBlock(block, streams, rowBlocks, strips);
+        if (countsTraffic) NoteBlock(block, streams, rowBlocks);
         int* held = stackalloc int[context.Team.Size];
         new Span<int>(held, context.Team.Size).Fill(-1);
         block.Held = held;
@@ -162,16 +162,6 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
                 : new Upcoming(B.Row(FirstK) + column, B.Stride, K, count);
         }
 
-        /// <summary>The source of the block of A that starts at a row.</summary>
-        public readonly Upcoming SourceA(int row)
-        {
-            int count = Math.Min(RowStrips * Height, C.Rows - row);
-            if (count <= 0) return default;
-            return Form == MatmulForm.TN
-                ? new Upcoming(A.Row(FirstK) + row, A.Stride, K, count)
-                : new Upcoming(A.Row(row) + FirstK, A.Stride, count, K);
-        }
-
         public readonly void PackA(int row, int rows, float* target)
         {
             if (Form == MatmulForm.TN)
@@ -182,11 +172,11 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
     }
 
     /// <summary>Packs strips of B.</summary>
-    private readonly struct PackWork(Block block, int strips) : IWork
+    private readonly struct PackWork(Block block) : IWork
     {
         public void Run(int part, int worker)
         {
-            for (int strip = part * PackStrips; strip < Math.Min(strips, (part + 1) * PackStrips); strip++)
+            for (int strip = part * PackStrips; strip < Math.Min(block.Strips, (part + 1) * PackStrips); strip++)
                 block.PackB(strip * MatmulTile<T>.Columns, block.PackedB + strip * block.StripB);
         }
     }
@@ -209,8 +199,6 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
 
             int firstStrip = part % block.ColumnBlocks * block.ColumnStrips;
             int endStrip = Math.Min(firstStrip + block.ColumnStrips, block.Strips);
-            var nextA = endStrip == block.Strips ? block.SourceA(endRow) : default;
-            int tiles = (endRow - firstRow + block.Height - 1) / block.Height, tilesOfA = nextA.Tiles(block.K);
             for (int strip = firstStrip; strip < endStrip; strip++)
             {
                 int column = strip * MatmulTile<T>.Columns;
@@ -222,14 +210,8 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
                 }
 
                 var nextB = block.NextB(strip);
-                int tilesOfB = nextB.Tiles(block.K), left = (endStrip - strip) * Math.Max(0, tiles - tilesOfB);
                 for (int row = firstRow, tile = 0; row < endRow; row += block.Height, tile++)
-                {
-                    // B's next strip first, and A's next rows with the last tiles that have nothing to fetch.
-                    var ahead = tile < tilesOfB ? nextB.For(tile, block.K) : left <= tilesOfA ? nextA.For(tilesOfA - left, block.K) : default;
-                    if (tile >= tilesOfB) left--;
-                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K, packedB, ahead);
-                }
+                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K, packedB, nextB.For(tile, block.K));
             }
         }
 
