@@ -7,21 +7,15 @@ namespace RepNoise.Kernels.Tests.Traffic;
 /// <see cref="Lanes128"/> that tell <see cref="CacheSimulator.Current"/> of every load and store, so that the very kernels that run are
 /// traced. What code outside them reads, or clears and copies, is not seen.
 /// </summary>
-internal readonly unsafe struct TracedLanes(Lanes128 value) : ISimd<TracedLanes>
+internal unsafe struct TracedLanes(Lanes128 value) : ISimd<TracedLanes>
 {
-    private readonly Lanes128 value = value;
+    private Lanes128 value = value;
 
     public static int Width => Lanes128.Width;
 
     public static TracedLanes Iota => new(Lanes128.Iota);
 
     public static TracedLanes Create(float value) => new(Lanes128.Create(value));
-
-    public static TracedLanes Broadcast(float* source)
-    {
-        Touch(source, 1, isStore: false);
-        return new(Lanes128.Broadcast(source));
-    }
 
     public static TracedLanes CreateInt(int value) => new(Lanes128.CreateInt(value));
 
@@ -63,7 +57,18 @@ internal readonly unsafe struct TracedLanes(Lanes128 value) : ISimd<TracedLanes>
 
     public static TracedLanes MultiplyAdd(TracedLanes a, TracedLanes b, TracedLanes c) => new(Lanes128.MultiplyAdd(a.value, b.value, c.value));
 
-    public static void AddProduct(TracedLanes a, TracedLanes b, ref TracedLanes c) => c = MultiplyAdd(a, b, c);
+    public static void AddRow(float* a, int at, TracedLanes u, TracedLanes v, ref TracedLanes x, ref TracedLanes y)
+    {
+        Touch(a + at, 1, isStore: false);
+        Lanes128.AddRow(a, at, u.value, v.value, ref x.value, ref y.value);
+    }
+
+    public static void AddRows(
+        float* a, float* again, int at, TracedLanes u, TracedLanes v, ref TracedLanes x0, ref TracedLanes y0, ref TracedLanes x1, ref TracedLanes y1)
+    {
+        AddRow(a, at, u, v, ref x0, ref y0);
+        AddRow(a, at + 1, u, v, ref x1, ref y1);
+    }
 
     public static TracedLanes FusedMultiplyAdd(TracedLanes a, TracedLanes b, TracedLanes c) => new(Lanes128.FusedMultiplyAdd(a.value, b.value, c.value));
 

@@ -17,9 +17,6 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract TSelf Create(float value);
 
-    /// <summary>One number from memory in all lanes.</summary>
-    static abstract TSelf Broadcast(float* source);
-
     static abstract TSelf CreateInt(int value);
 
     static abstract TSelf Load(float* source);
@@ -48,10 +45,18 @@ internal unsafe interface ISimd<TSelf>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
 
     /// <summary>
-    /// c += a * b, fused where the hardware can. The sum by reference lets the JIT keep it in one register; through a return
-    /// value it computes into the register of a dying factor and copies that over: one move for every product of a loop.
+    /// A row of a tile of products: x += a[at] u and y += a[at] v, fused where the hardware can. Sums by reference let the JIT keep
+    /// each in one register; through a return value it computes into the register of a dying factor and copies that over: one move
+    /// for every product of a loop.
     /// </summary>
-    static abstract void AddProduct(TSelf a, TSelf b, ref TSelf c);
+    static abstract void AddRow(float* a, int at, TSelf u, TSelf v, ref TSelf x, ref TSelf y);
+
+    /// <summary>
+    /// Two rows of a tile, the second with a[at + 1], which 512-bit products read by themselves: an instruction less for a load more.
+    /// The core has loads to spare for every other row, not for all; instructions are what it lacks when a neighbour shares it.
+    /// <paramref name="again"/> is a once more, by another name: the JIT would load one address once.
+    /// </summary>
+    static abstract void AddRows(float* a, float* again, int at, TSelf u, TSelf v, ref TSelf x0, ref TSelf y0, ref TSelf x1, ref TSelf y1);
 
     /// <summary>a * b + c, rounded once on every machine.</summary>
     static abstract TSelf FusedMultiplyAdd(TSelf a, TSelf b, TSelf c);

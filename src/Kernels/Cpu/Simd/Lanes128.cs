@@ -18,9 +18,6 @@ internal unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes128>
     public static Lanes128 Create(float value) => new(Vector128.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 Broadcast(float* source) => new(Vector128.Create(*source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 CreateInt(int value) => new(Vector128.Create(value).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -64,8 +61,19 @@ internal unsafe struct Lanes128(Vector128<float> value) : ISimd<Lanes128>
         new(Vector128.MultiplyAddEstimate(a.value, b.value, c.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(Lanes128 a, Lanes128 b, ref Lanes128 c) =>
-        c.value = Vector128.MultiplyAddEstimate(a.value, b.value, c.value);
+    public static void AddRow(float* a, int at, Lanes128 u, Lanes128 v, ref Lanes128 x, ref Lanes128 y)
+    {
+        var factor = Vector128.Create(a[at]);
+        x.value = Vector128.MultiplyAddEstimate(u.value, factor, x.value);
+        y.value = Vector128.MultiplyAddEstimate(v.value, factor, y.value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddRows(float* a, float* again, int at, Lanes128 u, Lanes128 v, ref Lanes128 x0, ref Lanes128 y0, ref Lanes128 x1, ref Lanes128 y1)
+    {
+        AddRow(a, at, u, v, ref x0, ref y0); // a product of this width reads no number for all its lanes
+        AddRow(a, at + 1, u, v, ref x1, ref y1);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 FusedMultiplyAdd(Lanes128 a, Lanes128 b, Lanes128 c) =>

@@ -17,9 +17,6 @@ internal unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
     public static Lanes256 Create(float value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Broadcast(float* source) => new(Vector256.Create(*source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 CreateInt(int value) => new(Vector256.Create(value).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -70,8 +67,19 @@ internal unsafe struct Lanes256(Vector256<float> value) : ISimd<Lanes256>
         new(Vector256.MultiplyAddEstimate(a.value, b.value, c.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(Lanes256 a, Lanes256 b, ref Lanes256 c) =>
-        c.value = Vector256.MultiplyAddEstimate(a.value, b.value, c.value);
+    public static void AddRow(float* a, int at, Lanes256 u, Lanes256 v, ref Lanes256 x, ref Lanes256 y)
+    {
+        var factor = Vector256.Create(a[at]);
+        x.value = Vector256.MultiplyAddEstimate(u.value, factor, x.value);
+        y.value = Vector256.MultiplyAddEstimate(v.value, factor, y.value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddRows(float* a, float* again, int at, Lanes256 u, Lanes256 v, ref Lanes256 x0, ref Lanes256 y0, ref Lanes256 x1, ref Lanes256 y1)
+    {
+        AddRow(a, at, u, v, ref x0, ref y0); // a product of this width reads no number for all its lanes
+        AddRow(a, at + 1, u, v, ref x1, ref y1);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 FusedMultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>

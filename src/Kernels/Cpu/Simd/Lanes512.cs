@@ -17,9 +17,6 @@ internal unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
     public static Lanes512 Create(float value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Broadcast(float* source) => new(Vector512.Create(*source));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 CreateInt(int value) => new(Vector512.Create(value).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -70,8 +67,22 @@ internal unsafe struct Lanes512(Vector512<float> value) : ISimd<Lanes512>
         new(Vector512.MultiplyAddEstimate(a.value, b.value, c.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(Lanes512 a, Lanes512 b, ref Lanes512 c) =>
-        c.value = Vector512.MultiplyAddEstimate(a.value, b.value, c.value);
+    public static void AddRow(float* a, int at, Lanes512 u, Lanes512 v, ref Lanes512 x, ref Lanes512 y)
+    {
+        var factor = Vector512.Create(a[at]);
+        x.value = Vector512.MultiplyAddEstimate(u.value, factor, x.value);
+        y.value = Vector512.MultiplyAddEstimate(v.value, factor, y.value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddRows(float* a, float* again, int at, Lanes512 u, Lanes512 v, ref Lanes512 x0, ref Lanes512 y0, ref Lanes512 x1, ref Lanes512 y1)
+    {
+        var factor = Vector512.Create(a[at]);
+        x0.value = Vector512.MultiplyAddEstimate(u.value, factor, x0.value);
+        y0.value = Vector512.MultiplyAddEstimate(v.value, factor, y0.value);
+        x1.value = Vector512.MultiplyAddEstimate(u.value, Vector512.Create(a[at + 1]), x1.value);
+        y1.value = Vector512.MultiplyAddEstimate(v.value, Vector512.Create(again[at + 1]), y1.value);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 FusedMultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
