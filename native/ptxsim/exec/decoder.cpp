@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exec/handlers.h"
+#include "exec/product_registers.h"
 #include "syntax/error.h"
 #include "syntax/spell.h"
 
@@ -35,19 +36,20 @@ uint8_t modeOf(const Shape& shape) {
     return shape.has(".popc") ? 1 : shape.has(".and") ? 2 : shape.has(".or") ? 3 : shape.has(".arrive") ? 4 : 0;
   if (op == "cvt") return shape.has(".rni") || shape.has(".rzi") || shape.has(".rmi") || shape.has(".rpi");
   if (op == "cp") return shape.has(".noinc");
-  if (op == "mbarrier") return shape.has(".arrive_drop");
+  if (op == "mbarrier") return shape.has(".arrive_drop") ? 1 : shape.has(".expect_tx") ? 2 : 0;
+  if (op == "setmaxnreg") return shape.has(".inc");
   return 0;
 }
 
 Count kindOf(const Shape& shape) {
   auto op = shape.form->opcode;
   auto is = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), op) != names.end(); };
-  if (op == "mma") return Count::MmaInstructions;
+  if (op == "mma" || (op == "wgmma" && shape.has(".mma_async"))) return Count::MmaInstructions;
   if (is({"ld", "ldu", "st", "prefetch", "prefetchu", "cp", "ldmatrix", "stmatrix"})) return Count::MemoryInstructions;
   if (is({"atom", "red"})) return Count::AtomicInstructions;
-  if (is({"bar", "barrier", "membar", "fence", "mbarrier"})) return Count::BarrierInstructions;
+  if (is({"bar", "barrier", "membar", "fence", "mbarrier", "wgmma"})) return Count::BarrierInstructions;
   if (is({"shfl", "vote", "match", "redux", "activemask", "movmatrix"})) return Count::ExchangeInstructions;
-  if (is({"bra", "brx", "ret", "exit", "call", "trap", "brkpt", "nanosleep", "pmevent"})) return Count::ControlInstructions;
+  if (is({"bra", "brx", "ret", "exit", "call", "trap", "brkpt", "nanosleep", "pmevent", "setmaxnreg"})) return Count::ControlInstructions;
   if (op == "cvt") return Count::ConversionInstructions;
   return isFloat(shape.type()) && op != "mov" && op != "selp" ? Count::FloatInstructions : Count::IntegerInstructions;
 }
@@ -79,8 +81,8 @@ void flags(Instruction& i, const Shape& shape) {
   i.transpose = shape.has(".trans");
   i.isVolatile = shape.has(".volatile") || shape.has(".relaxed") || shape.has(".acquire") || shape.has(".release");
   auto op = shape.form->opcode;
-  bool isFence = op == "membar" || op == "fence";
-  i.releases = (isFence || shape.has(".release") || shape.has(".acq_rel")) && !shape.has(".cta");
+  bool isFence = op == "membar" || (op == "fence" && !shape.has(".mbarrier_init"));
+  i.releases = (isFence || shape.has(".release") || shape.has(".acq_rel")) && !shape.has(".cta") && !shape.has(".mbarrier_init");
   i.toGeneric = shape.form->opcode == "cvta" && !shape.has(".to");
   i.wrap = shape.has(".wrap");
   i.mode = modeOf(shape);
@@ -110,6 +112,7 @@ void Decoder::run(const Function& entry) {
   declareParameters(entry);
   body(entry);
   for (auto& [place, slot] : dynamicBases_) kernel_.constants.push_back({slot, place.first, kernel_.dynamicOffset() + place.second});
+  checkProductRegisters(kernel_);
 }
 
 void Decoder::declareParameters(const Function& entry) {
@@ -258,6 +261,7 @@ void Decoder::append(const Instruction& instruction) {
   }
 
   kernel_.hasDeviceFences |= instruction.releases;
+  kernel_.setsRegisters |= instruction.form->opcode == "setmaxnreg";
   kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;
 }

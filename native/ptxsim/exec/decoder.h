@@ -66,6 +66,7 @@ class Decoder {
   void role(Instruction& instruction, const Operand& operand, std::string_view role, const Shape& shape);
   void vectorRole(Instruction& instruction, const Operand& operand, std::string_view role, const Shape& shape);
   void packedRole(Instruction& instruction, const Operand& operand, std::string_view role, const Shape& shape);
+  void mapRole(Instruction& instruction, const Operand& operand);
   void addressRole(Instruction& instruction, const Operand& operand, const Shape& shape);
   void put(Instruction& instruction, Slot slot, bool isWritten, bool isNegated = false);
   Slot written(const Operand& operand, Type type, bool mayBeWider);

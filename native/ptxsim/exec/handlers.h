@@ -20,6 +20,8 @@ Handler asyncHandler(const Shape& shape);     // 9.7.8.22 cp.async, 9.7.12.15 mb
 Handler controlHandler(const Shape& shape);   // 9.7.11, 9.7.12: bra, bar, membar; 9.7.17
 Handler exchangeHandler(const Shape& shape);  // shfl, vote, match, redux, activemask
 Handler matrixHandler(const Shape& shape);    // 9.7.13
+Handler bulkHandler(const Shape& shape);      // 9.7.8.22.5: copies of boxes
+Handler warpgroupHandler(const Shape& shape); // 9.7.14, setmaxnreg
 
 // Every form of the table has one: a test asks for all.
 Handler handlerOf(const Shape& shape);

@@ -2,12 +2,10 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "exec/program.h"
+#include "exec/flow.h"
 
 namespace ptxsim {
-namespace {
 
-// The control-flow graph's edges: the instructions that may follow `at`.
 std::vector<uint32_t> successors(const Kernel& kernel, uint32_t at) {
   const auto& instruction = kernel.code[at];
   auto opcode = instruction.form->opcode;
@@ -27,6 +25,8 @@ std::vector<uint32_t> successors(const Kernel& kernel, uint32_t at) {
 
   return {at + 1};
 }
+
+namespace {
 
 using Bits = std::vector<uint64_t>;
 
@@ -66,10 +66,14 @@ class Liveness {
     for (const auto& instruction : kernel_.code)
       for (int i = 0; i < instruction.count; i++)
         if (instruction.written >> i & 1) numbers_.try_emplace(instruction.at[i], static_cast<uint32_t>(numbers_.size()));
+    for (const auto& list : kernel_.registerLists)
+      for (Slot slot : list) numbers_.try_emplace(slot, static_cast<uint32_t>(numbers_.size()));
     weights_.resize(numbers_.size());
     for (const auto& instruction : kernel_.code)
       for (int i = 0; i < instruction.count; i++)
         if (auto found = numbers_.find(instruction.at[i]); found != numbers_.end()) weights_[found->second] = weightOf(instruction.at[i]);
+    for (const auto& list : kernel_.registerLists)
+      for (Slot slot : list) weights_[numbers_[slot]] = weightOf(slot);
   }
 
   int weightOf(Slot slot) const {
@@ -142,6 +146,8 @@ class Liveness {
         if (instruction.written >> i & 1) set(live, instruction.at[i], false, registers, predicates);
     for (int i = 0; i < instruction.count; i++)
       if (!(instruction.written >> i & 1)) set(live, instruction.at[i], true, registers, predicates);
+    if (instruction.form->opcode == "wgmma" && instruction.count > 1)
+      for (Slot slot : kernel_.registerLists[instruction.target]) set(live, slot, true, registers, predicates);
     if (instruction.predicate != NoSlot) set(live, instruction.predicate, true, registers, predicates);
   }
 

@@ -27,7 +27,7 @@ std::string_view inner(std::string_view role) { return role.substr(1, role.find_
 
 int countOf(std::string_view role, const Instruction& instruction) {
   size_t star = role.find('*');
-  return star == std::string_view::npos ? instruction.vector : role[star + 1] - '0';
+  return star == std::string_view::npos ? instruction.vector : std::atoi(std::string(role.substr(star + 1)).c_str());
 }
 
 Type bitsOf(int bytes) { return bytes == 1 ? Type::B8 : bytes == 2 ? Type::B16 : bytes == 4 ? Type::B32 : bytes == 8 ? Type::B64 : Type::None; }
@@ -99,6 +99,7 @@ void Decoder::role(Instruction& instruction, const Operand& operand, std::string
     case '(': vectorRole(instruction, operand, role, shape); return;
     case '{': packedRole(instruction, operand, role, shape); return;
     case '@': addressRole(instruction, operand, shape); return;
+    case 'M': mapRole(instruction, operand); return;
     case 'L': case 'B':
       if (operand.kind != Operand::Kind::Name) fail("expected a label");
       return;
@@ -135,6 +136,13 @@ void Decoder::vectorRole(Instruction& instruction, const Operand& operand, std::
 
   if (operand.parts.size() != static_cast<size_t>(count))
     fail("expected " + std::to_string(count) + " registers in braces, found " + std::to_string(operand.parts.size()));
+  if (element[0] == 'u') {
+    instruction.target = static_cast<uint32_t>(kernel_.registerLists.size());
+    auto& list = kernel_.registerLists.emplace_back();
+    for (const auto& part : operand.parts) list.push_back(written(part, typeIn(element.substr(2), shape), false));
+    return;
+  }
+
   for (const auto& part : operand.parts) this->role(instruction, part, element, shape);
 }
 
@@ -151,6 +159,16 @@ void Decoder::packedRole(Instruction& instruction, const Operand& operand, std::
     put(instruction, isWritten ? written(part, element, false) : read(part, element, false, false), isWritten);
 }
 
+void Decoder::mapRole(Instruction& instruction, const Operand& operand) {
+  if (operand.kind != Operand::Kind::Address || operand.name.empty() || operand.offset != 0 || operand.parts.size() != 1 ||
+      operand.parts[0].kind != Operand::Kind::Vector || operand.parts[0].parts.size() != 2)
+    fail("expected a tensor map's address in a register and two coordinates: [map, {x, y}]");
+  Operand base;
+  base.name = operand.name;
+  put(instruction, read(base, Type::U64, false, false), false);
+  for (const auto& coordinate : operand.parts[0].parts) put(instruction, read(coordinate, Type::S32, false, false), false);
+}
+
 void Decoder::addressRole(Instruction& instruction, const Operand& operand, const Shape& shape) {
   if (operand.kind != Operand::Kind::Address) fail("expected an address in brackets");
   if (!operand.parts.empty()) fail("coordinates of a tensor are not modelled");
@@ -164,7 +182,7 @@ void Decoder::addressRole(Instruction& instruction, const Operand& operand, cons
 
   // The second address of cp.async is in global memory; a variable's name says its space where the instruction does not.
   auto inSpace = [&](Space space) {
-    Space wanted = index == 0 ? instruction.space : Space::Global;
+    Space wanted = index == 0 || shape.has(".bulk") ? instruction.space : Space::Global;
     if (wanted != space && wanted != Space::Generic) fail("'" + operand.name + "' is not in the instruction's state space");
     if (index == 0) instruction.space = space;
   };

@@ -63,7 +63,7 @@ struct alignas(64) Instruction {
   bool isWideAddress[2] = {true, true};  // the base register has 64 bits
   int64_t displacement[2] = {0, 0};  // of its addresses, in order
   uint64_t immediate = 0;        // of lop3, cp.async: also in a slot
-  uint32_t target = 0;           // of a branch; the index into `tables` of brx
+  uint32_t target = 0;           // of a branch; the index into `tables` of brx; into `registerLists` of wgmma
   uint32_t pattern = 0;          // of an access to memory: its index into the block's patterns; cp.async has a second one for its source
   int line = 0;                  // in the PTX
   int file = 0, sourceLine = 0;  // from .loc; 0 without
@@ -100,6 +100,7 @@ struct Kernel {
   uint32_t sharedBytes = 0;        // static; dynamic memory begins at its end, aligned to dynamicAlignment
   uint32_t dynamicAlignment = 16;
   bool usesDynamicShared = false;
+  bool setsRegisters = false;      // setmaxnreg says how many a thread has, not the launch
   bool hasDeviceFences = false;    // its blocks may hand data to each other
   bool mayWaitForBlocks = false;   // it looks at what others do: by atomics or volatile loads
   uint32_t localBytes = 0;         // per thread
@@ -109,6 +110,7 @@ struct Kernel {
   std::vector<std::pair<Slot, Special>> specials;
   std::vector<Instruction> code;
   std::vector<std::vector<uint32_t>> tables;
+  std::vector<std::vector<Slot>> registerLists;  // accumulators of wgmma, which are more than an instruction holds
   uint32_t patterns = 0;           // that its accesses to memory have
   std::vector<std::string> files;
   int maxThreads[3] = {0, 0, 0}, requiredThreads[3] = {0, 0, 0};

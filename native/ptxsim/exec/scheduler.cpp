@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "exec/mbarrier.h"
 #include "syntax/spell.h"
 
 namespace ptxsim {
@@ -13,6 +14,8 @@ namespace {
 constexpr uint32_t Nowhere = ~uint32_t{0};
 // A warp that spins on what another warp will write must let it run.
 constexpr uint64_t Slice = 1 << 16;
+// What a look at a barrier in vain counts for. Whoever looks lets all others run for a slice first.
+constexpr uint64_t PollSteps = 8 * Slice;
 
 void fill(Warp& warp, Slot at, Class slotClass, uint64_t bits) {
   if (slotClass == Class::Predicate) warp.mask(at) = bits ? AllLanes : 0;
@@ -99,6 +102,7 @@ void Scheduler::begin(uint64_t blockNumber) {
   shared_.reset();
   std::fill(local_.begin(), local_.end(), uint8_t{0xFF});
   block_.seen = 0;
+  block_.spareRegisters = 0;
   steps_ = 0;
   for (auto& warp : block_.warps) {
     uint32_t first = static_cast<uint32_t>(warp.index) * Lanes, count = std::min<uint32_t>(Lanes, block_.threads - first);
@@ -110,6 +114,9 @@ void Scheduler::begin(uint64_t blockNumber) {
     warp.wait = Wait::None;
     warp.group.fill(0);
     warp.copies.clear();
+    warp.products.clear();
+    warp.productGroups = 0;
+    warp.registersHeld = registersAtLaunch();
     fillSpecials(warp);
   }
 
@@ -176,9 +183,21 @@ void Scheduler::run(uint64_t blockNumber) {
       }
     }
 
-    if (!isAlive) return;
+    if (!isAlive) break;
     if (!releaseBarriers() && !hasRun) reportStuck();
   }
+
+  try {
+    checkArrived(block_);
+  } catch (const Fault& fault) {
+    report(block_.warps[0], fault);
+  }
+}
+
+// What an assembler that may use a multiprocessor's registers for one block gives each thread.
+uint32_t Scheduler::registersAtLaunch() const {
+  if (kernel_.maxRegisters > 0) return static_cast<uint32_t>(kernel_.maxRegisters) / 8 * 8;
+  return std::min(248u, 65536 / block_.threads / 8 * 8);
 }
 
 void Scheduler::regroup(Warp& warp) {
@@ -239,7 +258,7 @@ void Scheduler::runWarp(Warp& warp) {
 
   if (issued >= Slice) tally_.ran(first, warp.pc, running);
   // Whoever polls in vain is stuck sooner than whoever computes.
-  steps_ += yields ? Slice : issued;
+  steps_ += yields ? PollSteps : issued;
   if (steps_ > options_.maxSteps) reportStuck();
   if (issued >= Slice) onSlice_();
   if (warp.running == 0 && warp.live != 0) warp.wait = Wait::Barrier;

@@ -23,6 +23,7 @@ class Scheduler {
  private:
   void begin(uint64_t blockNumber);
   void fillSpecials(Warp& warp);
+  uint32_t registersAtLaunch() const;
   void runWarp(Warp& warp);
   // Picks the lanes at the lowest program counter.
   static void regroup(Warp& warp);

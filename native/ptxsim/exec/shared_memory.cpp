@@ -24,6 +24,7 @@ uint32_t SharedMemory::order(uint32_t highest) {
     highest = 0;
   }
 
+  if (highest == 0) std::fill(bulkWrite_.begin(), bulkWrite_.end(), Touch{0});
   floor_ = static_cast<Touch>(highest + 1) << ClockShift;
   return highest + 1;
 }
@@ -121,7 +122,7 @@ void SharedMemory::refuseRead(size_t word, Touch mask, const Access& access) con
   if ((marks_[word] & mask << 4) != 0) {
     throw Fault{FaultKind::Race,
                 std::string(access.what) + " at shared address " + place +
-                    ", to which a cp.async is still in flight: it needs cp.async.wait_group, then a barrier",
+                    ", to which a copy is still in flight: cp.async needs cp.async.wait_group, then a barrier; a bulk copy a wait for its mbarrier",
                 access.lane, 4 * word};
   }
 
@@ -161,6 +162,29 @@ void SharedMemory::endCopy(uint64_t address, uint32_t bytes, const Access& acces
   }
 
   std::memcpy(bytes_.data() + address, values, bytes);
+}
+
+void SharedMemory::endBulkCopy(uint64_t address, int lane, uint64_t stamp, const void* values) {
+  if (checks_) {
+    if (bulkWrite_.empty()) bulkWrite_.resize(firstWrite_.size());
+    Touch now = static_cast<Touch>(stamp) | Touch{lane} << LaneShift | WholeWord;
+    for (size_t word = address / 4; word < address / 4 + 4; word++) {
+      marks_[word] = 0xF;
+      firstWrite_[word] = bulkWrite_[word] = now;
+      secondWrite_[word] = 0;
+    }
+  }
+
+  std::memcpy(bytes_.data() + address, values, 16);
+}
+
+void SharedMemory::readBulk(uint64_t address, Access access) {
+  if (!checks_) return;
+  readRow(address, 4, 4, access);
+  for (size_t word = address / 4; word < address / 4 + 4; word++)
+    if (bulkWrite_.empty() || firstWrite_[word] != bulkWrite_[word])
+      throw Fault{FaultKind::Race, std::string(access.what) + " at shared address " + std::to_string(4 * word) +
+                                       ", which no bulk copy has written: other writes need fence.proxy.async, which is not modelled", access.lane, 4 * word};
 }
 
 }  // namespace ptxsim

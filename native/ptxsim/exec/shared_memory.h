@@ -76,6 +76,10 @@ class SharedMemory {
   // cp.async: from issue until its wait nothing may touch the bytes (4, 8 or 16, aligned). The waiting thread's write counts from the wait.
   void beginCopy(uint64_t address, uint32_t bytes, const Access& access);
   void endCopy(uint64_t address, uint32_t bytes, const Access& access, const void* values);
+  // The same for 16 bytes of a bulk copy, whose write counts from its issue, by the stamp of then.
+  void endBulkCopy(uint64_t address, int lane, uint64_t stamp, const void* values);
+  // wgmma reads 16 bytes, which a bulk copy must have written: other writes need a fence between proxies, which is not modelled.
+  void readBulk(uint64_t address, Access access);
 
  private:
   // One access, packed: clock of its warp 24 bits, step 20, warp 5, lane 6 (63: several), atomic 1, bytes of the word 4. 0 for none.
@@ -128,6 +132,7 @@ class SharedMemory {
   std::vector<uint8_t> bytes_;
   // One a word of four bytes. A second one above the floor implies a first one above it.
   std::vector<Touch> firstWrite_, secondWrite_, firstRead_, secondRead_;
+  std::vector<Touch> bulkWrite_;  // the last by a bulk copy; empty before the first
   std::vector<uint8_t> marks_;
   Touch floor_ = 0;  // whatever is below is ordered before everything
   bool checks_;

@@ -14,6 +14,7 @@
 #include "exec/memory.h"
 #include "exec/program.h"
 #include "exec/shared_memory.h"
+#include "exec/tensor_map.h"
 
 namespace ptxsim {
 
@@ -30,6 +31,12 @@ struct PendingCopies {
   uint64_t shared[Lanes];
   uint32_t sourceBytes[Lanes];  // what the source lacks is zero
   uint32_t group[Lanes];
+};
+
+// A wgmma that no wgmma.wait_group has covered, and the sixteen bytes of shared memory that it reads, one after the other.
+struct PendingProduct {
+  uint64_t group;
+  std::vector<uint64_t> places;
 };
 
 // Why a warp does not run on.
@@ -57,6 +64,9 @@ struct Warp {
   std::array<uint32_t, Lanes> carry{};     // of add.cc
   std::array<uint32_t, Lanes> group{};     // cp.async groups committed by each lane
   std::vector<PendingCopies> copies;
+  std::vector<PendingProduct> products;
+  uint64_t productGroups = 0;              // wgmma groups committed
+  uint32_t registersHeld = 0;              // by each thread, as setmaxnreg counts them
 
   template <typename T>
   T* slot(Slot at) const { return reinterpret_cast<T*>(registers + at); }
@@ -107,10 +117,24 @@ struct Barrier {
   Clock clock{};          // joined of those that have arrived
 };
 
+// A box on its way to shared memory.
+struct BulkCopy {
+  TensorMap map;
+  int32_t x, y;
+  uint64_t shared;
+  int lane;
+  uint64_t stamp;  // of the warp that started it
+};
+
 // An mbarrier object, kept beside the eight bytes of shared memory that name it.
 struct Mbarrier {
   uint32_t expected = 0, pending = 0;
   uint64_t phase = 0;     // completed phases
+  int maker = 0;          // the warp that initialised it, and that warp's clock then
+  uint32_t madeAt = 0;
+  bool isKnownToCopies = false;
+  int64_t missingBytes = 0;              // that the phase expects and no copy brings yet
+  std::vector<BulkCopy> underWay, due;   // of the phase at hand; of completed ones that no warp has waited for
   Clock clock{};          // joined of those that have arrived in this phase and those before
 };
 
@@ -131,6 +155,7 @@ struct ThreadBlock {
   std::vector<Warp> warps;
   std::array<Barrier, 16> barriers;
   std::map<uint64_t, Mbarrier> mbarriers;
+  uint32_t spareRegisters = 0;      // that setmaxnreg.dec gave up
   Counters counters;                // all but those of instructions, which the scheduler tallies
   std::vector<AccessPattern> patterns;
   bool checks = true;

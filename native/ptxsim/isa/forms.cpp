@@ -176,6 +176,7 @@ constexpr auto Table = std::to_array<Form>({
     {"cp", ".async .commit_group", "", 70, 80, "9.7.8.22.3.2"},
     {"cp", ".async .wait_group", "i:u32", 70, 80, "9.7.8.22.3.3"},
     {"cp", ".async .wait_all", "", 70, 80, "9.7.8.22.3.3"},
+    {"cp", ".async .bulk .tensor .2d .shared::cluster .global .mbarrier::complete_tx::bytes", "@,M,@", 80, 90, "9.7.8.22.5.2"},
     {"cp", ".async .mbarrier .arrive {.noinc} {.shared .shared::cta} .b64", "@", 70, 80, "9.7.12.15.16"},
     // 9.7.11 Control flow
     {"bra", "{.uni}", "L", 10, 10, "9.7.11.3"},
@@ -194,6 +195,7 @@ constexpr auto Table = std::to_array<Form>({
     {"barrier", "{.cta} .red <.and .or> {.aligned} .pred", "p,a:u32,?a:u32,q", 60, 30, "9.7.12.1"},
     {"bar", ".warp .sync", "a:b32", 60, 30, "9.7.12.2"},
     {"membar", "<.cta .gl .sys>", "", 14, 10, "9.7.12.4"},
+    {"fence", ".mbarrier_init .release .cluster", "", 80, 90, "9.7.12.4"},
     {"fence", "{.sc .acq_rel} <.cta .gpu .sys>", "", 60, 70, "9.7.12.4"},
     {"atom", "{.relaxed .acquire .release .acq_rel} {.cta .gpu .sys} {.global .shared .shared::cta} <.and .or .xor> <.b32 .b64>", "d:T,@,a:T", 11, 20,
      "9.7.12.5"},
@@ -231,6 +233,7 @@ constexpr auto Table = std::to_array<Form>({
     {"mbarrier", ".init {.shared .shared::cta} .b64", "@,a:u32", 70, 80, "9.7.12.15.9"},
     {"mbarrier", ".inval {.shared .shared::cta} .b64", "@", 70, 80, "9.7.12.15.10"},
     {"mbarrier", ".arrive {.shared .shared::cta} .b64", "d:b64,@,?a:u32", 70, 80, "9.7.12.15.13"},
+    {"mbarrier", ".arrive .expect_tx {.shared .shared::cta} .b64", "d:b64,@,a:u32", 80, 90, "9.7.12.15.13"},
     {"mbarrier", ".arrive_drop {.shared .shared::cta} .b64", "d:b64,@,?a:u32", 70, 80, "9.7.12.15.14"},
     {"mbarrier", ".arrive .noComplete {.shared .shared::cta} .b64", "d:b64,@,a:u32", 70, 80, "9.7.12.15.13"},
     {"mbarrier", ".test_wait {.shared .shared::cta} .b64", "p,@,a:b64", 70, 80, "9.7.12.15.17"},
@@ -251,18 +254,25 @@ constexpr auto Table = std::to_array<Form>({
     {"mma", ".sync .aligned .m16n8k8 .row .col .f32 .tf32 .tf32 .f32", "(d:f32)*4,(a:b32)*4,(a:b32)*2,(a:f32)*4", 70, 80, "9.7.13.4.14"},
     {"mma", ".sync .aligned .m16n8k16 .row .col .f32 .f16 .f16 .f32", "(d:f32)*4,(a:b32)*4,(a:b32)*2,(a:f32)*4", 70, 80, "9.7.13.4.14"},
     {"mma", ".sync .aligned .m16n8k16 .row .col .f32 .bf16 .bf16 .f32", "(d:f32)*4,(a:b32)*4,(a:b32)*2,(a:f32)*4", 70, 80, "9.7.13.4.14"},
+    // 9.7.14 Asynchronous warpgroup matrix multiply-accumulate: sm_90a alone
+    {"wgmma", ".fence .sync .aligned", "", 80, 90, "9.7.14.7.1"},
+    {"wgmma", ".commit_group .sync .aligned", "", 80, 90, "9.7.14.7.2"},
+    {"wgmma", ".wait_group .sync .aligned", "i:u32", 80, 90, "9.7.14.7.3"},
+    {"wgmma", ".mma_async .sync .aligned .m64n64k16 .f32 .bf16 .bf16", "(u:f32)*32,a:b64,a:b64,q,i:s32,i:s32,i:s32,i:s32", 80, 90, "9.7.14.5.2"},
+    {"wgmma", ".mma_async .sync .aligned .m64n128k16 .f32 .bf16 .bf16", "(u:f32)*64,a:b64,a:b64,q,i:s32,i:s32,i:s32,i:s32", 80, 90, "9.7.14.5.2"},
+    {"wgmma", ".mma_async .sync .aligned .m64n256k16 .f32 .bf16 .bf16", "(u:f32)*128,a:b64,a:b64,q,i:s32,i:s32,i:s32,i:s32", 80, 90, "9.7.14.5.2"},
     // 9.7.17 Miscellaneous
     {"brkpt", "", "", 10, 11, "9.7.17.1"},
     {"nanosleep", ".u32", "a:u32", 63, 70, "9.7.17.2"},
     {"pmevent", "", "i:u32", 14, 10, "9.7.17.3"},
+    {"setmaxnreg", "<.inc .dec> .sync .aligned .u32", "i:u32", 80, 90, "9.7.17.5"},
     {"trap", "", "", 10, 10, "9.7.17.4"},
 });
 
 constexpr auto Refused = std::to_array<Refusal>({
-    {"wgmma", "warpgroup matrix products of sm_90a are not modelled; check that kernel against its mma.sync form on a GPU"},
-    {"cp.async.bulk", "bulk copies and tensor maps of sm_90 are not modelled"},
-    {"cp.reduce", "bulk copies and tensor maps of sm_90 are not modelled"},
-    {"setmaxnreg", "register reallocation of sm_90a is not modelled"},
+    {"wgmma", "of the warpgroup matrix products of sm_90a those of bf16 with both operands in shared memory are modelled, 64, 128 or 256 columns wide"},
+    {"cp.async.bulk", "of the bulk copies of sm_90 those of a matrix's boxes to the block's own shared memory are modelled"},
+    {"cp.reduce", "bulk reductions of sm_90 are not modelled"},
     {"tex", "textures are not modelled"},
     {"tld4", "textures are not modelled"},
     {"txq", "textures are not modelled"},

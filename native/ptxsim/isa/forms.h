@@ -16,6 +16,8 @@ namespace ptxsim {
 //   r:T  a register that is read                    i:T  a constant
 //   p    a predicate that is written                q    a predicate that is read, negated by !
 //   p|p  d:T|p  two results, of which the second may be absent
+//   u:T  a register that is read and written, in (x)*N alone: they are kept apart from the operands
+//   M    a tensor map and coordinates, [a, {x, y}]
 //   @    an address      L  a label      B  branch targets      C  results, function and arguments of a call
 //   (x)  as many as .v2 or .v4 says, in braces, or one without       (x)*4  exactly so many in braces, or one without braces if 1
 //   {x}  two or four of them in braces, which share T's bits evenly

@@ -111,13 +111,13 @@ std::vector<Shape> shapesOf(std::string_view text, int version, int target, int 
 
   if (!found.empty()) return found;
   std::string name(text);
-  for (const auto& refusal : refusals())
-    if (startsWithWord(text, refusal.opcode)) throw PtxError(line, "'" + name + "': " + std::string(refusal.reason));
   if (tooNew)
     throw PtxError(line, "'" + name + "' needs .version " + std::to_string(tooNew->version / 10) + "." + std::to_string(tooNew->version % 10) +
                              " and .target sm_" + std::to_string(tooNew->target) + " (PTX ISA " + std::string(tooNew->section) +
                              "); the module has .version " + std::to_string(version / 10) + "." + std::to_string(version % 10) +
                              " and .target sm_" + std::to_string(target));
+  for (const auto& refusal : refusals())
+    if (startsWithWord(text, refusal.opcode)) throw PtxError(line, "'" + name + "': " + std::string(refusal.reason));
   if (known.empty()) throw PtxError(line, "there is no instruction '" + std::string(opcode) + "' in '" + name + "', or it is not modelled");
   throw PtxError(line, "'" + name + "' is no form of '" + std::string(opcode) + "' that is modelled; those are" + known);
 }

@@ -13,9 +13,9 @@ constexpr std::array<std::pair<std::string_view, Type>, 21> Types{{
     {".s64", Type::S64}, {".f64", Type::F64}, {".b128", Type::B128}, {".pred", Type::Pred},
 }};
 
-constexpr std::array<std::pair<std::string_view, Space>, 7> Spaces{{
+constexpr std::array<std::pair<std::string_view, Space>, 8> Spaces{{
     {".reg", Space::Reg}, {".global", Space::Global}, {".shared", Space::Shared}, {".local", Space::Local},
-    {".const", Space::Const}, {".param", Space::Param}, {".shared::cta", Space::Shared},
+    {".const", Space::Const}, {".param", Space::Param}, {".shared::cta", Space::Shared}, {".shared::cluster", Space::Shared},
 }};
 
 template <typename Table>

@@ -42,6 +42,12 @@ class Machine {
     if (values.size() < launched.parameters.size()) throw std::runtime_error("too few parameters for " + kernel);
     std::vector<uint8_t> bytes(launched.parameterBytes + 1);
     for (size_t i = 0; i < launched.parameters.size(); i++) std::memcpy(&bytes[launched.parameters[i].offset], &values[i], launched.parameters[i].size);
+    return launchBytes(kernel, bytes, grid, block, shared, gridY);
+  }
+
+  // All parameters as they lie in memory.
+  ptxsim::Counters launchBytes(const std::string& kernel, const std::vector<uint8_t>& bytes, uint32_t grid, uint32_t block, uint32_t shared, uint32_t gridY = 1) {
+    const auto& launched = *image_->kernels.at(kernel);
     ptxsim::LaunchShape shape;
     shape.grid[0] = grid;
     shape.grid[1] = gridY;

@@ -54,7 +54,8 @@ CASE(unknown_words_are_refused) {
   refused(body("add.u33 %r1, %r2, %r3;"), "is no form of 'add'");
   refused(body("add.ftz.u32 %r1, %r2, %r3;"), "is no form of 'add'");
   refused(body("ld.global.v3.u32 {%r1,%r2,%r3}, [%rd1];"), "is no form of 'ld'");
-  refused(body("wgmma.fence.sync.aligned;"), "not modelled");
+  refused(body("wgmma.fence.sync.aligned;"), "needs .version 8.0 and .target sm_90");
+  refused(body("wgmma.mma_async.sync.aligned.m64n8k8.f32.tf32.tf32 {%f1,%f2,%f3,%f4}, %rd1, %rd2, %p1, 1, 1;"), "64, 128 or 256 columns wide");
   refused(body("bra NOWHERE;"), "no label 'NOWHERE'");
   refused(body("mov.u32 %r99, 1;"), "no register '%r99'");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "exec/mbarrier.h"
 #include "exec/ops/address.h"
 #include "exec/ops/lanes.h"
 
@@ -95,14 +96,7 @@ void completeGroups(Warp& w, uint32_t pending, bool uncommitted) {
 void waitGroup(Warp& w, const Instruction& i) { completeGroups(w, static_cast<uint32_t>(i.immediate), false); }
 void waitAll(Warp& w, const Instruction&) { completeGroups(w, 0, true); }
 
-// The object at an address; `mustExist` false only for init.
-Mbarrier& barrierAt(Warp& w, const Instruction& i, int operand, int lane) {
-  Place place = placeOf(w, i, operand, 0, lane);
-  auto found = w.block->mbarriers.find(place.address);
-  if (found == w.block->mbarriers.end())
-    throw Fault{FaultKind::IllegalAddress, "there is no mbarrier at shared address " + std::to_string(place.address) + ": mbarrier.init comes first", lane, place.address};
-  return found->second;
-}
+Mbarrier& barrierAt(Warp& w, const Instruction& i, int operand, int lane) { return mbarrierAt(w, placeOf(w, i, operand, 0, lane).address, lane); }
 
 void init(Warp& w, const Instruction& i) {
   forLanes(w, [&](int lane) {
@@ -112,7 +106,10 @@ void init(Warp& w, const Instruction& i) {
       throw Fault{FaultKind::IllegalInstruction, "mbarrier.init with a count of " + std::to_string(count), lane, place.address};
     uint8_t* bytes = w.block->shared->write(place.address, 8, 8, w.access(lane, "mbarrier.init"));
     std::memset(bytes, 0, 8);
-    w.block->mbarriers[place.address] = {count, count, 0, {}};
+    auto& barrier = w.block->mbarriers[place.address] = Mbarrier();
+    barrier.expected = barrier.pending = count;
+    barrier.maker = w.index;
+    barrier.madeAt = w.clock[static_cast<size_t>(w.index)];
   });
 }
 
@@ -123,26 +120,14 @@ void invalidate(Warp& w, const Instruction& i) {
   });
 }
 
-uint64_t arriveOne(Warp& w, Mbarrier& barrier, uint32_t count, bool drops, int lane) {
-  if (count > barrier.pending)
-    throw Fault{FaultKind::Barrier, "more arrivals at an mbarrier than the " + std::to_string(barrier.expected) + " it expects", lane};
-  uint64_t state = barrier.phase;
-  join(barrier.clock, w.clock);
-  barrier.pending -= count;
-  if (drops) barrier.expected -= count;
-  if (barrier.pending == 0) {
-    barrier.phase++;
-    barrier.pending = barrier.expected;
-  }
-  return state;
-}
-
 // What the warp did before is what whoever waits may rely on; what it does after is not.
 void arrive(Warp& w, const Instruction& i) {
   forLanes(w, [&](int lane) {
     auto& barrier = barrierAt(w, i, 1, lane);
-    uint32_t count = i.at[2] == NoSlot ? 1 : w.slot<uint32_t>(i.at[2])[lane];
-    uint64_t state = arriveOne(w, barrier, count, i.mode == 1, lane);
+    uint32_t given = i.at[2] == NoSlot ? 1 : w.slot<uint32_t>(i.at[2])[lane];
+    bool expects = i.mode == 2;
+    if (expects) expectBytes(barrier, given);
+    uint64_t state = arriveAt(w, barrier, expects ? 1 : given, i.mode == 1, lane);
     w.slot<uint64_t>(i.at[0])[lane] = state;
   });
   w.clock[static_cast<size_t>(w.index)]++;
@@ -157,9 +142,7 @@ void test(Warp& w, const Instruction& i) {
     auto& barrier = barrierAt(w, i, 1, lane);
     bool isDone = Parity ? (barrier.phase & 1) != (w.slot<uint32_t>(i.at[2])[lane] & 1) : barrier.phase > w.slot<uint64_t>(i.at[2])[lane];
     if (isDone) {
-      uint32_t own = w.clock[static_cast<size_t>(w.index)];
-      join(w.clock, barrier.clock);
-      w.clock[static_cast<size_t>(w.index)] = own;
+      observe(w, barrier);
       result |= 1u << lane;
     }
   });
@@ -172,7 +155,7 @@ void copyArrive(Warp& w, const Instruction& i) {
   completeGroups(w, 0, true);
   forLanes(w, [&](int lane) {
     auto& barrier = barrierAt(w, i, 0, lane);
-    if (i.mode == 1) arriveOne(w, barrier, 1, false, lane);  // .noinc: counted by init
+    if (i.mode == 1) arriveAt(w, barrier, 1, false, lane);  // .noinc: counted by init
     else join(barrier.clock, w.clock);                      // adds one to the pending count and takes it away
   });
   w.clock[static_cast<size_t>(w.index)]++;

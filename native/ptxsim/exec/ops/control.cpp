@@ -43,6 +43,8 @@ void brx(Warp& w, const Instruction& i) {
 }
 
 void leave(Warp& w, const Instruction&) {
+  if (!w.products.empty())
+    throw Fault{FaultKind::Race, "a warp ends while a wgmma.mma_async of it may still run: it needs wgmma.wait_group", std::countr_zero(w.active)};
   w.live &= ~w.active;
   w.running &= ~w.active;
 }
