@@ -23,6 +23,9 @@ internal sealed class CudaModules
 
     public CudaDriver Driver { get; }
 
+    /// <summary>Why the products of warpgroups are not used in this runtime, empty where they are; null until somebody has compared them.</summary>
+    public string? WarpGroupRefusal { get; set; }
+
     /// <summary>A kernel and how it declares its parameters.</summary>
     /// <param name="device">Named in errors.</param>
     /// <param name="family">Its source, without folder and suffix.</param>

@@ -29,7 +29,7 @@ internal sealed class WarpGroupMatmul
 
     private WarpGroupMatmul(CudaContext context) => this.context = context;
 
-    /// <summary>The kernels, checked on this device.</summary>
+    /// <summary>The kernels, checked in this device's runtime: once, as all of its devices have the same modules on the same GPU.</summary>
     /// <param name="context">The device.</param>
     /// <param name="others">Products to compare with.</param>
     /// <param name="reason">Why not, where the result is null.</param>
@@ -44,7 +44,7 @@ internal sealed class WarpGroupMatmul
         try
         {
             var kernels = new WarpGroupMatmul(context);
-            reason = kernels.Disagreement(others);
+            reason = context.Modules.WarpGroupRefusal ??= kernels.Disagreement(others);
             return reason.Length == 0 ? kernels : null;
         }
         catch (DeviceException refused)
