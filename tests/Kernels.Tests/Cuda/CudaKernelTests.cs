@@ -46,7 +46,7 @@ public sealed class CudaKernelTests
         }
     }
 
-    /// <summary>The stand-in has no warpgroups, so nothing loads this module here: its parameters are compared without.</summary>
+    /// <summary>Devices of this process have no warpgroups, so nothing loads this module here: its parameters are compared without.</summary>
     [Fact]
     public void Warpgroup_kernels_take_what_is_passed_to_them()
     {

@@ -95,7 +95,8 @@ public sealed class CudaMatmulTests
         return isFloat ? CudaTestDevices.Float32(options) : CudaTestDevices.BFloat16(options);
     }
 
-    private static void Check(Device device, MatmulForm form, int m, int n, int k)
+    /// <summary>C += A B of integers against plain loops.</summary>
+    internal static void Check(Device device, MatmulForm form, int m, int n, int k)
     {
         var a = form == MatmulForm.TN ? Integers(k, m, 1) : Integers(m, k, 1);
         var b = form == MatmulForm.NT ? Integers(n, k, 2) : Integers(k, n, 2);

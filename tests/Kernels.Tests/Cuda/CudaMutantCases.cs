@@ -17,6 +17,9 @@ internal static class CudaMutantCases
             ["matmul any"] = ("cuda:sim", "matmul=any", "", Both(r => r.Matmul(MatmulForm.NN, 65, 67, 200), r => r.Matmul(MatmulForm.NN, 64, 64, 72))),
             ["matmul fma"] = ("cuda:sim:float32", "matmul=fma_small", "", Both(r => r.Matmul(MatmulForm.NN, 65, 67, 36), r => r.Matmul(MatmulForm.NN, 64, 64, 36))),
             ["matmul tf32x3"] = ("cuda:sim:float32", "matmul=tf32x3", "", Both(r => r.Matmul(MatmulForm.NN, 128, 32, 80), r => r.Matmul(MatmulForm.NN, 33, 35, 80))),
+            ["matmul warpgroup nn"] = ("cuda:sim", "matmul=warpgroup_square", "matmul_nn_warpgroup", r => r.Matmul(MatmulForm.NN, 136, 120, 328)),
+            ["matmul warpgroup nt"] = ("cuda:sim", "matmul=warpgroup_wide", "matmul_nt_warpgroup", r => r.Matmul(MatmulForm.NT, 72, 264, 200)),
+            ["matmul warpgroup tn"] = ("cuda:sim", "matmul=warpgroup_square", "matmul_tn_warpgroup", r => r.Matmul(MatmulForm.TN, 72, 200, 328)),
             ["attention"] = ("cuda:sim", "attention=flash", "", Both(r => r.Attention(64, 130), r => r.Attention(33, 40))), // rows that start anywhere, too
             ["attention tall"] = ("cuda:sim", "attention=flash_tall", "", Both(r => r.Attention(64, 200, backward: false), r => r.Attention(33, 40, backward: false))),
             ["attention simt"] = ("cuda:sim:float32", "attention=simt", "", r => r.Attention(40, 70)),
@@ -54,9 +57,8 @@ internal static class CudaMutantCases
             // Once to make scratch memory, then from the same state with the recorder on.
             var before = buffers.ConvertAll(Contents);
             operation();
-            // Few blocks, so that each has several rows: kernels stride over theirs by the grid.
-            device.Context.Launched = launch => launches.Add(
-                launch.Symbol.Contains("rms_norm_", StringComparison.Ordinal) ? launch with { Grid = launch.Grid with { X = Math.Min(2, launch.Grid.X) } } : launch);
+            // Few blocks, so that each has several rows, or tiles: kernels stride over theirs by the grid.
+            device.Context.Launched = launch => launches.Add(launch with { Grid = launch.Grid with { X = Math.Min(MostBlocks(launch.Symbol), launch.Grid.X) } });
             operation();
             device.Context.Launched = null;
             var memory = buffers.Select((buffer, i) => (buffer.Pointer, before[i])).ToList();
@@ -192,6 +194,9 @@ internal static class CudaMutantCases
             foreach (var disposable in owned) disposable.Dispose();
             device.Dispose();
         }
+
+        private static int MostBlocks(string symbol) =>
+            symbol.Contains("rms_norm_", StringComparison.Ordinal) ? 2 : symbol.Contains("_warpgroup_", StringComparison.Ordinal) ? 1 : int.MaxValue;
 
         private T Own<T>(T disposable)
             where T : IDisposable

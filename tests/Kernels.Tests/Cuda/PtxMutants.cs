@@ -9,12 +9,16 @@ internal sealed record PtxMutant(string Mistake, string Ptx);
 
 /// <summary>
 /// Broken twins of a kernel, made from the text that ships: every barrier and every wait left out by itself, and of every
-/// instruction that native/cuda/include/device.cuh wraps a form with the operands the wrong way round, or another instruction.
+/// instruction that native/cuda/include/device.cuh and device_sm90.cuh wrap a form with the operands the wrong way round, or another instruction.
 /// </summary>
 internal static partial class PtxMutants
 {
     /// <summary>Orders or completes something: left out one by one.</summary>
-    private static readonly string[] Orders = ["bar.sync", "bar.warp.sync", "cp.async.wait_group", "cp.async.commit_group"];
+    private static readonly string[] Orders =
+    [
+        "bar.sync", "bar.warp.sync", "cp.async.wait_group", "cp.async.commit_group", "mbarrier.try_wait", "mbarrier.arrive.shared", "mbarrier.arrive.expect_tx",
+        "fence.mbarrier_init", "wgmma.fence", "wgmma.commit_group", "wgmma.wait_group", "setmaxnreg.dec",
+    ];
 
     /// <summary>Instruction, what is wrong then, and how: all of a kernel's are changed together.</summary>
     private static readonly (string Opcode, string Mistake, Func<string, string> Change)[] Changes =
@@ -23,6 +27,18 @@ internal static partial class PtxMutants
         ("ldmatrix.sync.aligned.m8n8.x4.trans.", ".trans dropped", line => line.Replace(".trans", "", StringComparison.Ordinal)),
         ("ldmatrix.sync.aligned.m8n8.x4.shared.", ".trans added", line => line.Replace(".x4.shared", ".x4.trans.shared", StringComparison.Ordinal)),
         ("ldmatrix.", "matrices 1 and 2 swapped", line => Swap(line, 0, 1, 2)),
+        ("cp.async.bulk.tensor", "coordinates swapped", line => Swap(line, 0, 0, 1)),
+        ("mbarrier.init", "counts for nine", line => LastOperand().Replace(line, " 9;")),
+        ("mbarrier.arrive.expect_tx", "expects too little", line => LastOperand().Replace(line, " 4096;")),
+        ("mbarrier.arrive.expect_tx", "expects too much", line => LastOperand().Replace(line, " 131072;")),
+        ("wgmma.mma_async", "registers of D swapped", line => Swap(line, 0, 0, 1)),
+        ("wgmma.mma_async", "A and B swapped", line => Descriptors().Replace(line, "}, $2, $1, p")),
+        ("wgmma.mma_async", "overwrites D", line => line.Replace(", p, ", ", !p, ", StringComparison.Ordinal)),
+        ("wgmma.mma_async", "A negated", line => line.Replace(", p, 1,", ", p, -1,", StringComparison.Ordinal)),
+        ("wgmma.mma_async", "A turned", line => Transposes().Replace(line, match => $", {Turned(match.Groups[1])}, {match.Groups[2].Value};")),
+        ("wgmma.mma_async", "B turned", line => Transposes().Replace(line, match => $", {match.Groups[1].Value}, {Turned(match.Groups[2])};")),
+        ("wgmma.wait_group", "waits for all but seven", line => LastOperand().Replace(line, " 7;")),
+        ("setmaxnreg.inc", "asks for more than there is", line => LastOperand().Replace(line, " 256;")),
         ("mma.", "rows of A swapped", line => Swap(line, 1, 0, 1)),
         ("mma.", "halves of B swapped", line => Swap(line, 2, 0, 1)),
         ("cvt.rn.bf16x2.f32", "halves swapped", line => TwoSources().Replace(line, "$1, $3, $2;")),
@@ -81,20 +97,25 @@ internal static partial class PtxMutants
             for (int i = 0; i < lines.Length; i++)
             {
                 if (!Is(lines[i], order)) continue;
-                yield return new PtxMutant($"{order} number {++number} left out", With(lines, index => index != i, line => line));
+                // A wait that is left out has come to its end.
+                string instead = Wait().Replace(lines[i], "setp.eq.b32 $1, 0, 0;");
+                bool isWait = instead != lines[i];
+                yield return new PtxMutant($"{order} number {++number} left out", With(lines, index => isWait || index != i, (line, index) => isWait && index == i ? instead : line));
             }
         }
 
         foreach (var (opcode, mistake, change) in Changes)
         {
-            if (lines.Any(line => Is(line, opcode))) yield return new PtxMutant($"{opcode}: {mistake}", With(lines, _ => true, line => Is(line, opcode) ? change(line) : line));
+            if (lines.Any(line => Is(line, opcode))) yield return new PtxMutant($"{opcode}: {mistake}", With(lines, _ => true, (line, _) => Is(line, opcode) ? change(line) : line));
         }
     }
 
+    private static string Turned(Group transpose) => transpose.Value == "0" ? "1" : "0";
+
     private static bool Is(string line, string opcode) => line.AsSpan().TrimStart().StartsWith(opcode, StringComparison.Ordinal);
 
-    private static string With(string[] lines, Func<int, bool> keep, Func<string, string> change) =>
-        string.Join('\n', lines.Where((_, i) => keep(i)).Select(change));
+    private static string With(string[] lines, Func<int, bool> keep, Func<string, int, string> change) =>
+        string.Join('\n', lines.Select(change).Where((_, i) => keep(i)));
 
     /// <summary>Exchanges two registers of one of an instruction's lists in braces.</summary>
     private static string Swap(string line, int list, int first, int second)
@@ -110,6 +131,18 @@ internal static partial class PtxMutants
 
     [GeneratedRegex(@"\{([^}]*)\}")]
     private static partial Regex RegisterList();
+
+    [GeneratedRegex(@"mbarrier\.try_wait\S+ (\w+),.*;")]
+    private static partial Regex Wait();
+
+    [GeneratedRegex(@" [^, ]+;")]
+    private static partial Regex LastOperand();
+
+    [GeneratedRegex(@"\}, (%\w+), (%\w+), p")]
+    private static partial Regex Descriptors();
+
+    [GeneratedRegex(@", ([01]), ([01]);")]
+    private static partial Regex Transposes();
 
     [GeneratedRegex(@"(cp\.async.*, 16), [^,]+;")]
     private static partial Regex CopiedBytes();
