@@ -177,6 +177,9 @@ DEVICE float reciprocal_approx(float x) {
   return y;
 }
 
+// An empty instruction that reads and writes a register.
+DEVICE void pin_register(uint32_t& value) { asm volatile("" : "+r"(value)); }
+
 DEVICE float maximum(float a, float b) { return a > b ? a : b; }
 
 DEVICE uint32_t multiply_high(uint32_t a, uint32_t b) {

@@ -41,25 +41,44 @@ struct Pack {
   float v[PackSize];
 };
 
-DEVICE Pack load_vector(const bf16* from) {
-  Words4 words = load16(from);
+// The same as it lies in memory.
+template <typename T>
+struct Vector {
+  Words4 words[sizeof(T) / 2];
+};
+
+template <typename T>
+DEVICE Vector<T> read_vector(const T* from) {
+  Vector<T> vector;
+  UNROLL for (int i = 0; i < static_cast<int>(sizeof(T)) / 2; ++i) vector.words[i] = load16(reinterpret_cast<const Words4*>(from) + i);
+  return vector;
+}
+
+DEVICE Pack unpack(const Vector<bf16>& vector) {
   Pack pack;
   UNROLL for (int i = 0; i < 4; ++i) {
-    pack.v[2 * i] = bf16x2_low(words.word[i]);
-    pack.v[2 * i + 1] = bf16x2_high(words.word[i]);
+    pack.v[2 * i] = bf16x2_low(vector.words[0].word[i]);
+    pack.v[2 * i + 1] = bf16x2_high(vector.words[0].word[i]);
   }
   return pack;
 }
 
-DEVICE Pack load_vector(const float* from) {
-  Words4 first = load16(from), second = load16(from + 4);
+DEVICE Pack unpack(const Vector<float>& vector) {
   Pack pack;
-  UNROLL for (int i = 0; i < 4; ++i) {
-    pack.v[i] = bits_float(first.word[i]);
-    pack.v[4 + i] = bits_float(second.word[i]);
-  }
+  UNROLL for (int i = 0; i < PackSize; ++i) pack.v[i] = bits_float(vector.words[i / 4].word[i % 4]);
   return pack;
 }
+
+// What is made of its elements after this is made anew, and need not stay in registers until then.
+template <typename T>
+DEVICE void keep_packed(Vector<T>& vector) {
+  UNROLL for (Words4& words : vector.words) {
+    UNROLL for (uint32_t& word : words.word) pin_register(word);
+  }
+}
+
+DEVICE Pack load_vector(const bf16* from) { return unpack(read_vector(from)); }
+DEVICE Pack load_vector(const float* from) { return unpack(read_vector(from)); }
 
 DEVICE void store_vector(bf16* to, const Pack& pack) {
   Words4 words;

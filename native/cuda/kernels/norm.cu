@@ -3,13 +3,32 @@
 //
 // Variants: `warp`, a warp per group, for short groups; `block`, a block per group, for long ones. A group is read once and kept in
 // registers, all of it up to 1024 columns of a warp and 4096 of a block; what lies behind is read twice. So are the weights, which
-// stay in registers from group to group.
+// stay in registers from group to group. Where all of a group is kept, the weight's gradient is summed in registers too, a row of
+// partial sums for each block; otherwise kernels of its own sum it.
 #include "matrix.cuh"
 #include "reduce.cuh"
 
 namespace {
 constexpr int Threads = 256;
 constexpr int SumRows = Threads / WarpSize;  // rows that a block sums side by side
+constexpr int SumColumns = WarpSize * PackSize;
+
+// Sums of the columns that a warp's lanes have packs of, by warp; each eighth of a lane's pack beside the other lanes', free of conflicts.
+struct WarpSums {
+  float sums[SumRows][SumColumns];
+
+  DEVICE void store(const Pack& pack) {
+    UNROLL for (int i = 0; i < PackSize; ++i) sums[warp_id()][i * WarpSize + lane_id()] = pack.v[i];
+  }
+
+  // Of all warps, in their order, for the column that has this thread's number; a barrier comes before.
+  DEVICE float total() const {
+    int slot = (static_cast<int>(threadIdx.x) % PackSize) * WarpSize + static_cast<int>(threadIdx.x) / PackSize;
+    float total = 0;
+    UNROLL for (int w = 0; w < SumRows; ++w) total += sums[w][slot];
+    return total;
+  }
+};
 
 // The lanes that share a group: all of a warp, or all of a block. Each holds up to Held packs of it in registers: enough for
 // the usual rows, few enough that a multiprocessor has some 32 warps.
@@ -19,6 +38,17 @@ struct WarpTeam {
   DEVICE static int64_t group_step() { return static_cast<int64_t>(gridDim.x) * (Threads / WarpSize); }
   DEVICE static int member() { return lane_id(); }
   DEVICE static float sum(float value) { return warp_sum(value); }
+
+  // The columns' sums over all warps of the block.
+  DEVICE static void store_sums(float* to, const Pack (&sums)[Held], int columns) {
+    __shared__ WarpSums scratch[Held];
+    UNROLL for (int i = 0; i < Held; ++i) scratch[i].store(sums[i]);
+    block_sync();
+    UNROLL for (int i = 0; i < Held; ++i) {
+      int column = i * SumColumns + static_cast<int>(threadIdx.x);
+      if (column < columns) to[column] = scratch[i].total();
+    }
+  }
 };
 
 struct BlockTeam {
@@ -29,6 +59,13 @@ struct BlockTeam {
   DEVICE static float sum(float value) {
     __shared__ float scratch[Threads / WarpSize];
     return block_sum<Threads>(value, scratch);
+  }
+
+  DEVICE static void store_sums(float* to, const Pack (&sums)[Held], int columns) {
+    UNROLL for (int i = 0; i < Held; ++i) {
+      int column = (member() + i * Size) * PackSize;
+      if (column < columns) store_vector(to + column, sums[i]);
+    }
   }
 };
 
@@ -120,49 +157,69 @@ DEVICE void add_forward(const Matrix<T>& output, const Matrix<T>& sum, const Mat
   });
 }
 
+// The reciprocal of a group, asked for by one lane of a warp alone.
+DEVICE float saved_reciprocal(const Matrix<const float>& rstd, int r, int group) {
+  return shuffle_from(lane_id() == 0 ? rstd.row(r)[group] : 0.f, 0);
+}
+
 // dX = rstd (g - x m), g = dOutput * weight, m = mean(g * x) rstd^2. dX may be dOutput: an element is read before it is written.
-template <typename Team, typename T>
-DEVICE void backward(const Matrix<T>& dX, const Matrix<const T>& dOutput, const Matrix<const T>& x, const Matrix<const T>& weight,
-                     const Matrix<const float>& rstd, int accumulate) {
+// With Sums, each block writes its groups' sums of dOutput * x * rstd to a row of `partials` (gridDim.x, columns); that is for groups
+// of which the members hold all.
+template <typename Team, bool Sums, typename T>
+DEVICE void backward(const Matrix<T>& dX, float* partials, const Matrix<const T>& dOutput, const Matrix<const T>& x,
+                     const Matrix<const T>& weight, const Matrix<const float>& rstd, int accumulate) {
   int columns = weight.columns, groups = rstd.columns;
   Share<Team> share(columns, groups, dX.has_vectors() && dOutput.has_vectors() && x.has_vectors() && weight.has_vectors());
-  Pack weights[Team::Held];
-  share.each_held([&](int i, int c, Whole whole) { weights[i] = load_pack(weight, 0, c, whole); });
+  Vector<T> weights[Team::Held]{};
+  [[maybe_unused]] Pack sums[Team::Held]{};
+  share.each_held([&](int i, int c, Whole) { weights[i] = read_vector(weight.row(0) + c); });
   for (int64_t g = Team::first_group(); g < static_cast<int64_t>(x.rows) * groups; g += Team::group_step()) {
     int r = static_cast<int>(g / groups), group = static_cast<int>(g - static_cast<int64_t>(r) * groups);
     Matrix<const T> from = group_of(x, group, columns), upstream = group_of(dOutput, group, columns);
     Matrix<T> to = group_of(dX, group, columns);
-    auto weighed = [&](int c, auto how, const Pack& w) {  // g
-      Pack d = load_pack(upstream, r, c, how);
-      UNROLL for (int i = 0; i < PackSize; ++i) d.v[i] = d.v[i] * w.v[i];
-      return d;
-    };
-    Pack values[Team::Held]{}, gradients[Team::Held]{};
-    share.each_held([&](int i, int c, Whole whole) {
-      values[i] = load_pack(from, r, c, whole);
-      gradients[i] = weighed(c, whole, weights[i]);
+    // As they lie in memory, which takes half the registers in bf16.
+    Vector<T> values[Team::Held]{}, upstreams[Team::Held]{};
+    share.each_held([&](int i, int c, Whole) {
+      values[i] = read_vector(from.row(r) + c);
+      upstreams[i] = read_vector(upstream.row(r) + c);
     });
-    float reciprocal = rstd.row(r)[group], dot = 0;
-    auto add = [&](const Pack& a, const Pack& b) { UNROLL for (int i = 0; i < PackSize; ++i) dot = fma_rn(a.v[i], b.v[i], dot); };
-    UNROLL for (int i = 0; i < Team::Held; ++i) add(gradients[i], values[i]);
-    share.each_other([&](int c, bool how) { add(weighed(c, how, load_pack(weight, 0, c, how)), load_pack(from, r, c, how)); });
+    float reciprocal = saved_reciprocal(rstd, r, group), dot = 0;
+    auto add = [&](const Pack& d, const Pack& w, const Pack& value) {
+      UNROLL for (int i = 0; i < PackSize; ++i) dot = fma_rn(d.v[i] * w.v[i], value.v[i], dot);
+    };
+    UNROLL for (int i = 0; i < Team::Held; ++i) add(unpack(upstreams[i]), unpack(weights[i]), unpack(values[i]));
+    if constexpr (!Sums)
+      share.each_other([&](int c, bool how) { add(load_pack(upstream, r, c, how), load_pack(weight, 0, c, how), load_pack(from, r, c, how)); });
     float mean = Team::sum(dot) / static_cast<float>(columns) * reciprocal * reciprocal;
-    auto write = [&](int c, auto how, const Pack& gradient, Pack value) {
+    auto write = [&](int c, auto how, const Pack& d, const Pack& w, Pack value) {
       Pack before{};
       if (accumulate != 0) before = load_pack(to, r, c, how);
-      UNROLL for (int i = 0; i < PackSize; ++i) value.v[i] = before.v[i] + reciprocal * (gradient.v[i] - value.v[i] * mean);
+      UNROLL for (int i = 0; i < PackSize; ++i) value.v[i] = before.v[i] + reciprocal * (d.v[i] * w.v[i] - value.v[i] * mean);
       store_pack(to, r, c, how, value);
     };
-    share.each_held([&](int i, int c, Whole whole) { write(c, whole, gradients[i], values[i]); });
-    share.each_other([&](int c, bool how) { write(c, how, weighed(c, how, load_pack(weight, 0, c, how)), load_pack(from, r, c, how)); });
+    share.each_held([&](int i, int c, Whole whole) {
+      keep_packed(values[i]);
+      keep_packed(upstreams[i]);
+      keep_packed(weights[i]);
+      Pack value = unpack(values[i]), d = unpack(upstreams[i]);
+      if constexpr (Sums) {
+        UNROLL for (int e = 0; e < PackSize; ++e) sums[i].v[e] = fma_rn(d.v[e] * value.v[e], reciprocal, sums[i].v[e]);
+      }
+      write(c, whole, d, unpack(weights[i]), value);
+    });
+    if constexpr (!Sums)
+      share.each_other([&](int c, bool how) {
+        write(c, how, load_pack(upstream, r, c, how), load_pack(weight, 0, c, how), load_pack(from, r, c, how));
+      });
   }
+  if constexpr (Sums) Team::store_sums(partials + static_cast<size_t>(blockIdx.x) * columns, sums, columns);
 }
 
 // Stage one of a sum over rows: block (x, y) sums 256 columns over the y-th run of `chunk` rows, eight rows side by side, into
 // partials (gridDim.y, columns). pack_of(r, c) gives the terms.
 template <typename F>
 DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F pack_of) {
-  __shared__ float sums[SumRows][WarpSize * PackSize];
+  __shared__ WarpSums sums;
   int lane = lane_id(), warp = warp_id(), c = (static_cast<int>(blockIdx.x) * WarpSize + lane) * PackSize;
   int64_t first = static_cast<int64_t>(blockIdx.y) * chunk, last = first + chunk < rows ? first + chunk : rows;
   Pack sum{};
@@ -171,14 +228,10 @@ DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F
     Pack term = pack_of(r, c);
     UNROLL for (int i = 0; i < PackSize; ++i) sum.v[i] += term.v[i];
   }
-  UNROLL for (int i = 0; i < PackSize; ++i) sums[warp][i * WarpSize + lane] = sum.v[i];
+  sums.store(sum);
   block_sync();
-  int column = static_cast<int>(blockIdx.x) * WarpSize * PackSize + static_cast<int>(threadIdx.x);
-  if (column >= columns) return;
-  int slot = (static_cast<int>(threadIdx.x) % PackSize) * WarpSize + static_cast<int>(threadIdx.x) / PackSize;
-  float total = 0;
-  UNROLL for (int w = 0; w < SumRows; ++w) total += sums[w][slot];
-  partials[static_cast<size_t>(blockIdx.y) * columns + column] = total;
+  int column = static_cast<int>(blockIdx.x) * SumColumns + static_cast<int>(threadIdx.x);
+  if (column < columns) partials[static_cast<size_t>(blockIdx.y) * columns + column] = sums.total();
 }
 }  // namespace
 
@@ -193,15 +246,20 @@ DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F
     add_forward<Team>(output, sum, rstd, x, addend, weight, epsilon);                                                        \
   }                                                                                                                          \
   KERNEL(Threads, 1, rms_norm_backward_##team##_##name)                                                                      \
+  (Matrix<T> dX, float* partials, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, \
+   int accumulate) {                                                                                                         \
+    backward<Team, true>(dX, partials, dOutput, x, weight, rstd, accumulate);                                                \
+  }                                                                                                                          \
+  KERNEL(Threads, 1, rms_norm_backward_input_##team##_##name)                                                                \
   (Matrix<T> dX, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, int accumulate) { \
-    backward<Team>(dX, dOutput, x, weight, rstd, accumulate);                                                                \
+    backward<Team, false>(dX, nullptr, dOutput, x, weight, rstd, accumulate);                                                \
   }
 NORM(warp, WarpTeam, bf16, bf16)
 NORM(warp, WarpTeam, f32, float)
 NORM(block, BlockTeam, bf16, bf16)
 NORM(block, BlockTeam, f32, float)
 
-// Terms of the weight's gradient: dOutput * x * rstd, over the rows of all groups.
+// Terms of the weight's gradient where `backward` cannot sum them: dOutput * x * rstd, over the rows of all groups.
 #define NORM_WEIGHT(name, T)                                                                                                 \
   KERNEL(Threads, 1, rms_norm_weight_partial_##name)                                                                         \
   (float* partials, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const float> rstd, int columns, int chunk) {          \
@@ -223,13 +281,20 @@ NORM(block, BlockTeam, f32, float)
 NORM_WEIGHT(bf16, bf16)
 NORM_WEIGHT(f32, float)
 
-// Stage two: sums[c] += partials (chunks, columns) over chunks, in order.
+// Stage two: sums[c] += partials (chunks, columns) over chunks. A block has 32 columns, a warp every eighth chunk; warps in order.
 template <typename T>
 DEVICE void column_sums_finish(T* sums, const float* partials, int columns, int chunks) {
-  int c = static_cast<int>(blockIdx.x * Threads + threadIdx.x);
-  if (c >= columns) return;
+  __shared__ float totals[SumRows][WarpSize];
+  int lane = lane_id(), c = static_cast<int>(blockIdx.x) * WarpSize + lane;
   float total = 0;
-  for (int i = 0; i < chunks; ++i) total += partials[static_cast<size_t>(i) * columns + c];
+  if (c < columns) {
+    _Pragma("unroll 4") for (int i = warp_id(); i < chunks; i += SumRows) total += partials[static_cast<size_t>(i) * columns + c];
+  }
+  totals[warp_id()][lane] = total;
+  block_sync();
+  if (warp_id() != 0 || c >= columns) return;
+  total = totals[0][lane];
+  UNROLL for (int w = 1; w < SumRows; ++w) total += totals[w][lane];
   assign(sums[c], to_float(sums[c]) + total);
 }
 

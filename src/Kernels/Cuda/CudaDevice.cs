@@ -73,7 +73,7 @@ public sealed partial class CudaDevice : AcceleratorDevice
     public override CaptureCounts? Captures => context.Graphs?.Counts;
 
     /// <inheritdoc/>
-    public override PlanningDevice CreatePlanningDevice() => new CudaPlanningDevice(this, new CudaScratch(matmul, attention));
+    public override PlanningDevice CreatePlanningDevice() => new CudaPlanningDevice(this, new CudaScratch(matmul, attention, norm));
 
     public override BufferKind ParameterKind => isNarrow ? BufferKind.Compute : BufferKind.State;
 

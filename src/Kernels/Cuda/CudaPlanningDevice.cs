@@ -1,7 +1,7 @@
 namespace RepNoise.Kernels.Cuda;
 
 /// <summary>What the operations of a CUDA device ask of its scratch memory.</summary>
-internal sealed record CudaScratch(Matmul Matmul, Attention Attention);
+internal sealed record CudaScratch(Matmul Matmul, Attention Attention, Norm Norm);
 
 /// <summary>Plans a CUDA device: the operations with scratch say how much, computed as the device itself computes it.</summary>
 internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratch) : PlanningDevice(modelled)
@@ -14,7 +14,7 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
 
     protected override void RmsNormBackwardCore(
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate) =>
-        Take(Norm.ScratchBytes(weight.Columns));
+        Take(scratch.Norm.BackwardScratchBytes(dX, dOutput, x, weight, rstd));
 
     protected override void AttentionBackwardCore(
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,

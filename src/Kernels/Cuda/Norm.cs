@@ -16,10 +16,16 @@ internal sealed class Norm
     // Four blocks for each of an H100's 132 multiprocessors, which is what registers allow. Not the device's own number: a launch
     // follows from the shape alone.
     private const int ResidentBlocks = 528;
+
+    // Of a backward that sums the weight's gradient too: two blocks a multiprocessor, because of what they keep in registers. A row of
+    // partial sums is written and read again: with sixteen groups a block they are a sixteenth of what it moves, at most.
+    private const int SummingBlocks = 264;
+    private const int GroupsPerSum = 16;
     private const int BlockColumns = Threads * Packs.Size / 2;
     private const int ColumnsPerBlock = 256;
     private const int RowsPerChunk = 64;
     private const int MostChunks = 128;
+    private const int FinishColumns = 32;
 
     private readonly CudaContext context;
     private readonly Team warp;
@@ -34,8 +40,8 @@ internal sealed class Norm
     {
         this.context = context;
         forced = variants.Choose(Family, "warp or block by columns");
-        warp = new Team(context, "warp", Threads / 32);
-        block = new Team(context, "block", 1);
+        warp = new Team(context, "warp", Threads / 32, 4 * 32 * Packs.Size);
+        block = new Team(context, "block", 1, 2 * Threads * Packs.Size);
         weightPartial = new CudaKernel<WeightArguments>(context, Family, $"rms_norm_weight_partial_{context.Suffix}", Threads);
         sumPartial = new CudaKernel<SumArguments>(context, Family, $"column_sums_partial_{context.Suffix}", Threads);
         finish = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish_f32", Threads);
@@ -59,17 +65,25 @@ internal sealed class Norm
 
     public void Backward(Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate)
     {
-        // First, because dX may be dOutput.
-        long rows = rstd.Length;
-        int columns = weight.Columns;
-        var (grid, chunk) = Chunks(rows, columns);
-        nint partials = context.Scratch(ScratchBytes(columns));
-        weightPartial.Launch(grid, new WeightArguments(
-            partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(rstd), columns, chunk));
-        Finish(dWeight, partials, columns, grid);
+        if (rstd.Length == 0) return;
+        var team = TeamFor(weight.Columns);
+        nint partials = context.Scratch(BackwardScratchBytes(dX, dOutput, x, weight, rstd));
+        if (team.KeepsGroups(dX, dOutput, x, weight))
+        {
+            var blocks = team.SummingGrid(rstd.Length);
+            team.Backward.Launch(blocks, new BackwardArguments(
+                MatrixArgument.Of(dX), partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(weight),
+                MatrixArgument.Of(rstd), accumulate ? 1 : 0));
+            Finish(dWeight, partials, weight.Columns, blocks.X);
+            return;
+        }
 
-        var team = TeamFor(columns);
-        team.Backward.Launch(team.Grid(rstd), new BackwardArguments(
+        // The weight's gradient first, because dX may be dOutput.
+        var (grid, chunk) = Chunks(rstd.Length, weight.Columns);
+        weightPartial.Launch(grid, new WeightArguments(
+            partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(rstd), weight.Columns, chunk));
+        Finish(dWeight, partials, weight.Columns, grid.Y);
+        team.BackwardInput.Launch(team.Grid(rstd), new BackwardInputArguments(
             MatrixArgument.Of(dX), MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(weight), MatrixArgument.Of(rstd),
             accumulate ? 1 : 0));
     }
@@ -80,17 +94,24 @@ internal sealed class Norm
         var (grid, chunk) = Chunks(values.Rows, values.Columns);
         nint partials = context.Scratch(ScratchBytes(values.Columns));
         sumPartial.Launch(grid, new SumArguments(partials, MatrixArgument.Of(values), chunk));
-        Finish(sums, partials, values.Columns, grid);
+        if (!grid.IsEmpty) Finish(sums, partials, values.Columns, grid.Y);
     }
 
     /// <summary>Scratch memory of sums over rows, in bytes: those of the most chunks there are.</summary>
     public static long ScratchBytes(int columns) => (long)MostChunks * columns * sizeof(float);
 
-    private void Finish(Tensor sums, nint partials, int columns, Grid grid)
+    /// <summary>Scratch memory of <see cref="Backward"/>, in bytes: rows of partial sums, no fewer for fewer groups.</summary>
+    public long BackwardScratchBytes(Tensor dX, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd)
     {
-        if (grid.IsEmpty) return;
+        var team = TeamFor(weight.Columns);
+        long rows = team.KeepsGroups(dX, dOutput, x, weight) ? team.SummingGrid(rstd.Length).X : MostChunks;
+        return Math.Max(1, rows) * weight.Columns * sizeof(float);
+    }
+
+    private void Finish(Tensor sums, nint partials, int columns, int chunks)
+    {
         var kernel = MatrixArgument.FormatOf(sums) == NumberFormat.BFloat16 ? finishNarrow : finish;
-        kernel.Launch(new Grid((int)Packs.Blocks(columns, Threads)), new FinishArguments(MatrixArgument.Address(sums), partials, columns, grid.Y));
+        kernel.Launch(new Grid((int)Packs.Blocks(columns, FinishColumns)), new FinishArguments(MatrixArgument.Address(sums), partials, columns, chunks));
     }
 
     /// <summary>Blocks of 256 columns by chunks of rows, and the rows of a chunk: both follow from the shape alone.</summary>
@@ -103,13 +124,33 @@ internal sealed class Norm
     private Team TeamFor(int columns) => (forced ?? (columns >= BlockColumns ? "block" : "warp")) == "block" ? block : warp;
 
     /// <summary>The kernels of one variant.</summary>
-    private sealed class Team(CudaContext context, string name, int groupsPerBlock)
+    /// <param name="context">Where they run.</param>
+    /// <param name="name">Of the variant.</param>
+    /// <param name="groupsPerBlock">Groups that a block takes side by side.</param>
+    /// <param name="heldColumns">Of a group, that its threads keep in registers.</param>
+    private sealed class Team(CudaContext context, string name, int groupsPerBlock, int heldColumns)
     {
         public CudaKernel<ForwardArguments> Forward { get; } = new(context, Family, $"rms_norm_forward_{name}_{context.Suffix}", Threads);
 
         public CudaKernel<AddForwardArguments> AddForward { get; } = new(context, Family, $"add_rms_norm_forward_{name}_{context.Suffix}", Threads);
 
         public CudaKernel<BackwardArguments> Backward { get; } = new(context, Family, $"rms_norm_backward_{name}_{context.Suffix}", Threads);
+
+        public CudaKernel<BackwardInputArguments> BackwardInput { get; } =
+            new(context, Family, $"rms_norm_backward_input_{name}_{context.Suffix}", Threads);
+
+        /// <summary>True where whole groups stay in registers, and so the sums of a weight's gradient.</summary>
+        public bool KeepsGroups(Tensor dX, Tensor dOutput, Tensor x, Tensor weight) =>
+            weight.Columns <= heldColumns && weight.Columns % Packs.Size == 0
+            && MatrixArgument.HasAlignedRows(dX) && MatrixArgument.HasAlignedRows(dOutput) && MatrixArgument.HasAlignedRows(x)
+            && MatrixArgument.HasAlignedRows(weight);
+
+        /// <summary>Blocks of a backward that sums the weight's gradient, each into a row of its own: from the shape alone.</summary>
+        public Grid SummingGrid(long groups)
+        {
+            long blocks = Packs.Blocks(groups, groupsPerBlock);
+            return new Grid((int)Math.Clamp(groups / GroupsPerSum, Math.Min(blocks, SummingBlocks), Math.Min(blocks, ResidentBlocks)));
+        }
 
         /// <summary>A block for each group as long as all run at once; then, before there are more, several groups for each.</summary>
         public Grid Grid(Tensor rstd)
@@ -126,6 +167,9 @@ internal sealed class Norm
         MatrixArgument Output, MatrixArgument Sum, MatrixArgument Rstd, MatrixArgument X, MatrixArgument Addend, MatrixArgument Weight, float Epsilon);
 
     private readonly record struct BackwardArguments(
+        MatrixArgument DX, nint Partials, MatrixArgument DOutput, MatrixArgument X, MatrixArgument Weight, MatrixArgument Rstd, int Accumulate);
+
+    private readonly record struct BackwardInputArguments(
         MatrixArgument DX, MatrixArgument DOutput, MatrixArgument X, MatrixArgument Weight, MatrixArgument Rstd, int Accumulate);
 
     private readonly record struct WeightArguments(

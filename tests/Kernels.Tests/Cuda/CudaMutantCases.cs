@@ -20,8 +20,8 @@ internal static class CudaMutantCases
             ["attention"] = ("cuda:sim", "attention=flash", "", Both(r => r.Attention(64, 130), r => r.Attention(33, 40))), // rows that start anywhere, too
             ["attention tall"] = ("cuda:sim", "attention=flash_tall", "", Both(r => r.Attention(64, 200, backward: false), r => r.Attention(33, 40, backward: false))),
             ["attention simt"] = ("cuda:sim:float32", "attention=simt", "", r => r.Attention(40, 70)),
-            ["norm by block"] = ("cuda:sim", "norm=block", "", Both(r => r.Norm(70, 264), r => r.Norm(6, 267))),
-            ["norm by warp"] = ("cuda:sim:float32", "norm=warp", "", r => r.Norm(70, 40)),
+            ["norm by block"] = ("cuda:sim", "norm=block", "", Both(r => r.Norm(70, 264), r => r.Norm(6, 267, 272))),
+            ["norm by warp"] = ("cuda:sim:float32", "norm=warp", "", Both(r => r.Norm(70, 40), r => r.Norm(6, 43, 48))),
             ["cross-entropy"] = ("cuda:sim", "matmul=naive", "linear_cross_entropy", Both(r => r.CrossEntropy(4, 8, 600), r => r.CrossEntropy(4, 8, 601))),
             ["embedding"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Embedding(40, 16), r => r.Embedding(40, 13))),
             ["mmd"] = ("cuda:sim", "matmul=naive", "", r => r.Mmd(36, 2, 12)),
@@ -102,10 +102,14 @@ internal static class CudaMutantCases
             };
         }
 
-        public void Norm(int rows, int columns)
+        /// <param name="rows">Rows, of one group each.</param>
+        /// <param name="columns">Columns of a group.</param>
+        /// <param name="stride">Elements from one row to the next, where there are more.</param>
+        public void Norm(int rows, int columns, int stride = 0)
         {
-            Tensor x = New(BufferKind.Compute, rows, columns), y = New(BufferKind.Compute, rows, columns), weight = New(BufferKind.Compute, 1, columns);
-            Tensor sum = New(BufferKind.Compute, rows, columns), rstd = New(BufferKind.State, rows, 1), dWeight = New(BufferKind.State, 1, columns), dBias = New(BufferKind.State, 1, columns);
+            Tensor Wide(BufferKind kind, int count) => New(kind, count, Math.Max(stride, columns)).ColumnRange(0, columns);
+            Tensor x = Wide(BufferKind.Compute, rows), y = Wide(BufferKind.Compute, rows), weight = Wide(BufferKind.Compute, 1);
+            Tensor sum = Wide(BufferKind.Compute, rows), rstd = New(BufferKind.State, rows, 1), dWeight = Wide(BufferKind.State, 1), dBias = Wide(BufferKind.State, 1);
             operation += () =>
             {
                 device.RmsNormForward(y, rstd, x, weight, 1e-5);

@@ -29,6 +29,7 @@ internal static partial class PtxMutants
         ("cvt.rn.bf16.f32", "rounded towards zero", line => line.Replace(".rn.", ".rz.", StringComparison.Ordinal)),
         ("cvt.rna.tf32.f32", "not rounded", line => line.Replace("cvt.rna.tf32.f32", "mov.b32", StringComparison.Ordinal)),
         ("shfl.sync.bfly.b32", "lanes do not meet", line => ShuffleMask().Replace(line, "$1, 0, 31,")),
+        ("shfl.sync.idx.b32", "from the lane after", line => ShuffleMask().Replace(line, "$1, 1, 31,")),
         ("vote.sync.ballot.b32", "predicate negated", line => VotePredicate().Replace(line, "$1, !$2,")),
         ("brev.b32", "bits not reversed", line => line.Replace("brev", "mov", StringComparison.Ordinal)),
         ("clz.b32", "counts ones", line => line.Replace("clz", "popc", StringComparison.Ordinal)),
