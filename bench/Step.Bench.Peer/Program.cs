@@ -53,6 +53,7 @@ static void ServeProduct(Job job, Product product)
     if (product.Form == "TN") a = a.t();
     StepServer.Run(() =>
     {
+        using var scope = NewDisposeScope(); // else what the check makes waits for the collector
         long begun = Stopwatch.GetTimestamp();
         for (int i = 0; i < product.Repeats; i++) c.addmm_(a, b, beta: 0);
         double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds / product.Repeats;

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace RepNoise.Bench.Step;
 
 /// <summary>One line of the results.</summary>
@@ -33,10 +35,14 @@ internal static class Duel
     // float32 on both sides, sums in different orders; the second step adds Adam's first update, the sign of noisy gradients.
     private static readonly double[] Tolerances = [2e-5, 2e-4];
 
-    // A slow pair stops early, but not below the steps of --quick.
-    private static readonly TimeSpan Budget = TimeSpan.FromMinutes(2);
+    // A slow pair stops early, but not below the steps of --quick; a fast one takes more steps, because neighbours come and go by the second.
+    private static readonly TimeSpan Budget = TimeSpan.FromMinutes(2), Least = TimeSpan.FromSeconds(30);
     private const int QuickSteps = 3;
     private const int FullSteps = 9;
+    private const int MostSteps = 500;
+
+    /// <summary>True where steps suffice for a median, or cost too much.</summary>
+    internal static bool IsEnough(int steps, TimeSpan spent) => spent >= Budget || steps >= MostSteps || (steps >= FullSteps && spent >= Least);
 
     /// <exception cref="InvalidOperationException">The losses differ, or a child ended.</exception>
     public static (Row Ours, Row Theirs) Run(string shape, string setting, string peer, int threads, ISide ours, ISide theirs, bool quick)
@@ -54,8 +60,8 @@ internal static class Duel
         }
 
         List<double> mine = [], peers = [];
-        var end = DateTime.UtcNow + Budget;
-        for (int i = 0; i < (quick ? QuickSteps : FullSteps) && (i < QuickSteps || DateTime.UtcNow < end); i++)
+        var spent = Stopwatch.StartNew();
+        while (mine.Count < QuickSteps || (!quick && !IsEnough(mine.Count, spent.Elapsed)))
         {
             mine.Add(ours.Step().Seconds);
             peers.Add(theirs.Step().Seconds);

@@ -1,5 +1,5 @@
 // Family linear_cross_entropy: what stands between its matrix products. For a row z of logits with target y:
-// loss = logsumexp(z) - z[y]; where gradients follow, z becomes factor * (softmax(z) - onehot(y)).
+// loss = logsumexp(z) - z[y]; where gradients follow, z becomes factor * (softmax(z) - onehot(y)). Both as often as the entry repeats.
 //
 // A block of 32 to 512 threads, a power of two, per row, and two passes: the largest logit and the sum of exponentials together
 // (Milakov and Gimelshein, arXiv 1805.02867), then the probabilities in place. Between them as much of the row as the host
@@ -82,9 +82,9 @@ struct HeldRow {
   }
 };
 
-// held: columns from the first on that stay in dynamic shared memory from one pass to the next, a multiple of eight.
+// repeats: counts of equal entries, or null for one each. held: columns from the first on that stay in dynamic shared memory from one pass to the next, a multiple of eight.
 template <typename T>
-DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, float factor, int gradients, int held) {
+DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, const int* repeats, float factor, int gradients, int held) {
   __shared__ ExpSum scratch[MostThreads / WarpSize];
   int r = static_cast<int>(blockIdx.x), target = targets[r], columns = logits.columns;
   int first = static_cast<int>(threadIdx.x) * PackSize, step = static_cast<int>(blockDim.x) * PackSize;
@@ -99,8 +99,10 @@ DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, 
   state = block_join(state, scratch);
   float lse = state.largest + log_accurate(state.sum), chosen = to_float(logits.row(r)[target]);
   block_sync();  // every thread has the target's logit before one overwrites it
-  if (threadIdx.x == 0) losses[r] = lse - chosen;
+  float entries = repeats == nullptr ? 1.f : static_cast<float>(repeats[r]);
+  if (threadIdx.x == 0) losses[r] = entries * (lse - chosen);
   if (gradients == 0) return;
+  factor *= entries;
   for (int c = first; c < columns; c += step) {
     Pack z = c < held ? row.get(c) : load_pack(logits, r, c, vectors);
     UNROLL for (int i = 0; i < PackSize; ++i)
@@ -112,8 +114,8 @@ DEVICE void softmax(float* losses, const Matrix<T>& logits, const int* targets, 
 
 #define SOFTMAX(name, T)                                                                              \
   KERNEL(MostThreads, 1, linear_cross_entropy_softmax_##name)                                         \
-  (float* losses, Matrix<T> logits, const int* targets, float factor, int gradients, int held) {      \
-    softmax(losses, logits, targets, factor, gradients, held);                                        \
+  (float* losses, Matrix<T> logits, const int* targets, const int* repeats, float factor, int gradients, int held) {      \
+    softmax(losses, logits, targets, repeats, factor, gradients, held);                                        \
   }
 SOFTMAX(bf16, bf16)
 SOFTMAX(f32, float)

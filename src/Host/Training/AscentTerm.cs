@@ -24,7 +24,7 @@ public sealed class AscentTerm : IDisposable
     private readonly double alpha;
     private readonly bool isLogarithm;
     private readonly LossRows final;
-    private readonly LossRows lens;
+    private readonly LensRows? lens;
     private readonly Tensor finalRows;
     private readonly Tensor dFinalRows;
     private readonly Tensor raw;
@@ -53,7 +53,7 @@ public sealed class AscentTerm : IDisposable
         firstTerm = scalars.Reserve(depths + 1);
         valueSlot = scalars.Reserve(2);
         final = new LossRows(device, maxFinal);
-        lens = new LossRows(device, maxLens, Math.Max(1, depths));
+        lens = depths > 0 ? new LensRows(device, maxLens, depths) : null;
         finalRows = Allocate(BufferKind.Compute, maxFinal, c);
         dFinalRows = Allocate(BufferKind.Compute, maxFinal, c);
         raw = Allocate(BufferKind.Compute, depths * maxLens, c);
@@ -89,10 +89,10 @@ public sealed class AscentTerm : IDisposable
     private Tensor Reciprocal => isLogarithm ? scalars.Slots(valueSlot, 2).Element(1) : default;
 
     /// <summary>Takes a batch's entries.</summary>
-    public void Load(TargetList finalList, TargetList lensList)
+    public void Load(PackedBatch packed)
     {
-        final.Load(finalList);
-        if (depths > 0) lens.Load(lensList);
+        final.Load(packed.AscentFinal);
+        lens?.Load(packed.AscentLens, packed.Ids);
     }
 
     /// <summary>
@@ -103,24 +103,24 @@ public sealed class AscentTerm : IDisposable
     {
         if (trainsHead) device.Fill(dHead, 0);
         FinalLosses();
-        if (depths > 0) LensLosses();
+        if (lens is not null) LensLosses(lens);
         device.AscentValue(scalars.Slots(valueSlot, 2), scalars.Slots(firstTerm, depths + 1), Divisor, depths > 0 ? 1 : 0);
         if (trainsHead) device.AddScaled(model.Weights.Head.Gradient, dHead, GradientFactor, Reciprocal);
         device.ScatterAddRows(model.DFinalNormed, dFinalRows.RowRange(0, final.Length), final.Rows, GradientFactor, Reciprocal);
-        if (depths > 0) LensBackward();
+        if (lens is not null) LensBackward(lens);
     }
 
-    /// <summary>Adds the lens gradient of hidden[<paramref name="layer"/>], layer below L.</summary>
+    /// <summary>Adds the lens gradient of hidden[<paramref name="layer"/>], layer below L; at 0 that of repetitions to the first, which leads to the same embedding.</summary>
     public void AddHiddenGradient(int layer, Tensor dHidden)
     {
-        if (depths > 0) device.ScatterAddRows(dHidden, Depth(dNormed, layer), lens.Rows, GradientFactor, Reciprocal);
+        if (lens is not null) device.ScatterAddRows(dHidden, lens.Depth(dNormed, layer), lens.Rows(layer), GradientFactor, Reciprocal);
     }
 
     public void Dispose()
     {
         foreach (var buffer in buffers) buffer.Dispose();
         final.Dispose();
-        lens.Dispose();
+        lens?.Dispose();
     }
 
     private void FinalLosses()
@@ -139,38 +139,36 @@ public sealed class AscentTerm : IDisposable
     }
 
     /// <summary>All depths in one pass through norm and head.</summary>
-    private void LensLosses()
+    private void LensLosses(LensRows lens)
     {
-        int rows = depths * lens.Length;
+        int rows = lens.Length;
         var loss = losses.ColumnRange(0, rows);
         if (rows > 0)
         {
             for (int h = 0; h < depths; h++)
-                device.GatherRows(Depth(raw, h), h < depths - 1 ? model.Hidden(h) : model.FinalNormed, lens.Rows);
+                device.GatherRows(lens.Depth(raw, h), h < depths - 1 ? model.Hidden(h) : model.FinalNormed, lens.Rows(h));
             var x = normed.RowRange(0, rows);
             device.RmsNormForward(x, rstd.RowRange(0, rows), raw.RowRange(0, rows), model.Weights.FinalNorm.Value, model.Config.RmsNormEps);
             device.LinearCrossEntropy(loss, x, model.Weights.Head.Value, lens.Targets, 1.0 / lens.Count,
-                dNormed.RowRange(0, rows), dHead, logits);
+                dNormed.RowRange(0, rows), dHead, logits, lens.Repeats);
             device.Show("lens_losses", loss);
         }
 
         for (int h = 0; h < depths; h++)
-            lens.Mean(scalars.Slots(firstTerm + 1 + h, 1), loss.ColumnRange(h * lens.Length, lens.Length), model.Config.VocabSize);
+            lens.Mean(scalars.Slots(firstTerm + 1 + h, 1), loss, h, model.Config.VocabSize);
     }
 
-    private void LensBackward()
+    private void LensBackward(LensRows lens)
     {
-        int rows = depths * lens.Length;
+        int rows = lens.Length;
         if (rows == 0) return;
         var norm = model.Weights.FinalNorm;
         var d = dNormed.RowRange(0, rows);
         device.Fill(dNorm, 0);
         device.RmsNormBackward(d, dNorm, d, raw.RowRange(0, rows), norm.Value, rstd.RowRange(0, rows), accumulate: false);
         if (norm.IsTrained) device.AddScaled(norm.Gradient, dNorm, GradientFactor, Reciprocal);
-        device.ScatterAddRows(model.DFinalNormed, Depth(dNormed, depths - 1), lens.Rows, GradientFactor, Reciprocal);
+        device.ScatterAddRows(model.DFinalNormed, lens.Depth(dNormed, depths - 1), lens.Rows(depths - 1), GradientFactor, Reciprocal);
     }
-
-    private Tensor Depth(Tensor all, int depth) => all.RowRange(depth * lens.Length, lens.Length);
 
     private Tensor Allocate(BufferKind kind, int rows, int columns)
     {

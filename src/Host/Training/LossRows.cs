@@ -9,17 +9,14 @@ public sealed class LossRows : IDisposable
     private readonly Device device;
     private readonly Indices rows;
     private readonly Indices targets;
-    private readonly int copies;
 
     /// <param name="device">Where the lists live.</param>
     /// <param name="capacity">Most entries of any batch.</param>
-    /// <param name="copies">How often the targets are repeated: once for each depth that reads the same rows.</param>
-    public LossRows(Device device, int capacity, int copies = 1)
+    public LossRows(Device device, int capacity)
     {
         this.device = device;
-        this.copies = copies;
         rows = device.AllocateIndices(capacity, MemoryCategory.Batch);
-        targets = device.AllocateIndices(capacity * copies, MemoryCategory.Batch);
+        targets = device.AllocateIndices(capacity, MemoryCategory.Batch);
     }
 
     /// <summary>R, entries of the batch.</summary>
@@ -33,14 +30,14 @@ public sealed class LossRows : IDisposable
     /// <summary>R row numbers.</summary>
     public Indices Rows => rows.Range(0, Length);
 
-    /// <summary>R target ids, repeated for each copy.</summary>
-    public Indices Targets => targets.Range(0, Length * copies);
+    /// <summary>R target ids.</summary>
+    public Indices Targets => targets.Range(0, Length);
 
     public void Load(TargetList list)
     {
         (Length, Count, ConstantCount) = (list.Length, list.Count, list.ConstantCount);
         device.Upload(list.Rows, Rows);
-        for (int copy = 0; copy < copies; copy++) device.Upload(list.Targets, targets.Range(copy * Length, Length));
+        device.Upload(list.Targets, Targets);
     }
 
     /// <summary>result (1, 1) = mean over counted targets of <paramref name="losses"/> (1, R), ln V for those without logits.</summary>

@@ -167,7 +167,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         batch.Load(packed);
         stability.Load(packed.Stability);
         retain.Load(packed.NextToken);
-        ascent?.Load(packed.AscentFinal, packed.AscentLens);
+        ascent?.Load(packed);
         noise?.Load(packed, noiseOfLayer);
     }
 }

@@ -11,7 +11,7 @@ public abstract partial class Device
     public const long LogitsWorkspaceBytes = 64L << 20;
 
     /// <summary>Losses of R entries and, where asked for, gradients.</summary>
-    /// <param name="losses">(1, R), state, written: logsumexp(z) - z[target] of each entry.</param>
+    /// <param name="losses">(1, R), state, written: logsumexp(z) - z[target] of each entry, times its repeats.</param>
     /// <param name="x">(R, C), normed hidden rows.</param>
     /// <param name="weight">(V, C), the head.</param>
     /// <param name="targets">R token ids below V.</param>
@@ -19,11 +19,13 @@ public abstract partial class Device
     /// <param name="dX">(R, C), written: factor * dz W; none asks for losses alone.</param>
     /// <param name="dWeight">(V, C), state, accumulated: factor * dz^T x; none leaves it out: a frozen head.</param>
     /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="LogitsChunkRows"/>.</param>
+    /// <param name="repeats">R counts from 1 on: how many equal entries each one stands for, whose losses and gradients it has; none for 1.</param>
     public void LinearCrossEntropy(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
+        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace, Indices repeats = default)
     {
         Check.That(x.Columns == weight.Columns, nameof(LinearCrossEntropy), $"x is {x} with weight {weight}", "equal columns");
         Check.Count(nameof(LinearCrossEntropy), targets, x.Rows);
+        if (!repeats.IsEmpty) Check.Count(nameof(LinearCrossEntropy), repeats, x.Rows);
         Check.Shape(nameof(LinearCrossEntropy), losses, 1, x.Rows);
         Check.OptionalShape(nameof(LinearCrossEntropy), dX, x.Rows, x.Columns);
         Check.OptionalShape(nameof(LinearCrossEntropy), dWeight, weight.Rows, weight.Columns);
@@ -31,7 +33,7 @@ public abstract partial class Device
         Check.That(!workspace.IsEmpty && workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
             $"workspace is {workspace}", $"(chunk, {weight.Rows})");
         using var observed = listener is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, !dWeight.IsEmpty, Size(x)));
-        if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, gradientFactor, dX, dWeight, workspace);
+        if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, repeats, gradientFactor, dX, dWeight, workspace);
     }
 
     /// <summary>
@@ -52,5 +54,5 @@ public abstract partial class Device
         ((dWeight ? 3.0 : 1.0) * vocabulary * columns + (dX ? 2.0 : 1.0) * rows * columns) * size);
 
     protected abstract void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace);
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace);
 }

@@ -46,9 +46,9 @@ public sealed unsafe partial class CpuDevice
         View.Of(dQ), View.Of(dK), View.Of(dV), View.Of(dOutput), View.Of(output), View.Of(lse));
 
     protected override void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
         kernels.LinearCrossEntropy.Run(View.Of(losses), View.Of(x), View.Of(weight),
-            View.Numbers(nameof(LinearCrossEntropy), targets, weight.Rows), gradientFactor, View.Of(dX), View.Of(dWeight), View.Of(workspace));
+            View.Numbers(nameof(LinearCrossEntropy), targets, weight.Rows), repeats.IsEmpty ? null : View.Numbers(repeats), gradientFactor, View.Of(dX), View.Of(dWeight), View.Of(workspace));
 
     protected internal override long MmdScratchLength(int maxPairs, int maxRows) => MmdGaussian.ScratchLength(maxPairs, maxRows);
 

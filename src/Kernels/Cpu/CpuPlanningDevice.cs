@@ -44,9 +44,9 @@ internal sealed unsafe class CpuPlanningDevice : PlanningDevice
     }
 
     protected override void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
         kernels.LinearCrossEntropy.Run(
-            Shape(losses), Shape(x), Shape(weight), null, gradientFactor, Shape(dX), Shape(dWeight), Shape(workspace));
+            Shape(losses), Shape(x), Shape(weight), null, null, gradientFactor, Shape(dX), Shape(dWeight), Shape(workspace));
 
     protected override void MmdGaussianForwardCore(Tensor mmd, Tensor coefficients, Tensor x, MmdPlan plan, NoiseSource noise) =>
         kernels.MmdGaussian.Draws(plan.PairCount);

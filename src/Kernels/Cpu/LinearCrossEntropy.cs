@@ -16,7 +16,7 @@ internal abstract unsafe class LinearCrossEntropy
 {
     /// <summary>See <see cref="Device.LinearCrossEntropy"/>; dX and dWeight may be no views.</summary>
     public abstract void Run(
-        View losses, View x, View weight, int* targets, double gradientFactor, View dX, View dWeight, View workspace);
+        View losses, View x, View weight, int* targets, int* repeats, double gradientFactor, View dX, View dWeight, View workspace);
 }
 
 /// <inheritdoc/>
@@ -24,7 +24,7 @@ internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) :
     where T : unmanaged, ISimd<T>
 {
     public override void Run(
-        View losses, View x, View weight, int* targets, double gradientFactor, View dX, View dWeight, View workspace)
+        View losses, View x, View weight, int* targets, int* repeats, double gradientFactor, View dX, View dWeight, View workspace)
     {
         int limit = Math.Min(workspace.IsDense ? workspace.Rows : 1, LinearCrossEntropyChunk<T>.MaxRows);
         int chunks = (x.Rows + limit - 1) / limit, size = (x.Rows + chunks - 1) / chunks;
@@ -52,7 +52,7 @@ internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) :
         }
 
         LinearCrossEntropyChunk<T> Chunk(int start, int rows, float* memory) => new(
-            x.RowRange(start, rows), weight, targets + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
+            x.RowRange(start, rows), weight, targets + start, repeats is null ? null : repeats + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
     }
 
     private void RunChunk(in LinearCrossEntropyChunk<T> chunk, int groups, bool headIsKept, float* losses, View dX, View dWeight, float** scratch)
@@ -144,8 +144,9 @@ internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) :
             T.Store(max, values);
             for (int i = 0; i < T.Width; i++)
             {
-                if (row + i < chunk.X.Rows) losses[row + i] = (float)(Math.Log(sums[i]) + ((double)values[i] - chunk.Chosen[row + i]));
-                values[i] = (float)(chunk.Factor / sums[i]);
+                int entry = row + i, entries = entry < chunk.X.Rows ? chunk.Entries(entry) : 1;
+                if (entry < chunk.X.Rows) losses[entry] = (float)(entries * (Math.Log(sums[i]) + ((double)values[i] - chunk.Chosen[entry])));
+                values[i] = (float)(chunk.Factor * entries / sums[i]);
             }
 
             return T.Load(values);
@@ -159,7 +160,7 @@ internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) :
         public void Run(int row)
         {
             float* to = dX.Row(row), target = chunk.Weight.Row(chunk.Targets[row]);
-            var factor = T.Create(-chunk.Factor);
+            var factor = T.Create(-chunk.Factor * chunk.Entries(row));
             for (int i = 0; i < dX.Columns; i += T.Width)
             {
                 int left = dX.Columns - i;

@@ -97,18 +97,18 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
 
     private float* Exponentials(int block, int row) => chunk.Exponentials(block) + (long)row * chunk.ColumnsOf(block);
 
-    /// <summary>dWeight[target] -= factor * x, rows in order.</summary>
+    /// <summary>dWeight[target] -= factor * x for each entry, rows in order.</summary>
     private void SubtractTargets(int block, int column, int columns)
     {
         for (int row = 0; row < chunk.X.Rows; row++)
         {
             int target = chunk.Targets[row];
-            if (target / BlockColumns == block) Subtract(dWeight.Row(target) + column, chunk.X.Row(row) + column, columns);
+            if (target / BlockColumns == block) Subtract(dWeight.Row(target) + column, chunk.X.Row(row) + column, columns, chunk.Factor * chunk.Entries(row));
         }
     }
 
     [MethodImpl(KernelLoop.Options)]
-    private void Subtract(float* target, float* x, int columns) => SimdMath.AddScaled<T>(target, x, columns, -chunk.Factor);
+    private static void Subtract(float* target, float* x, int columns, float factor) => SimdMath.AddScaled<T>(target, x, columns, -factor);
 
     /// <summary>A worker's scratch: the head's block in panels, and dz in strips.</summary>
     private readonly struct Areas

@@ -32,6 +32,7 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     /// <summary>Exponentials of a chunk from which on they leave the caches before they are read: 16 MiB.</summary>
     private const long MinStreamed = 4L << 20;
 
+    private readonly int* repeats;
     private readonly float* exponentials;
     private readonly float* strips;
     private readonly float* panels;
@@ -44,14 +45,16 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     /// <param name="x">(R, C).</param>
     /// <param name="weight">(V, C), the head.</param>
     /// <param name="targets">R token ids.</param>
+    /// <param name="repeats">R counts of equal entries, or null for one each.</param>
     /// <param name="factor">Scales the gradients.</param>
     /// <param name="gradients">False for losses alone.</param>
     /// <param name="workspace">R * V floats.</param>
     /// <param name="shared">As many floats as <see cref="SharedLength"/> says, or null to learn that.</param>
-    public LinearCrossEntropyChunk(View x, View weight, int* targets, float factor, bool gradients, float* workspace, float* shared)
+    public LinearCrossEntropyChunk(View x, View weight, int* targets, int* repeats, float factor, bool gradients, float* workspace, float* shared)
     {
         (X, Weight, Factor, HasGradients) = (x, weight, factor, gradients);
         Targets = targets;
+        this.repeats = repeats;
         exponentials = workspace;
         Blocks = Ceiling(weight.Rows, BlockColumns);
         InnerBlocks = Ceiling(x.Columns, MaxInner);
@@ -82,6 +85,9 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     public int* Targets { get; }
 
     public float Factor { get; }
+
+    /// <summary>How many equal entries a row stands for.</summary>
+    public int Entries(int row) => repeats is null ? 1 : repeats[row];
 
     public bool HasGradients { get; }
 

@@ -72,9 +72,9 @@ public sealed partial class CudaDevice
         Begin(nameof(AttentionBackward), attention).Backward(dQ, dK, dV, dOutput, output, lse, q, k, v, plan, shape);
 
     protected override void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
         Begin(nameof(LinearCrossEntropy), linearCrossEntropy).Run(
-            losses, x, weight, Checked(nameof(LinearCrossEntropy), targets, weight.Rows), gradientFactor, dX, dWeight, workspace);
+            losses, x, weight, Checked(nameof(LinearCrossEntropy), targets, weight.Rows), repeats, gradientFactor, dX, dWeight, workspace);
 
     protected internal override long MmdScratchLength(int maxPairs, int maxRows) => MmdGaussian.ScratchLength(maxPairs, maxRows);
 

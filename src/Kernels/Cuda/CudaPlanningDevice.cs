@@ -22,7 +22,7 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
         Take(scratch.Attention.BackwardScratchBytes(plan, shape));
 
     protected override void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
         for (int start = 0; start < x.Rows; start += workspace.Rows)
         {

@@ -16,7 +16,7 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
         context, "linear_cross_entropy", $"linear_cross_entropy_softmax_{context.Suffix}", MostThreads, SharedBytes(context.SharedBytes));
 
     public void Run(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
         // Every thread has a pack; a vocabulary smaller than a block's packs would leave most of them waiting.
         int held = dX.IsEmpty ? 0 : HeldColumns(weight.Rows), heldBytes = held * context.Compute.Size();
@@ -28,7 +28,8 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
             matmul.Run(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
             softmax.Launch(new Grid(count), new Arguments(
                 MatrixArgument.Address(losses.ColumnRange(start, count)), MatrixArgument.Of(logits),
-                MatrixArgument.Address(targets.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1, held), heldBytes, threads);
+                MatrixArgument.Address(targets.Range(start, count)),
+                repeats.IsEmpty ? 0 : MatrixArgument.Address(repeats.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1, held), heldBytes, threads);
             if (dX.IsEmpty) continue;
             matmul.Run(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);
             if (!dWeight.IsEmpty) matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
@@ -49,5 +50,5 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
         return (int)Math.Min(wanted, room / Packs.Size * Packs.Size);
     }
 
-    private readonly record struct Arguments(nint Losses, MatrixArgument Logits, nint Targets, float Factor, int Gradients, int Held);
+    private readonly record struct Arguments(nint Losses, MatrixArgument Logits, nint Targets, nint Repeats, float Factor, int Gradients, int Held);
 }

@@ -35,7 +35,7 @@ public sealed partial class IlgpuDevice
     }
 
     protected override void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
         _ = Numbers(nameof(LinearCrossEntropy), targets, weight.Rows);
         for (int start = 0; start < x.Rows; start += workspace.Rows)
@@ -44,7 +44,7 @@ public sealed partial class IlgpuDevice
             Tensor rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
             MatmulCore(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
             kernels.CrossEntropyRows(Stream, Groups(count, ReductionThreads(logits.Columns)),
-                View(losses.ColumnRange(start, count)).Data, View(logits), Numbers(targets.Range(start, count)), (float)gradientFactor,
+                View(losses.ColumnRange(start, count)).Data, View(logits), Numbers(targets.Range(start, count)), Numbers((repeats.IsEmpty ? targets : repeats).Range(start, count)), repeats.IsEmpty ? 0 : 1, (float)gradientFactor,
                 dX.IsEmpty ? 0 : 1);
             if (dX.IsEmpty) continue;
             MatmulCore(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);

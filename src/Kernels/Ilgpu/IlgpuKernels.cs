@@ -103,8 +103,8 @@ internal sealed class IlgpuKernels(AcceleratorRuntime runtime)
         ArrayView<int>, int, AttentionSizes> AttentionKeys => Named(field ??= accelerator.LoadKernel<Matrix, Matrix, Matrix, Matrix, Matrix,
             Matrix, Matrix, Matrix, ArrayView<int>, ArrayView<int>, int, AttentionSizes>(AttentionBackwardCode.Keys));
 
-    public Action<AcceleratorStream, KernelConfig, ArrayView<float>, Matrix, ArrayView<int>, float, int> CrossEntropyRows =>
-        Named(field ??= accelerator.LoadKernel<ArrayView<float>, Matrix, ArrayView<int>, float, int>(LinearCrossEntropyCode.Rows));
+    public Action<AcceleratorStream, KernelConfig, ArrayView<float>, Matrix, ArrayView<int>, ArrayView<int>, int, float, int> CrossEntropyRows =>
+        Named(field ??= accelerator.LoadKernel<ArrayView<float>, Matrix, ArrayView<int>, ArrayView<int>, int, float, int>(LinearCrossEntropyCode.Rows));
 
     public Action<AcceleratorStream, KernelConfig, ArrayView<double>, Matrix, Matrix, MmdEntries, int> MmdDistances =>
         Named(field ??= accelerator.LoadKernel<ArrayView<double>, Matrix, Matrix, MmdEntries, int>(MmdGaussianCode.Distances));

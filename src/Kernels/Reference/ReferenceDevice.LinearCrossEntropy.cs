@@ -3,7 +3,7 @@ namespace RepNoise.Kernels.Reference;
 public sealed partial class ReferenceDevice<TReal, TRounding>
 {
     protected override void LinearCrossEntropyCore(
-        Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
+        Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
         var numbers = RowNumbers(nameof(LinearCrossEntropy), targets, weight.Rows);
         for (int start = 0; start < x.Rows; start += workspace.Rows)
@@ -11,13 +11,14 @@ public sealed partial class ReferenceDevice<TReal, TRounding>
             int count = Math.Min(workspace.Rows, x.Rows - start);
             var (rows, logits) = (x.RowRange(start, count), workspace.RowRange(0, count));
             MatmulCore(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
-            LossesOfLogits(losses.ColumnRange(start, count), logits, numbers.Slice(start, count), !dX.IsEmpty);
+            LossesOfLogits(losses.ColumnRange(start, count), logits, numbers.Slice(start, count),
+                repeats.IsEmpty ? default : Values(repeats).Slice(start, count), !dX.IsEmpty);
             if (!dX.IsEmpty) GradientsOfLogits(dX.RowRange(start, count), dWeight, logits, rows, weight, ToReal(gradientFactor));
         }
     }
 
-    /// <summary>losses = logsumexp(z) - z[target]; where gradients follow, z becomes dz = softmax(z) - onehot(target).</summary>
-    private static void LossesOfLogits(Tensor losses, Tensor logits, ReadOnlySpan<int> targets, bool gradients)
+    /// <summary>losses = logsumexp(z) - z[target]; where gradients follow, z becomes dz = softmax(z) - onehot(target); both times a row's repeats.</summary>
+    private static void LossesOfLogits(Tensor losses, Tensor logits, ReadOnlySpan<int> targets, ReadOnlySpan<int> repeats, bool gradients)
     {
         var (to, z) = (Real(losses), Real(logits));
         var row = new TReal[logits.Columns];
@@ -25,9 +26,10 @@ public sealed partial class ReferenceDevice<TReal, TRounding>
         {
             for (int i = 0; i < row.Length; i++) row[i] = z[r, i];
             var logSumExp = LogSumExp(row);
-            to[0, r] = logSumExp - row[targets[r]];
+            var entries = repeats.IsEmpty ? TReal.One : TReal.CreateChecked(repeats[r]);
+            to[0, r] = entries * (logSumExp - row[targets[r]]);
             for (int i = 0; gradients && i < row.Length; i++)
-                z[r, i] = TReal.Exp(row[i] - logSumExp) - (i == targets[r] ? TReal.One : TReal.Zero);
+                z[r, i] = entries * (TReal.Exp(row[i] - logSumExp) - (i == targets[r] ? TReal.One : TReal.Zero));
         }
     }
 

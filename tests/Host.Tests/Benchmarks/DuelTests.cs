@@ -103,4 +103,13 @@ public class DuelTests
             return step < losses.Length ? new StepResult(100, losses[step]) : new StepResult(seconds[step - losses.Length], 4);
         }
     }
+
+    [Theory]
+    [InlineData(8, 60, false)]
+    [InlineData(9, 29, false)]
+    [InlineData(9, 30, true)]
+    [InlineData(3, 120, true)]
+    [InlineData(500, 1, true)]
+    public void Steps_are_taken_for_a_while_and_not_without_end(int steps, int seconds, bool isEnough) =>
+        Assert.Equal(isEnough, Duel.IsEnough(steps, TimeSpan.FromSeconds(seconds)));
 }

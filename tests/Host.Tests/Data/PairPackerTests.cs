@@ -141,6 +141,9 @@ public class PairPackerTests
         CheckList(batch, batch.Stability, oracle.Stability, oracle.StabilityConstants, oracle.S, oracle.SLength);
         CheckList(batch, batch.AscentFinal, oracle.AscentFinal, oracle.AscentConstants, oracle.H, oracle.HLength);
         CheckList(batch, batch.AscentLens, oracle.AscentLens, oracle.LensConstants, oracle.H, oracle.HLength);
+        var distinct = new DistinctTargets(Math.Max(batch.Stability.Length, batch.AscentLens.Length));
+        CheckDistinct(distinct, batch.Stability, batch.Ids); // what one list leaves must not show in the next
+        CheckDistinct(distinct, batch.AscentLens, batch.Ids);
         Assert.Equal(oracle.Mmd, Enumerable.Range(0, batch.MmdCount).Select(i => (batch.MmdPositions[i], batch.MmdPairs[i])));
         for (int i = 0; i < batch.MmdCount; i++)
             CheckRow(batch, batch.MmdRows[i], batch.MmdPairs[i], batch.MmdPositions[i], oracle.H, oracle.HLength);
@@ -161,6 +164,14 @@ public class PairPackerTests
         Assert.Equal(terms, found);
         Assert.Equal(constants, list.ConstantCount);
         Assert.Equal(terms.Count + constants, list.Count);
+    }
+
+    private static void CheckDistinct(DistinctTargets distinct, TargetList list, int[] ids)
+    {
+        distinct.Load(list, ids);
+        var entries = Enumerable.Range(0, list.Length).Select(i => (Token: ids[list.Rows[i]], Target: list.Targets[i], Row: list.Rows[i]));
+        var expected = entries.GroupBy(entry => (entry.Token, entry.Target)).Select(group => (group.First().Row, group.Key.Target, group.Count()));
+        Assert.Equal(expected, Enumerable.Range(0, distinct.Length).Select(i => (distinct.Rows[i], distinct.Targets[i], distinct.Repeats[i])));
     }
 
     private static void CheckRow(PackedBatch batch, int row, int pair, int position, int[][] ids, int[] lengths)

@@ -32,25 +32,32 @@ public abstract class LinearCrossEntropyConformance : Conformance
     public void Losses_and_the_gradient_of_the_rows(int rows, int columns, int vocabulary, int chunk) =>
         Backward(704, bench => Run(bench, rows, columns, vocabulary, chunk, gradients: true, ofWeight: false));
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Losses_and_gradients_of_entries_that_repeat(int rows, int columns, int vocabulary, int chunk) =>
+        Backward(705, bench => Run(bench, rows, columns, vocabulary, chunk, gradients: true, mostRepeats: 4));
+
     [Fact]
     public void Large_logits_do_not_overflow() => Backward(703, bench => Run(bench, 9, 16, 50, 4, gradients: true, scale: 40));
 
-    private static void Run(Workbench bench, int rows, int columns, int vocabulary, int chunk, bool gradients, double scale = 1, bool ofWeight = true)
+    private static void Run(
+        Workbench bench, int rows, int columns, int vocabulary, int chunk, bool gradients, double scale = 1, bool ofWeight = true, int mostRepeats = 1)
     {
         // A logit's error is relative to the products it sums; it is an error of the loss and of the probabilities.
         double logit = scale * Math.Sqrt(columns);
         var x = bench.Input("x", BufferKind.Compute, rows, columns, scale);
         var weight = bench.Input("weight", BufferKind.Compute, vocabulary, columns);
         var targets = bench.Numbers([.. Enumerable.Range(0, rows).Select(r => (5 * r + 3) % vocabulary)]);
+        var repeats = mostRepeats == 1 ? default : bench.Numbers([.. Enumerable.Range(0, rows).Select(r => r * r % mostRepeats + 1)]);
         var workspace = bench.Scratch("workspace", BufferKind.Compute, chunk, vocabulary);
-        var losses = bench.Written("losses", BufferKind.State, 1, rows, magnitude: logit, ulps: Ulps);
+        var losses = bench.Written("losses", BufferKind.State, 1, rows, magnitude: mostRepeats * logit, ulps: Ulps);
         Tensor dX = default, dWeight = default;
         if (gradients)
         {
-            dX = bench.Written("dX", BufferKind.Compute, rows, columns, magnitude: Factor * Math.Max(1, logit), ulps: Ulps);
-            if (ofWeight) dWeight = bench.Updated("dWeight", BufferKind.State, vocabulary, columns, magnitude: Factor * scale * Math.Max(1, logit), ulps: Ulps);
+            dX = bench.Written("dX", BufferKind.Compute, rows, columns, magnitude: mostRepeats * Factor * Math.Max(1, logit), ulps: Ulps);
+            if (ofWeight) dWeight = bench.Updated("dWeight", BufferKind.State, vocabulary, columns, magnitude: mostRepeats * Factor * scale * Math.Max(1, logit), ulps: Ulps);
         }
 
-        bench.Device.LinearCrossEntropy(losses, x, weight, targets, Factor, dX, dWeight, workspace);
+        bench.Device.LinearCrossEntropy(losses, x, weight, targets, Factor, dX, dWeight, workspace, repeats);
     }
 }

@@ -86,6 +86,8 @@ public sealed class ShapeErrorTests
             lab.New(1, 2), lab.New(2, 3), lab.New(5, 3), lab.Numbers(0, 1), 1, default, lab.New(5, 3), lab.New(1, 5)),
         ["LinearCrossEntropy: dX"] = lab => lab.Device.LinearCrossEntropy(
             lab.New(1, 2), lab.New(2, 3), lab.New(5, 3), lab.Numbers(0, 1), 1, lab.New(3, 3), lab.New(5, 3), lab.New(1, 5)),
+        ["LinearCrossEntropy: repeats"] = lab => lab.Device.LinearCrossEntropy(
+            lab.New(1, 2), lab.New(2, 3), lab.New(5, 3), lab.Numbers(0, 1), 1, default, default, lab.New(1, 5), lab.Numbers(1)),
         ["LinearCrossEntropy: no workspace"] = lab => lab.Device.LinearCrossEntropy(
             lab.New(1, 2), lab.New(2, 3), lab.New(5, 3), lab.Numbers(0, 1), 1, default, default, lab.New(0, 5)),
 

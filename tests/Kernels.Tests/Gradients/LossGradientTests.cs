@@ -11,11 +11,12 @@ public sealed class LossGradientTests
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(16)]
-    public void Linear_cross_entropy_in_chunks(int chunk)
+    [InlineData(3, 4, 1, 1, 2, 3)]
+    public void Linear_cross_entropy_in_chunks(int chunk, params int[] repeats)
     {
         int[] targets = [2, 0, 2, 6, 5];
         void Run(Lab lab, Tensor losses, Tensor[] inputs, Tensor dX, Tensor dWeight) => lab.Device.LinearCrossEntropy(
-            losses, inputs[0], inputs[1], lab.Numbers(targets), Factor, dX, dWeight, lab.New(chunk, 7));
+            losses, inputs[0], inputs[1], lab.Numbers(targets), Factor, dX, dWeight, lab.New(chunk, 7), repeats.Length > 0 ? lab.Numbers(repeats) : default);
 
         CentralDifferences.Check(
             [(5, 3), (7, 3)],
@@ -32,6 +33,25 @@ public sealed class LossGradientTests
                 return [dX, dWeight];
             },
             uniform: Factor);
+    }
+
+    [Fact]
+    public void An_entry_that_repeats_is_as_many_entries()
+    {
+        using var lab = new Lab();
+        double[] x = Lab.Gaussians(2 * 3, 1);
+        var weight = lab.Put(4, 3, Lab.Gaussians(4 * 3, 2));
+        var (dX, dWeight, loss) = (lab.New(2, 3), lab.New(4, 3), lab.New(1, 2));
+        lab.Device.LinearCrossEntropy(loss, lab.Put(2, 3, x), weight, lab.Numbers(3, 1), Factor, dX, dWeight, lab.New(2, 4), lab.Numbers(2, 1));
+        var (dEach, dWeightOfEach, losses) = (lab.New(3, 3), lab.New(4, 3), lab.New(1, 3));
+        lab.Device.LinearCrossEntropy(
+            losses, lab.Put(3, 3, [.. x[..3], .. x]), weight, lab.Numbers(3, 3, 1), Factor, dEach, dWeightOfEach, lab.New(3, 4));
+
+        double[] each = lab.Get(losses), of = lab.Get(dEach);
+        Assert.Equal([each[0] + each[1], each[2]], lab.Get(loss));
+        Assert.Equal([.. Enumerable.Range(0, 3).Select(c => of[c] + of[3 + c]), .. of[6..]], lab.Get(dX));
+        double[] expected = lab.Get(dWeightOfEach), found = lab.Get(dWeight);
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], found[i], 1e-15);
     }
 
     [Fact]
