@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using RepNoise.Host.Tests.Support;
+
+namespace RepNoise.Host.Tests.Benchmarks;
+
+/// <summary>The GPU kit's script as far as it goes without a GPU: the program in the archive is one that succeeds and says nothing.</summary>
+public sealed class GpuKitTests
+{
+    [Fact]
+    public void What_the_machine_lacks_is_left_out_and_named()
+    {
+        using var folder = new TempFolder();
+        string kit = MakeKit(folder), results = folder["results"];
+        string[] arguments = ["--kit", kit, "--out", results, "--work", folder["work"]];
+        var lines = new List<int>();
+        for (int run = 0; run < 2; run++)
+        {
+            var (status, output) = RunKit(arguments);
+            Assert.True(status == 0, output);
+            lines.Add(File.ReadAllLines(Path.Combine(results, "results.jsonl")).Length);
+        }
+
+        Assert.Equal(lines[0], lines[1]); // a second run replaces the first
+        string table = File.ReadAllText(Path.Combine(results, "results.md"));
+        foreach (string missing in (string[])["nvidia-smi", "nvcc", "torch, transformers", "numpy", "compute-sanitizer"])
+            Assert.Contains("this machine has no " + missing, table, StringComparison.Ordinal);
+        Assert.Contains("## verify", table, StringComparison.Ordinal); // values that are recorded need no PyTorch
+        Assert.DoesNotContain("Failed", table, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("there is no part 'sanitiser'; those are machine, build", "--parts", "machine,sanitiser")]
+    [InlineData("there is no model '7b'; those are a, b, 1b", "--models", "7b")]
+    [InlineData("make it with bench/gpu-kit/pack", "--kit", "/nowhere")]
+    public void A_wrong_command_line_is_refused_with_what_is_right(string message, params string[] arguments)
+    {
+        using var folder = new TempFolder();
+        var (status, output) = RunKit(["--out", folder.Path, .. arguments]);
+        Assert.Equal(2, status);
+        Assert.Contains(message, output, StringComparison.Ordinal);
+    }
+
+    private static string MakeKit(TempFolder folder)
+    {
+        string program = folder["stage/kit/dotnet/dotnet"], archive = folder["archive/kit"];
+        Directory.CreateDirectory(Path.GetDirectoryName(program)!);
+        Directory.CreateDirectory(Path.GetDirectoryName(archive)!);
+        File.WriteAllText(program, "#!/bin/sh\nexit 0\n");
+        const string Pack = "import os, shutil, sys; os.chmod(sys.argv[3], 0o755); shutil.make_archive(sys.argv[1], 'xztar', sys.argv[2])";
+        var (status, output) = Python("-c", Pack, archive, folder["stage"], program);
+        Assert.True(status == 0, output);
+        return Path.GetDirectoryName(archive)!;
+    }
+
+    private static (int Status, string Output) RunKit(IEnumerable<string> arguments) =>
+        Python([Path.Combine(Repository.Root, "bench/gpu-kit/run"), .. arguments]);
+
+    /// <summary>Python without packages and with no programs on its path.</summary>
+    private static (int Status, string Output) Python(params IEnumerable<string> arguments)
+    {
+        // What the path names may be a script that needs the path to find Python.
+        bool isThere = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(place => File.Exists(Path.Combine(place, "python3")));
+        if (!isThere) Assert.Skip("python3 is not installed");
+        string python = Run("python3", ["-c", "import sys; print(sys.executable)"], null).Output.Trim();
+        return Run(python, ["-I", "-S", .. arguments], "/nowhere");
+    }
+
+    private static (int Status, string Output) Run(string program, IEnumerable<string> arguments, string? path)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (path is not null) start.Environment["PATH"] = path;
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd() + errors.Result;
+        process.WaitForExit();
+        return (process.ExitCode, output);
+    }
+}
