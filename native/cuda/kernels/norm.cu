@@ -4,7 +4,7 @@
 // Variants: `warp`, a warp per group, for short groups; `block`, a block per group, for long ones. A group is read once and kept in
 // registers, all of it up to 1024 columns of a warp and 4096 of a block; what lies behind is read twice. So are the weights, which
 // stay in registers from group to group. Where all of a group is kept, the weight's gradient is summed in registers too, a row of
-// partial sums for each block; otherwise kernels of its own sum it.
+// partial sums for each block (`long`, of a block too: up to 8192 columns); otherwise kernels of its own sum it.
 #include "matrix.cuh"
 #include "reduce.cuh"
 
@@ -51,8 +51,9 @@ struct WarpTeam {
   }
 };
 
-struct BlockTeam {
-  static constexpr int Size = Threads, Held = 2;
+template <int Held_>
+struct BlockOf {
+  static constexpr int Size = Threads, Held = Held_;
   DEVICE static int64_t first_group() { return blockIdx.x; }
   DEVICE static int64_t group_step() { return gridDim.x; }
   DEVICE static int member() { return static_cast<int>(threadIdx.x); }
@@ -68,6 +69,9 @@ struct BlockTeam {
     }
   }
 };
+
+using BlockTeam = BlockOf<2>;
+using LongBlockTeam = BlockOf<4>;  // twice the registers, which leave room for one block or two on a multiprocessor
 
 // The packs of a group that are one member's: every Size-th. It holds the first few, where rows have vectors: visit(i, c, Whole)
 // for the i-th, at column c; visit(c, bool) for the others.
@@ -254,10 +258,18 @@ DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F
   (Matrix<T> dX, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, int accumulate) { \
     backward<Team, false>(dX, nullptr, dOutput, x, weight, rstd, accumulate);                                                \
   }
+#define NORM_LONG(name, T)                                                                                                   \
+  KERNEL(Threads, 1, rms_norm_backward_long_##name)                                                                          \
+  (Matrix<T> dX, float* partials, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, \
+   int accumulate) {                                                                                                         \
+    backward<LongBlockTeam, true>(dX, partials, dOutput, x, weight, rstd, accumulate);                                       \
+  }
 NORM(warp, WarpTeam, bf16, bf16)
 NORM(warp, WarpTeam, f32, float)
 NORM(block, BlockTeam, bf16, bf16)
 NORM(block, BlockTeam, f32, float)
+NORM_LONG(bf16, bf16)
+NORM_LONG(f32, float)
 
 // Terms of the weight's gradient where `backward` cannot sum them: dOutput * x * rstd, over the rows of all groups.
 #define NORM_WEIGHT(name, T)                                                                                                 \

@@ -18,7 +18,7 @@ internal sealed class Norm
     private const int ResidentBlocks = 528;
 
     // Of a backward that sums the weight's gradient too: two blocks a multiprocessor, because of what they keep in registers. A row of
-    // partial sums is written and read again: with sixteen groups a block they are a sixteenth of what it moves, at most.
+    // partial sums is written and read again: with sixteen groups a block they are a twelfth of what else it moves, or less.
     private const int SummingBlocks = 264;
     private const int GroupsPerSum = 16;
     private const int BlockColumns = Threads * Packs.Size / 2;
@@ -31,6 +31,7 @@ internal sealed class Norm
     private readonly Team warp;
     private readonly Team block;
     private readonly string? forced;
+    private readonly CudaKernel<BackwardArguments> longBackward;
     private readonly CudaKernel<WeightArguments> weightPartial;
     private readonly CudaKernel<SumArguments> sumPartial;
     private readonly CudaKernel<FinishArguments> finish;
@@ -42,6 +43,7 @@ internal sealed class Norm
         forced = variants.Choose(Family, "warp or block by columns");
         warp = new Team(context, "warp", Threads / 32, 4 * 32 * Packs.Size);
         block = new Team(context, "block", 1, 2 * Threads * Packs.Size);
+        longBackward = new CudaKernel<BackwardArguments>(context, Family, $"rms_norm_backward_long_{context.Suffix}", Threads);
         weightPartial = new CudaKernel<WeightArguments>(context, Family, $"rms_norm_weight_partial_{context.Suffix}", Threads);
         sumPartial = new CudaKernel<SumArguments>(context, Family, $"column_sums_partial_{context.Suffix}", Threads);
         finish = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish_f32", Threads);
@@ -68,10 +70,11 @@ internal sealed class Norm
         if (rstd.Length == 0) return;
         var team = TeamFor(weight.Columns);
         nint partials = context.Scratch(BackwardScratchBytes(dX, dOutput, x, weight, rstd));
-        if (team.KeepsGroups(dX, dOutput, x, weight))
+        if (KeepsGroups(team, dX, dOutput, x, weight))
         {
             var blocks = team.SummingGrid(rstd.Length);
-            team.Backward.Launch(blocks, new BackwardArguments(
+            var kernel = weight.Columns <= team.HeldColumns ? team.Backward : longBackward;
+            kernel.Launch(blocks, new BackwardArguments(
                 MatrixArgument.Of(dX), partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(weight),
                 MatrixArgument.Of(rstd), accumulate ? 1 : 0));
             Finish(dWeight, partials, weight.Columns, blocks.X);
@@ -104,7 +107,7 @@ internal sealed class Norm
     public long BackwardScratchBytes(Tensor dX, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd)
     {
         var team = TeamFor(weight.Columns);
-        long rows = team.KeepsGroups(dX, dOutput, x, weight) ? team.SummingGrid(rstd.Length).X : MostChunks;
+        long rows = KeepsGroups(team, dX, dOutput, x, weight) ? team.SummingGrid(rstd.Length).X : MostChunks;
         return Math.Max(1, rows) * weight.Columns * sizeof(float);
     }
 
@@ -120,6 +123,12 @@ internal sealed class Norm
         int chunk = (int)Math.Max(RowsPerChunk, Packs.Blocks(rows, MostChunks));
         return (new Grid((int)Packs.Blocks(columns, ColumnsPerBlock), (int)Packs.Blocks(rows, chunk)), chunk);
     }
+
+    /// <summary>True where whole groups stay in registers, and so the sums of a weight's gradient.</summary>
+    private bool KeepsGroups(Team team, Tensor dX, Tensor dOutput, Tensor x, Tensor weight) =>
+        weight.Columns <= (team == block ? 2 * team.HeldColumns : team.HeldColumns) && weight.Columns % Packs.Size == 0
+        && MatrixArgument.HasAlignedRows(dX) && MatrixArgument.HasAlignedRows(dOutput) && MatrixArgument.HasAlignedRows(x)
+        && MatrixArgument.HasAlignedRows(weight);
 
     private Team TeamFor(int columns) => (forced ?? (columns >= BlockColumns ? "block" : "warp")) == "block" ? block : warp;
 
@@ -139,11 +148,7 @@ internal sealed class Norm
         public CudaKernel<BackwardInputArguments> BackwardInput { get; } =
             new(context, Family, $"rms_norm_backward_input_{name}_{context.Suffix}", Threads);
 
-        /// <summary>True where whole groups stay in registers, and so the sums of a weight's gradient.</summary>
-        public bool KeepsGroups(Tensor dX, Tensor dOutput, Tensor x, Tensor weight) =>
-            weight.Columns <= heldColumns && weight.Columns % Packs.Size == 0
-            && MatrixArgument.HasAlignedRows(dX) && MatrixArgument.HasAlignedRows(dOutput) && MatrixArgument.HasAlignedRows(x)
-            && MatrixArgument.HasAlignedRows(weight);
+        public int HeldColumns => heldColumns;
 
         /// <summary>Blocks of a backward that sums the weight's gradient, each into a row of its own: from the shape alone.</summary>
         public Grid SummingGrid(long groups)

@@ -11,7 +11,7 @@ public abstract class NormConformance : Conformance
     public static TheoryData<int, int, int> Shapes => new()
     {
         { 7, 1, 64 }, { 1, 1, 1 }, { 5, 1, 123 }, { 123, 1, 5 }, { 9, 4, 16 }, { 6, 5, 80 }, { 65, 1, 256 }, { 0, 1, 8 }, { 130, 2, 10 },
-        { 2, 1, 1032 }, { 3, 1, 4104 }, // more than a warp, or a block, of a GPU keeps in registers
+        { 2, 1, 1032 }, { 3, 1, 4104 }, { 2, 1, 8200 }, // more than a warp, a block, or any block of a GPU keeps in registers
     };
 
     /// <summary>Widths on both sides of a register, of a pack, and of what a warp or a block of a GPU keeps in registers.</summary>

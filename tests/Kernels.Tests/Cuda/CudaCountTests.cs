@@ -20,7 +20,7 @@ public sealed class CudaCountTests
     private const int M = 1024, N = 768, K = 512;
     private const int Rows = 128, Columns = 4096, Vocabulary = 32000, LogitRows = 16;
     private const int NormRows = 4224, NormColumns = 2048; // so many rows that every team has several, and keeps its weights
-    private const int HeadRows = 1024, NormHeads = 32, NormHeadSize = 128;
+    private const int HeadRows = 1024, NormHeads = 32, NormHeadSize = 128, LongColumns = 5120;
     private const int Tokens = 1024, Heads = 2, HeadSize = 128;
 
     private static readonly MatmulTile[] MatmulTiles = [.. MatmulTile.BFloat16, .. WarpGroupMatmul.Tiles];
@@ -95,6 +95,7 @@ public sealed class CudaCountTests
         yield return ("rms_norm_backward_block_bf16#2 + column_sums_finish_f32#2", Moved, 3 * matrix + weight + rstd + 4 * weight);
         double heads = (double)HeadRows * NormHeads * NormHeadSize * sizeof(ushort);
         yield return ("rms_norm_backward_warp_bf16 + column_sums_finish_f32#3", Moved, 3 * heads + (HeadRows * NormHeads * sizeof(float)));
+        yield return ("rms_norm_backward_long_bf16 + column_sums_finish_f32#4", Moved, NormRows * LongColumns * 3.0 * sizeof(ushort));
         yield return ("adamw_f32_bf16", Loads, 4 * single);
         yield return ("adamw_f32_bf16", Stores, 3 * single + half);
     }
@@ -137,6 +138,9 @@ public sealed class CudaCountTests
         Tensor Heads() => New(device, BufferKind.Compute, HeadRows, NormHeads * NormHeadSize);
         weight = New(device, BufferKind.Compute, 1, NormHeadSize);
         device.RmsNormBackward(Heads(), New(device, BufferKind.State, 1, NormHeadSize), Heads(), Heads(), weight, New(device, BufferKind.State, HeadRows, NormHeads), accumulate: false);
+        Tensor Long() => New(device, BufferKind.Compute, NormRows, LongColumns);
+        weight = New(device, BufferKind.Compute, 1, LongColumns);
+        device.RmsNormBackward(Long(), New(device, BufferKind.State, 1, LongColumns), Long(), Long(), weight, rstd, accumulate: false);
     }
 
     private static void Attention(Device device)
