@@ -38,7 +38,7 @@ public sealed class CudaWarpGroupTests
         if (Environment.GetEnvironmentVariable(Variable) is not null) Assert.Skip("this is the process that works");
         if (DriverLibraries.FindStandIn(out string reason) is null) Assert.Skip(reason);
         string output = await ChildProcess.Run(
-            ["-class", $"*.{nameof(CudaWarpGroupTests)}", "-class", $"*.{nameof(CudaBFloat16Matmul)}", "-parallel", "none"], (Variable, "1"), ("PTXSIM_SM", "90"));
+            ["-class", $"*.{nameof(CudaWarpGroupTests)}", "-class", $"*.{nameof(CudaBFloat16Matmul)}", "-parallelMode", "none"], (Variable, "1"), ("PTXSIM_SM", "90"));
         Assert.Contains("Failed: 0", output, StringComparison.Ordinal);
         TestContext.Current.SendDiagnosticMessage(output[output.LastIndexOf("Total:", StringComparison.Ordinal)..]);
     }
