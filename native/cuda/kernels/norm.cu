@@ -2,9 +2,9 @@
 // group of C columns of a row; and sums over rows, which its weight's gradient and that of a bias need.
 //
 // Variants: `warp`, a warp per group, for short groups; `block`, a block per group, for long ones. A group is read once and kept in
-// registers, all of it up to 1024 columns of a warp and 4096 of a block; what lies behind is read twice. So are the weights, which
-// stay in registers from group to group. Where all of a group is kept, the weight's gradient is summed in registers too, a row of
-// partial sums for each block (`long`, of a block too: up to 8192 columns); otherwise kernels of its own sum it.
+// registers, all of it up to 1024 columns of a warp and 4096 of a block, or 8192 where there are more (`long`); what lies behind is
+// read twice. So are the weights, which stay in registers from group to group. Where all of a group is kept, the weight's gradient is
+// summed in registers too, a row of partial sums for each block; otherwise kernels of its own sum it.
 #include "matrix.cuh"
 #include "reduce.cuh"
 
@@ -239,6 +239,7 @@ DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F
 }
 }  // namespace
 
+// A team's forward, and its backward with the sums of the weight's gradient.
 #define NORM(team, Team, name, T)                                                                                            \
   KERNEL(Threads, 1, rms_norm_forward_##team##_##name)                                                                       \
   (Matrix<T> output, Matrix<float> rstd, Matrix<const T> x, Matrix<const T> weight, float epsilon) {                         \
@@ -253,23 +254,22 @@ DEVICE void column_sums(float* partials, int64_t rows, int columns, int chunk, F
   (Matrix<T> dX, float* partials, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, \
    int accumulate) {                                                                                                         \
     backward<Team, true>(dX, partials, dOutput, x, weight, rstd, accumulate);                                                \
-  }                                                                                                                          \
+  }
+#define NORM_INPUT(team, Team, name, T)                                                                                      \
   KERNEL(Threads, 1, rms_norm_backward_input_##team##_##name)                                                                \
   (Matrix<T> dX, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, int accumulate) { \
     backward<Team, false>(dX, nullptr, dOutput, x, weight, rstd, accumulate);                                                \
-  }
-#define NORM_LONG(name, T)                                                                                                   \
-  KERNEL(Threads, 1, rms_norm_backward_long_##name)                                                                          \
-  (Matrix<T> dX, float* partials, Matrix<const T> dOutput, Matrix<const T> x, Matrix<const T> weight, Matrix<const float> rstd, \
-   int accumulate) {                                                                                                         \
-    backward<LongBlockTeam, true>(dX, partials, dOutput, x, weight, rstd, accumulate);                                       \
   }
 NORM(warp, WarpTeam, bf16, bf16)
 NORM(warp, WarpTeam, f32, float)
 NORM(block, BlockTeam, bf16, bf16)
 NORM(block, BlockTeam, f32, float)
-NORM_LONG(bf16, bf16)
-NORM_LONG(f32, float)
+NORM(long, LongBlockTeam, bf16, bf16)
+NORM(long, LongBlockTeam, f32, float)
+NORM_INPUT(warp, WarpTeam, bf16, bf16)
+NORM_INPUT(warp, WarpTeam, f32, float)
+NORM_INPUT(block, BlockTeam, bf16, bf16)
+NORM_INPUT(block, BlockTeam, f32, float)
 
 // Terms of the weight's gradient where `backward` cannot sum them: dOutput * x * rstd, over the rows of all groups.
 #define NORM_WEIGHT(name, T)                                                                                                 \

@@ -31,7 +31,9 @@ internal sealed class Norm
     private readonly Team warp;
     private readonly Team block;
     private readonly string? forced;
-    private readonly CudaKernel<BackwardArguments> longBackward;
+    private readonly Team longBlock;
+    private readonly CudaKernel<BackwardInputArguments> warpInput;
+    private readonly CudaKernel<BackwardInputArguments> blockInput;
     private readonly CudaKernel<WeightArguments> weightPartial;
     private readonly CudaKernel<SumArguments> sumPartial;
     private readonly CudaKernel<FinishArguments> finish;
@@ -43,7 +45,9 @@ internal sealed class Norm
         forced = variants.Choose(Family, "warp or block by columns");
         warp = new Team(context, "warp", Threads / 32, 4 * 32 * Packs.Size);
         block = new Team(context, "block", 1, 2 * Threads * Packs.Size);
-        longBackward = new CudaKernel<BackwardArguments>(context, Family, $"rms_norm_backward_long_{context.Suffix}", Threads);
+        longBlock = new Team(context, "long", 1, 4 * Threads * Packs.Size);
+        warpInput = new CudaKernel<BackwardInputArguments>(context, Family, $"rms_norm_backward_input_warp_{context.Suffix}", Threads);
+        blockInput = new CudaKernel<BackwardInputArguments>(context, Family, $"rms_norm_backward_input_block_{context.Suffix}", Threads);
         weightPartial = new CudaKernel<WeightArguments>(context, Family, $"rms_norm_weight_partial_{context.Suffix}", Threads);
         sumPartial = new CudaKernel<SumArguments>(context, Family, $"column_sums_partial_{context.Suffix}", Threads);
         finish = new CudaKernel<FinishArguments>(context, Family, "column_sums_finish_f32", Threads);
@@ -73,8 +77,7 @@ internal sealed class Norm
         if (KeepsGroups(team, dX, dOutput, x, weight))
         {
             var blocks = team.SummingGrid(rstd.Length);
-            var kernel = weight.Columns <= team.HeldColumns ? team.Backward : longBackward;
-            kernel.Launch(blocks, new BackwardArguments(
+            team.Backward.Launch(blocks, new BackwardArguments(
                 MatrixArgument.Of(dX), partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(weight),
                 MatrixArgument.Of(rstd), accumulate ? 1 : 0));
             Finish(dWeight, partials, weight.Columns, blocks.X);
@@ -86,7 +89,7 @@ internal sealed class Norm
         weightPartial.Launch(grid, new WeightArguments(
             partials, MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(rstd), weight.Columns, chunk));
         Finish(dWeight, partials, weight.Columns, grid.Y);
-        team.BackwardInput.Launch(team.Grid(rstd), new BackwardInputArguments(
+        (team == warp ? warpInput : blockInput).Launch(team.Grid(rstd), new BackwardInputArguments(
             MatrixArgument.Of(dX), MatrixArgument.Of(dOutput), MatrixArgument.Of(x), MatrixArgument.Of(weight), MatrixArgument.Of(rstd),
             accumulate ? 1 : 0));
     }
@@ -126,13 +129,17 @@ internal sealed class Norm
 
     /// <summary>True where whole groups stay in registers, and so the sums of a weight's gradient.</summary>
     private bool KeepsGroups(Team team, Tensor dX, Tensor dOutput, Tensor x, Tensor weight) =>
-        weight.Columns <= (team == block ? 2 * team.HeldColumns : team.HeldColumns) && weight.Columns % Packs.Size == 0
+        weight.Columns <= team.HeldColumns && weight.Columns % Packs.Size == 0
         && MatrixArgument.HasAlignedRows(dX) && MatrixArgument.HasAlignedRows(dOutput) && MatrixArgument.HasAlignedRows(x)
         && MatrixArgument.HasAlignedRows(weight);
 
-    private Team TeamFor(int columns) => (forced ?? (columns >= BlockColumns ? "block" : "warp")) == "block" ? block : warp;
+    private Team TeamFor(int columns)
+    {
+        if ((forced ?? (columns >= BlockColumns ? "block" : "warp")) == "warp") return warp;
+        return columns <= block.HeldColumns ? block : longBlock;
+    }
 
-    /// <summary>The kernels of one variant.</summary>
+    /// <summary>The kernels of one variant, or of blocks with more registers for longer groups.</summary>
     /// <param name="context">Where they run.</param>
     /// <param name="name">Of the variant.</param>
     /// <param name="groupsPerBlock">Groups that a block takes side by side.</param>
@@ -144,9 +151,6 @@ internal sealed class Norm
         public CudaKernel<AddForwardArguments> AddForward { get; } = new(context, Family, $"add_rms_norm_forward_{name}_{context.Suffix}", Threads);
 
         public CudaKernel<BackwardArguments> Backward { get; } = new(context, Family, $"rms_norm_backward_{name}_{context.Suffix}", Threads);
-
-        public CudaKernel<BackwardInputArguments> BackwardInput { get; } =
-            new(context, Family, $"rms_norm_backward_input_{name}_{context.Suffix}", Threads);
 
         public int HeldColumns => heldColumns;
 

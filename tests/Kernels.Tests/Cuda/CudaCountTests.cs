@@ -95,7 +95,10 @@ public sealed class CudaCountTests
         yield return ("rms_norm_backward_block_bf16#2 + column_sums_finish_f32#2", Moved, 3 * matrix + weight + rstd + 4 * weight);
         double heads = (double)HeadRows * NormHeads * NormHeadSize * sizeof(ushort);
         yield return ("rms_norm_backward_warp_bf16 + column_sums_finish_f32#3", Moved, 3 * heads + (HeadRows * NormHeads * sizeof(float)));
-        yield return ("rms_norm_backward_long_bf16 + column_sums_finish_f32#4", Moved, NormRows * LongColumns * 3.0 * sizeof(ushort));
+        double longMatrix = (double)NormRows * LongColumns * sizeof(ushort);
+        yield return ("rms_norm_forward_long_bf16", Loads, longMatrix);
+        yield return ("add_rms_norm_forward_long_bf16", Loads, 2 * longMatrix);
+        yield return ("rms_norm_backward_long_bf16 + column_sums_finish_f32#4", Moved, 3 * longMatrix);
         yield return ("adamw_f32_bf16", Loads, 4 * single);
         yield return ("adamw_f32_bf16", Stores, 3 * single + half);
     }
@@ -140,6 +143,8 @@ public sealed class CudaCountTests
         device.RmsNormBackward(Heads(), New(device, BufferKind.State, 1, NormHeadSize), Heads(), Heads(), weight, New(device, BufferKind.State, HeadRows, NormHeads), accumulate: false);
         Tensor Long() => New(device, BufferKind.Compute, NormRows, LongColumns);
         weight = New(device, BufferKind.Compute, 1, LongColumns);
+        device.RmsNormForward(Long(), rstd, Long(), weight, 1e-5);
+        device.AddRmsNormForward(Long(), Long(), rstd, Long(), Long(), weight, 1e-5);
         device.RmsNormBackward(Long(), New(device, BufferKind.State, 1, LongColumns), Long(), Long(), weight, rstd, accumulate: false);
     }
 
