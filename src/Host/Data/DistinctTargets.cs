@@ -33,10 +33,9 @@ public sealed class DistinctTargets(int capacity)
         Length = 0;
         for (int i = 0; i < list.Length; i++)
         {
-            if (places.TryAdd((ids[list.Rows[i]], list.Targets[i]), Length))
-                (rows[Length], targets[Length], repeats[Length++]) = (list.Rows[i], list.Targets[i], 1);
-            else
-                repeats[places[(ids[list.Rows[i]], list.Targets[i])]]++;
+            var (row, target) = (list.Rows[i], list.Targets[i]);
+            if (places.TryAdd((ids[row], target), Length)) (rows[Length], targets[Length], repeats[Length++]) = (row, target, 1);
+            else repeats[places[(ids[row], target)]]++;
         }
     }
 }

@@ -1,9 +1,10 @@
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
-/// Memory for buffers of less than a few huge pages: pieces of large blocks, so that they lie in huge pages too and none is rounded up to
-/// one. Activations of a layer are such buffers; a product walks through hundreds of their small pages. A block goes back to the system with the last of its
-/// pieces; the space of one is used again when all pieces behind it are gone, as those of an evaluation within a run are.
+/// Memory for buffers of less than a few huge pages: pieces of large blocks, so that they lie in huge pages too and none is rounded up
+/// to one. Activations of a layer are such buffers; a product walks through hundreds of their small pages. A block goes back to the
+/// system with the last of its pieces; the space of one is used again when all pieces behind it are gone, as those of an evaluation
+/// within a run are.
 /// </summary>
 internal sealed unsafe class HugeSlabs
 {

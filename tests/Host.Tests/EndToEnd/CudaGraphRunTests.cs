@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using RepNoise.Host.Tests.Support;
+using RepNoise.Kernels.Tests.Support;
 
 namespace RepNoise.Host.Tests.EndToEnd;
 
@@ -9,7 +9,6 @@ public sealed class CudaGraphRunTests
     /// <summary>Set in the process that runs the tests once more on streams that are as late as they may be.</summary>
     private const string Variable = "REPNOISE_TEST_LATE_GRAPHS";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly string[] On = ["--cuda-graphs", "on"];
 
     /// <summary>A step is a graph each to clear gradients, for each micro-batch, for the norm and for the update; the first of each is not captured.</summary>
@@ -65,21 +64,8 @@ public sealed class CudaGraphRunTests
         Assert.SkipWhen(Environment.GetEnvironmentVariable(Variable) is not null, "this is the process on late streams");
         Assert.SkipUnless(CudaName.Of("") == "cuda:sim", "a GPU is as late as it is");
         string method = $"*.{nameof(CudaGraphRunTests)}.{nameof(Texts_of_many_lengths_give_the_bits_of_a_run_without_graphs)}";
-        var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noColor", "-method", method]) { RedirectStandardOutput = true };
-        (start.Environment[Variable], start.Environment["PTXSIM_LATE"]) = ("1", "1");
-        using var child = Process.Start(start)!;
-        var stop = TestContext.Current.CancellationToken;
-        try
-        {
-            string output = await child.StandardOutput.ReadToEndAsync(stop).WaitAsync(Patience, stop);
-            await child.WaitForExitAsync(stop).WaitAsync(Patience, stop);
-            Assert.True(child.ExitCode == 0, output);
-            Assert.Contains("Total: 1, Errors: 0, Failed: 0, Skipped: 0", output, StringComparison.Ordinal);
-        }
-        finally
-        {
-            child.Kill(entireProcessTree: true);
-        }
+        string output = await ChildProcess.Run(["-method", method], (Variable, "1"), ("PTXSIM_LATE", "1"));
+        Assert.Contains("Total: 1, Errors: 0, Failed: 0, Skipped: 0", output, StringComparison.Ordinal);
     }
 
     [Fact]
