@@ -20,12 +20,13 @@ internal sealed class WarpGroupMatmul
     /// <summary>Its tiles. One block stays on each multiprocessor.</summary>
     public static readonly MatmulTile[] Tiles =
     [
-        new("warpgroup_wide", Module, BlockM, 256, BlockK, Threads, SharedBytes(256, 4), 1, 2.5),
-        new("warpgroup_square", Module, BlockM, 128, BlockK, Threads, SharedBytes(128, 6), 1, 2.2),
+        new("warpgroup_wide", Module, BlockM, 256, BlockK, Threads, SharedBytes(256, 4), 1, 2.5, StripColumns: 256),
+        new("warpgroup_square", Module, BlockM, 128, BlockK, Threads, SharedBytes(128, 6), 1, 2.2, StripColumns: 128),
     ];
 
     private readonly CudaContext context;
     private readonly Dictionary<(MatmulTile, MatmulForm), CudaKernel<Arguments>> kernels = [];
+    private readonly Dictionary<MatmulTile, CudaKernel<LogitsArguments>> logitsKernels = [];
 
     private WarpGroupMatmul(CudaContext context) => this.context = context;
 
@@ -69,6 +70,16 @@ internal sealed class WarpGroupMatmul
         long tiles = (long)tile.Count(x.M, x.N) * parts;
         kernel.Launch(new Grid((int)Math.Min(tiles, context.Multiprocessors)), new Arguments(
             a, b, x.C, x.Bias, x.M, x.N, x.K, x.StrideC, x.PartStride, x.DepthOfPart, parts, x.Flags), tile.SharedBytes);
+    }
+
+    /// <summary>Queues the product of one tile shape that makes logits and sums their rows.</summary>
+    public void LaunchLogits(MatmulTile tile, in LogitsOperands x)
+    {
+        if (!logitsKernels.TryGetValue(tile, out var kernel))
+            logitsKernels.Add(tile, kernel = new CudaKernel<LogitsArguments>(context, Module, $"matmul_logits_{tile.Name}_bf16", Threads, tile.SharedBytes));
+        TensorMap a = Map(x.A, x.M, x.K, x.StrideA, BlockM), b = Map(x.B, x.N, x.K, x.StrideB, tile.BlockN);
+        kernel.Launch(
+            new Grid(Math.Min(tile.Count(x.M, x.N), context.Multiprocessors)), new LogitsArguments(a, b, x.C, x.M, x.N, x.K, x.StrideC, x.Sums), tile.SharedBytes);
     }
 
     private static int SharedBytes(int blockN, int stages) => stages * ((BlockM + blockN) * BlockK * 2 + BarrierBytes) + ScratchBytes;
@@ -134,6 +145,8 @@ internal sealed class WarpGroupMatmul
 
     private readonly record struct Arguments(
         TensorMap A, TensorMap B, nint C, nint Bias, int M, int N, int K, long StrideC, long PartStride, int DepthOfPart, int Parts, int Flags);
+
+    private readonly record struct LogitsArguments(TensorMap A, TensorMap B, nint C, int M, int N, int K, long StrideC, RowSums Sums);
 }
 
 /// <summary>The driver's CUtensorMap: 128 opaque bytes.</summary>
