@@ -85,6 +85,11 @@ struct RowSums {
         }
       }
     }
+    // Before the first is needed: one wait for all rows.
+    int at[BlocksM][2];
+    UNROLL for (int i = 0; i < BlocksM; ++i) {
+      UNROLL for (int half = 0; half < 2; ++half) at[i][half] = target_from(row + i * RowStep + half * 8 + lane / 4, column + lane % 4 * 2, M);
+    }
     UNROLL for (int i = 0; i < BlocksM; ++i) {
       UNROLL for (int half = 0; half < 2; ++half) {
         float values[BlocksN * 2];
@@ -93,7 +98,7 @@ struct RowSums {
           values[2 * j] = sums[i][j][2 * half];
           values[2 * j + 1] = sums[i][j][2 * half + 1];
         }
-        take_strip<T, 2, 8>(values, row + i * RowStep + half * 8 + lane / 4, column, lane % 4, M);
+        take_strip<T, 2, 8>(values, row + i * RowStep + half * 8 + lane / 4, column, lane % 4, M, at[i][half]);
       }
     }
   }
@@ -107,7 +112,9 @@ struct RowSums {
         UNROLL for (int i = 0; i < Rows; ++i) leave_out(sums[i][j], offset<4, 64>(j) >= left);
       }
     }
-    UNROLL for (int i = 0; i < Rows; ++i) take_strip<float, 4, 64>(sums[i], row + offset<4, 64>(i), column, lane, M);
+    int at[Rows];
+    UNROLL for (int i = 0; i < Rows; ++i) at[i] = target_from(row + offset<4, 64>(i), column + lane * 4, M);
+    UNROLL for (int i = 0; i < Rows; ++i) take_strip<float, 4, 64>(sums[i], row + offset<4, 64>(i), column, lane, M, at[i]);
   }
 
  private:
@@ -121,15 +128,17 @@ struct RowSums {
     if (beyond) value = bits_float(0xff800000u);
   }
 
-  // The part of a row that Step / Run lanes have, of which this is number `lane`: runs of `Run` columns, `Step` apart.
+  // A row's target, counted from a column on; none is below 0.
+  DEVICE int target_from(int row, int first, int M) const { return row < M ? targets[row] - first : -1; }
+
+  // The part of a row that Step / Run lanes have, of which this is number `lane`: runs of `Run` columns, `Step` apart. Its
+  // target is `at` columns from its first on.
   template <typename T, int Run, int Step, int Count>
-  DEVICE void take_strip(const float (&values)[Count], int row, int column, int lane, int M) const {
+  DEVICE void take_strip(const float (&values)[Count], int row, int column, int lane, int M, int at) const {
     constexpr int Lanes = Step / Run, Columns = Lanes * Count;  // of the strip
     ExpSum sum = exp_sum<T, Lanes>(values);
-    if (row >= M) return;
-    if (lane == 0) store_sum(pairs + static_cast<int64_t>(row) * strips + column / Columns, sum);
+    if (row < M && lane == 0) store_sum(pairs + static_cast<int64_t>(row) * strips + column / Columns, sum);
     // Selected, not branched to: clang would make a table of jumps.
-    int at = targets[row] - column - lane * Run;
     if (at < 0 || at >= Columns || at % Step >= Run) return;
     float logit = values[0];
     UNROLL for (int i = 1; i < Count; ++i) logit = at == offset<Run, Step>(i) ? values[i] : logit;

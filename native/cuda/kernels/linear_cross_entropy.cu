@@ -56,15 +56,15 @@ DEVICE void sum_rows(const Matrix<const T>& logits, const RowSums& sums) {
 // Blocks of a row, along y, have a part of its columns each, and all of its sums.
 template <typename T>
 DEVICE void softmax(float* losses, const Matrix<T>& logits, const RowSums& sums, const int* repeats, float factor, int gradients) {
-  int r = static_cast<int>(blockIdx.x);
+  int r = static_cast<int>(blockIdx.x), target = sums.targets[r];
+  float chosen = sums.chosen[r], entries = repeats == nullptr ? 1.f : static_cast<float>(repeats[r]);
   const Words2* pairs = sums.pairs + static_cast<int64_t>(r) * sums.strips;
   ExpSum state{Lowest, 0};
   for (int strip = thread_index(); strip < sums.strips; strip += block_threads()) state = join(state, load_sum(pairs + strip));
   state = block_join(state);
-  float lse = state.largest + log_accurate(state.sum), entries = repeats == nullptr ? 1.f : static_cast<float>(repeats[r]);
-  if (blockIdx.y == 0 && threadIdx.x == 0) losses[r] = entries * (lse - sums.chosen[r]);
+  float lse = state.largest + log_accurate(state.sum);
+  if (blockIdx.y == 0 && threadIdx.x == 0) losses[r] = entries * (lse - chosen);
   if (gradients == 0) return;
-  int target = sums.targets[r];
   bool vectors = logits.has_vectors();
   factor *= entries;
   int block = static_cast<int>(blockIdx.y) * block_threads(), step = static_cast<int>(gridDim.y) * block_threads() * PackSize;

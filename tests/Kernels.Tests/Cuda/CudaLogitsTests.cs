@@ -105,6 +105,19 @@ public sealed class CudaLogitsTests
         }
     }
 
+    /// <summary>Few rows of a large vocabulary, which the blocks of the device share, with the target in the last part.</summary>
+    [Theory]
+    [InlineData("tall")]
+    [InlineData("fma")]
+    public void Blocks_that_share_a_row_have_all_of_its_sums(string variant)
+    {
+        using var device = (CudaDevice)Create(variant);
+        uint blocks = 0;
+        device.Context.Launched = launch => blocks = launch.Symbol.Contains("_softmax_", StringComparison.Ordinal) ? (uint)launch.Grid.Y : blocks;
+        new Case(device, rows: 1, vocabulary: 8297).Check();
+        Assert.InRange(blocks, 2u, 3u);
+    }
+
     [Fact]
     public void A_vocabulary_is_never_multiplied_in_parts()
     {
