@@ -57,13 +57,14 @@ DEVICE void sum_rows(const Matrix<const T>& logits, const RowSums& sums) {
 template <typename T>
 DEVICE void softmax(float* losses, const Matrix<T>& logits, const RowSums& sums, const int* repeats, float factor, int gradients) {
   int r = static_cast<int>(blockIdx.x), target = sums.targets[r];
-  float chosen = sums.chosen[r], entries = repeats == nullptr ? 1.f : static_cast<float>(repeats[r]);
+  bool reports = blockIdx.y == 0 && threadIdx.x == 0;
+  float chosen = reports ? sums.chosen[r] : 0.f, entries = repeats == nullptr ? 1.f : static_cast<float>(repeats[r]);
   const Words2* pairs = sums.pairs + static_cast<int64_t>(r) * sums.strips;
   ExpSum state{Lowest, 0};
   for (int strip = thread_index(); strip < sums.strips; strip += block_threads()) state = join(state, load_sum(pairs + strip));
   state = block_join(state);
   float lse = state.largest + log_accurate(state.sum);
-  if (blockIdx.y == 0 && threadIdx.x == 0) losses[r] = entries * (lse - chosen);
+  if (reports) losses[r] = entries * (lse - chosen);
   if (gradients == 0) return;
   bool vectors = logits.has_vectors();
   factor *= entries;
