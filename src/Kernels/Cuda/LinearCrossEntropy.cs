@@ -25,7 +25,7 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
             int count = Math.Min(workspace.Rows, x.Rows - start);
             Tensor rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
             var sums = Logits(logits, rows, weight, MatrixArgument.Address(targets.Range(start, count)), RowSums.Bytes(workspace), areStored: !dX.IsEmpty);
-            // A thread has a pack of logits at least, or a strip where there are only those.
+            // A thread has a pack of logits, or a strip where there are only those: threads more than strips add nothing to a sum, so its bits are the same.
             int threads = Threads(dX.IsEmpty ? sums.Strips : Packs.Blocks(weight.Rows, Packs.Size));
             int parts = dX.IsEmpty ? 1 : Parts(count, weight.Rows, threads);
             softmax.Launch(new Grid(count, parts), new SoftmaxArguments(
