@@ -63,7 +63,8 @@ DEVICE void softmax(float* losses, const Matrix<T>& logits, const RowSums& sums,
   ExpSum state{Lowest, 0};
   for (int strip = thread_index(); strip < sums.strips; strip += block_threads()) state = join(state, load_sum(pairs + strip));
   state = block_join(state);
-  float lse = state.largest + log_accurate(state.sum);
+  // A row without a logit above minus infinity has no probabilities: 0 / 0, not those that its finite lower bound would give.
+  float lse = state.sum == 0.f ? bits_float(0x7fc00000u) : state.largest + log_accurate(state.sum);
   if (reports) losses[r] = entries * (lse - chosen);
   if (gradients == 0) return;
   bool vectors = logits.has_vectors();

@@ -40,6 +40,33 @@ public abstract class LinearCrossEntropyConformance : Conformance
     [Fact]
     public void Large_logits_do_not_overflow() => Backward(703, bench => Run(bench, 9, 16, 50, 4, gradients: true, scale: 40));
 
+    /// <summary>
+    /// Rows whose logits are all NaN, all infinite, all minus infinity, and infinite of both signs, have no loss and no gradient; those beside them have
+    /// theirs, and so has a row with logits so low that they have no part.
+    /// </summary>
+    [Theory]
+    [InlineData(20)]
+    [InlineData(700)]
+    public void What_is_not_finite_reaches_its_row_alone(int vocabulary)
+    {
+        double[] rows = [1, double.NaN, 0.5, double.PositiveInfinity, 0.25, double.NegativeInfinity, -0.5, double.PositiveInfinity, -1];
+        Backward(706, bench =>
+        {
+            const int Columns = 3;
+            double[] x = new double[rows.Length * Columns], weight = new double[vocabulary * Columns];
+            // The first column is the same for all tokens, the second of either sign, the third very low for all but two.
+            for (int v = 0; v < vocabulary; v++) (weight[v * Columns], weight[(v * Columns) + 1], weight[(v * Columns) + 2]) = (1 + (v % 3), v == 5 ? 1 : -1, v is 3 or 7 ? 0 : -1e30);
+            for (int r = 0; r < rows.Length; r++) x[(r * Columns) + (r == 7 ? 1 : 0)] = rows[r];
+            x[(2 * Columns) + 2] = 1e6;
+            var losses = bench.Written("losses", BufferKind.State, 1, rows.Length, magnitude: 8, ulps: Ulps);
+            var dX = bench.Written("dX", BufferKind.Compute, rows.Length, Columns, magnitude: 8, ulps: Ulps);
+            bench.Device.LinearCrossEntropy(
+                losses, bench.Input("x", BufferKind.Compute, rows.Length, Columns, x), bench.Input("weight", BufferKind.Compute, vocabulary, Columns, weight),
+                bench.Numbers([.. Enumerable.Range(0, rows.Length).Select(r => r == 2 ? 3 : (5 * r) % vocabulary)]), Factor, dX, default,
+                bench.Scratch("workspace", BufferKind.Compute, 4, vocabulary));
+        });
+    }
+
     private static void Run(
         Workbench bench, int rows, int columns, int vocabulary, int chunk, bool gradients, double scale = 1, bool ofWeight = true, int mostRepeats = 1)
     {
