@@ -12,6 +12,7 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
     private const int LeastThreads = 32;
     private const int MostThreads = 512;
     private const int BlocksPerMultiprocessor = 2; // of the few rows of a small chunk
+    private const int LeastLogitsPerSum = 8; // bytes of logits that a row's blocks read and write for one of the sums that they all read
 
     private readonly CudaKernel<SoftmaxArguments> softmax = new(context, "linear_cross_entropy", $"linear_cross_entropy_softmax_{context.Suffix}", MostThreads);
     private readonly Lazy<CudaKernel<SumsArguments>> rowSums = new(
@@ -27,7 +28,7 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
             var sums = Logits(logits, rows, weight, MatrixArgument.Address(targets.Range(start, count)), RowSums.Bytes(workspace), areStored: !dX.IsEmpty);
             // A thread has a pack of logits, or a strip where there are only those: threads more than strips add nothing to a sum, so its bits are the same.
             int threads = Threads(dX.IsEmpty ? sums.Strips : Packs.Blocks(weight.Rows, Packs.Size));
-            int parts = dX.IsEmpty ? 1 : Parts(count, weight.Rows, threads);
+            int parts = dX.IsEmpty ? 1 : Parts(count, weight.Rows, sums.Strips, threads);
             softmax.Launch(new Grid(count, parts), new SoftmaxArguments(
                 MatrixArgument.Address(losses.ColumnRange(start, count)), MatrixArgument.Of(logits), sums,
                 repeats.IsEmpty ? 0 : MatrixArgument.Address(repeats.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1), blockThreads: threads);
@@ -56,9 +57,16 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
 
     private static int Threads(long items) => (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)items), LeastThreads, MostThreads);
 
-    /// <summary>Blocks that share a row, where rows are too few for the device.</summary>
-    private int Parts(int rows, int columns, int threads) =>
-        (int)Math.Clamp(BlocksPerMultiprocessor * context.Multiprocessors / rows, 1, Packs.Blocks(columns, threads * Packs.Size));
+    /// <summary>
+    /// Blocks that share a row, where rows are too few for the device. Each of them reads all sums of the row, so there are no more than keep what
+    /// they read of sums to an eighth of the bytes that they move of logits.
+    /// </summary>
+    private int Parts(int rows, int columns, int strips, int threads)
+    {
+        long moved = 2L * columns * context.Compute.Size(), sums = (long)strips * RowSums.PairBytes;
+        long most = Math.Min(Packs.Blocks(columns, threads * Packs.Size), moved / (LeastLogitsPerSum * sums));
+        return (int)Math.Clamp(BlocksPerMultiprocessor * context.Multiprocessors / rows, 1, Math.Max(1, most));
+    }
 
     private readonly record struct SoftmaxArguments(nint Losses, MatrixArgument Logits, RowSums Sums, nint Repeats, float Factor, int Gradients);
 

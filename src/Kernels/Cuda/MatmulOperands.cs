@@ -39,13 +39,16 @@ internal readonly record struct LogitsOperands(
 /// <param name="Reserved">Fills the struct to a multiple of its alignment.</param>
 internal readonly record struct RowSums(nint Pairs, nint Chosen, nint Targets, int Strips, int Reserved = 0)
 {
-    /// <summary>The narrowest strip of a tile; see <see cref="MatmulTile.StripColumns"/>.</summary>
-    private const int LeastStrip = 32;
+    /// <summary>Bytes of a strip's largest logit and sum.</summary>
+    public const int PairBytes = 2 * sizeof(float);
+
+    /// <summary>The narrowest strip of any tile that sums rows.</summary>
+    private static readonly int LeastStrip = MatmulTile.BFloat16.Concat(MatmulTile.Float32).Concat(WarpGroupMatmul.Tiles).Min(tile => tile.StripColumns);
 
     /// <summary>Memory of pairs and targets' logits, for as many rows as a workspace of logits has and whatever the tile.</summary>
-    public static long Bytes(Tensor workspace) => workspace.Rows * ((Packs.Blocks(workspace.Columns, LeastStrip) * 2) + 1) * sizeof(float);
+    public static long Bytes(Tensor workspace) => workspace.Rows * ((Packs.Blocks(workspace.Columns, LeastStrip) * PairBytes) + sizeof(float));
 
     /// <summary>In memory of that size.</summary>
     public static RowSums In(nint memory, int rows, int strips, nint targets) =>
-        new(memory, memory + checked((nint)((long)rows * strips * 2 * sizeof(float))), targets, strips);
+        new(memory, memory + checked((nint)((long)rows * strips * PairBytes)), targets, strips);
 }
