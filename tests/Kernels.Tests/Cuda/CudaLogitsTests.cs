@@ -61,9 +61,9 @@ public sealed class CudaLogitsTests
     /// <summary>Vocabularies and rows on both sides of strips and tiles, targets in the last of them.</summary>
     internal static void CheckEdges(Device device, MatmulTile tile)
     {
-        foreach (int vocabulary in new[] { 1, tile.StripColumns - 1, tile.StripColumns, tile.StripColumns + 1, tile.BlockN - 1, tile.BlockN + 1, 307 })
+        foreach (int vocabulary in new[] { 1, tile.StripColumns - 1, tile.StripColumns, tile.StripColumns + 1, tile.BlockN - 1, tile.BlockN, tile.BlockN + 1, 307 })
             new Case(device, rows: 3, vocabulary).Check();
-        foreach (int rows in new[] { 1, tile.BlockM, tile.BlockM + 1 }) new Case(device, rows, 2 * tile.StripColumns + 1).Check();
+        foreach (int rows in new[] { 1, tile.BlockM - 1, tile.BlockM, tile.BlockM + 1 }) new Case(device, rows, 2 * tile.StripColumns + 1).Check();
     }
 
     /// <summary>With gradients or without, again, and in chunks with a last one that is not full: the same bits.</summary>
@@ -77,6 +77,14 @@ public sealed class CudaLogitsTests
         Assert.Equal(dLogits, again.DLogits);
         Assert.Equal(losses, test.Run(gradients: true, chunk: 2).Losses);
         Assert.Equal(losses, test.Run(gradients: false, chunk: 2).Losses);
+    }
+
+    /// <summary>Losses alone have the bits of losses with gradients where a block has several tiles: more columns of tiles than multiprocessors.</summary>
+    internal static void CheckFurtherTiles(Device device, MatmulTile tile)
+    {
+        var test = new Case(device, rows: 3, vocabulary: (6 * tile.BlockN) + 1);
+        test.Check();
+        Assert.Equal(test.Run(gradients: true).Losses, test.Run(gradients: false).Losses);
     }
 
     internal static void CheckLargest(Device device)
@@ -103,6 +111,24 @@ public sealed class CudaLogitsTests
 
             Assert.Equal(Math.Log(vocabulary), test.Check()[0], 2e-3); // float32 counts in 2^-10 there
         }
+    }
+
+    /// <summary>Strips of a row, and packs of its logits, beyond the threads of a block: each thread goes on to others, and the target lies in the last.</summary>
+    [Theory]
+    [InlineData("small")]
+    [InlineData("naive")]
+    public void A_block_takes_more_strips_and_logits_than_it_has_threads(string variant)
+    {
+        const int Vocabulary = 16417; // 514 strips of `small`, four rounds of a block of 512 threads, and a rest
+        using var device = (CudaDevice)Create(variant);
+        uint blocks = 0;
+        device.Context.Launched = launch => blocks = launch.Symbol.Contains("_softmax_", StringComparison.Ordinal) ? (uint)launch.Grid.Y : blocks;
+        var test = new Case(device, rows: 16, Vocabulary);
+        test.Check();
+        Assert.InRange(blocks, 1u, 2u); // else a block would have one round
+        Assert.Equal(test.Run(gradients: true).Losses, test.Run(gradients: false).Losses);
+        for (int c = 0; c < Columns; c++) (test.Weight[Vocabulary - 1, c], test.Weight[Vocabulary - 2, c]) = (4096, 4096);
+        test.Check(); // and the largest two, of either sign, in the last strip
     }
 
     /// <summary>Few rows of a large vocabulary, which the blocks of the device share, with the target in the last part.</summary>

@@ -94,7 +94,9 @@ public sealed class CudaWarpGroupTests
     public void Logits_and_the_sums_of_their_rows_hold(string variant)
     {
         using var device = Create(variant);
-        CudaLogitsTests.CheckEdges(device, WarpGroupMatmul.Tiles.First(tile => tile.Name == variant));
+        var tile = WarpGroupMatmul.Tiles.First(tile => tile.Name == variant);
+        CudaLogitsTests.CheckEdges(device, tile);
+        CudaLogitsTests.CheckFurtherTiles(device, tile);
         CudaLogitsTests.CheckBits(device);
         CudaLogitsTests.CheckLargest(device);
         CudaLogitsTests.CheckBeyond(device);
