@@ -26,7 +26,7 @@ internal static class CudaMutantCases
             ["attention simt"] = ("cuda:sim:float32", "attention=simt", "", r => r.Attention(40, 70)),
             ["norm by block"] = ("cuda:sim", "norm=block", "", Both(r => r.Norm(70, 264), r => r.Norm(6, 267, 272)) + Both(r => r.Norm(3, 4104), r => r.Norm(2, 4107, 4112))),
             ["norm by warp"] = ("cuda:sim:float32", "norm=warp", "", Both(r => r.Norm(70, 40), r => r.Norm(6, 43, 48))),
-            ["cross-entropy"] = ("cuda:sim", "matmul=naive", "linear_cross_entropy", Both(r => r.CrossEntropy(4, 8, 600), r => r.CrossEntropy(4, 8, 601))),
+            ["cross-entropy"] = ("cuda:sim", "matmul=naive", "linear_cross_entropy", Both(r => r.CrossEntropy(16, 8, 600, spread: 16), r => r.CrossEntropy(4, 8, 601))),
             ["logits"] = ("cuda:sim", "matmul=small", "matmul_logits", r => r.CrossEntropy(72, 200, 72)),
             ["logits fma"] = ("cuda:sim:float32", "matmul=fma_small", "matmul_logits", Both(r => r.CrossEntropy(65, 36, 67), r => r.CrossEntropy(64, 36, 64))),
             ["embedding"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Embedding(40, 16), r => r.Embedding(40, 13))),
@@ -37,12 +37,14 @@ internal static class CudaMutantCases
 
     private static Action<Recorder> Both(Action<Recorder> first, Action<Recorder> second) => first + second;
 
-    public static RecordedLaunches Record(string name)
+    /// <param name="name">Of a case.</param>
+    /// <param name="fewBlocks">Each block has several rows, or tiles; else the grids are as they are.</param>
+    public static RecordedLaunches Record(string name, bool fewBlocks = true)
     {
         var (device, kernel, _, run) = All[name];
         string[] forced = kernel.Split('=');
         using var recorder = new Recorder((CudaDevice)Devices.Create(device, new DeviceOptions { Kernels = new Dictionary<string, string> { [forced[0]] = forced[1] } }));
-        return recorder.Record(run);
+        return recorder.Record(run, fewBlocks);
     }
 
     /// <summary>Tensors with random values on a device, and the launches of operations on them.</summary>
@@ -54,14 +56,14 @@ internal static class CudaMutantCases
         private readonly Random random = new(5);
         private Action operation = () => { };
 
-        public RecordedLaunches Record(Action<Recorder> prepare)
+        public RecordedLaunches Record(Action<Recorder> prepare, bool fewBlocks)
         {
             prepare(this);
             // Once to make scratch memory, then from the same state with the recorder on.
             var before = buffers.ConvertAll(Contents);
             operation();
-            // Few blocks, so that each has several rows, or tiles: kernels stride over theirs by the grid.
-            device.Context.Launched = launch => launches.Add(launch with { Grid = launch.Grid with { X = Math.Min(MostBlocks(launch.Symbol), launch.Grid.X) } });
+            // Kernels stride over their rows, or tiles, by the grid.
+            device.Context.Launched = launch => launches.Add(fewBlocks ? launch with { Grid = launch.Grid with { X = Math.Min(MostBlocks(launch.Symbol), launch.Grid.X) } } : launch);
             operation();
             device.Context.Launched = null;
             var memory = buffers.Select((buffer, i) => (buffer.Pointer, before[i])).ToList();
@@ -124,9 +126,14 @@ internal static class CudaMutantCases
             };
         }
 
-        public void CrossEntropy(int rows, int columns, int vocabulary)
+        /// <param name="rows">Rows.</param>
+        /// <param name="columns">Columns of rows and head.</param>
+        /// <param name="vocabulary">Rows of the head.</param>
+        /// <param name="spread">Multiplies the rows: where few logits are near the largest, the order in which exponentials are added shows in the sum.</param>
+        public void CrossEntropy(int rows, int columns, int vocabulary, double spread = 1)
         {
             Tensor x = New(BufferKind.Compute, rows, columns), weight = New(BufferKind.Compute, vocabulary, columns);
+            if (spread != 1) device.Upload([.. Enumerable.Range(0, rows * columns).Select(_ => spread * (random.NextDouble() - 0.4))], x);
             Tensor losses = New(BufferKind.State, 1, rows), dX = New(BufferKind.Compute, rows, columns), dWeight = New(BufferKind.State, vocabulary, columns);
             var logits = New(BufferKind.Compute, rows, vocabulary);
             var targets = Numbers([.. Enumerable.Range(0, rows).Select(r => (r * 90 + vocabulary - 1) % vocabulary)]);
