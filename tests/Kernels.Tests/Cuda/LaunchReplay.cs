@@ -50,7 +50,12 @@ internal sealed unsafe class LaunchReplay : IDisposable
     /// <param name="replaced">A kernel that is taken from another text.</param>
     /// <param name="ptx">That text.</param>
     /// <param name="fault">The report.</param>
-    public IReadOnlyList<byte[]>? Run(RecordedLaunches recorded, string replaced, string ptx, out string fault)
+    public IReadOnlyList<byte[]>? Run(RecordedLaunches recorded, string replaced, string ptx, out string fault) =>
+        Run(recorded, symbol => symbol == replaced ? ptx : PtxOf(symbol), out fault);
+
+    /// <inheritdoc cref="Run(RecordedLaunches, string, string, out string)"/>
+    /// <param name="ptxOf">The text of each kernel, by its symbol.</param>
+    public IReadOnlyList<byte[]>? Run(RecordedLaunches recorded, Func<string, string> ptxOf, out string fault)
     {
         fault = "";
         var places = recorded.Memory.Select(buffer => (From: buffer.Address, buffer.Contents.Length, To: Place(buffer.Contents))).ToList();
@@ -58,7 +63,7 @@ internal sealed unsafe class LaunchReplay : IDisposable
         {
             foreach (var launch in recorded.Launches)
             {
-                fault = Launch(launch, launch.Symbol == replaced ? ptx : PtxOf(launch.Symbol), places);
+                fault = Launch(launch, ptxOf(launch.Symbol), places);
                 if (fault.Length > 0) return null;
             }
 
