@@ -16,7 +16,7 @@ internal static class CpuVariants
         {
             return Devices.Create("cpu", new DeviceOptions { Threads = threads, Kernels = kernels });
         }
-        catch (DeviceException e) when (bits > 128 && e.Message.Contains("cannot run on this processor", StringComparison.Ordinal))
+        catch (DeviceException e) when (bits > 128 && e.Message.Contains("cannot run on this machine", StringComparison.Ordinal))
         {
             Assert.Skip(e.Message);
             throw;

@@ -31,6 +31,12 @@ internal sealed partial class CpuKernels
         ("vector128", "vector128", true),
     ];
 
+    /// <summary>The families that have a variant by tile registers, and its name; where it runs, it is the fastest.</summary>
+    private static readonly string[] Tiled = ["matmul", "linear_cross_entropy"];
+
+    private const string Amx = "amx";
+    private const int TileRegisters = -1;
+
     private readonly IReadOnlyDictionary<string, string> forced;
     private readonly Dictionary<string, string> chosen = [];
 
@@ -47,9 +53,10 @@ internal sealed partial class CpuKernels
         this.forced = forced;
         Matmul = Width("matmul") switch
         {
-            0 => new Matmul<Lanes512>(context),
-            1 => new Matmul<Lanes256>(context),
-            _ => new Matmul<Lanes128>(context),
+            TileRegisters => new Matmul<Lanes512, AmxTile>(context),
+            0 => new Matmul<Lanes512, MatmulTile<Lanes512>>(context),
+            1 => new Matmul<Lanes256, MatmulTile<Lanes256>>(context),
+            _ => new Matmul<Lanes128, MatmulTile<Lanes128>>(context),
         };
         Attention = Width("attention") switch
         {
@@ -83,9 +90,10 @@ internal sealed partial class CpuKernels
         };
         LinearCrossEntropy = Width("linear_cross_entropy") switch
         {
-            0 => new LinearCrossEntropy<Lanes512>(context),
-            1 => new LinearCrossEntropy<Lanes256>(context),
-            _ => new LinearCrossEntropy<Lanes128>(context),
+            TileRegisters => new LinearCrossEntropy<Lanes512, AmxTile>(context),
+            0 => new LinearCrossEntropy<Lanes512, MatmulTile<Lanes512>>(context),
+            1 => new LinearCrossEntropy<Lanes256, MatmulTile<Lanes256>>(context),
+            _ => new LinearCrossEntropy<Lanes128, MatmulTile<Lanes128>>(context),
         };
         MmdGaussian = Width("mmd_gaussian") switch
         {
@@ -133,24 +141,30 @@ internal sealed partial class CpuKernels
     /// <summary>The variant of every family.</summary>
     public IReadOnlyDictionary<string, string> Chosen => chosen;
 
-    private static string NameOf(string family, (string Matmul, string Others, bool IsSupported) width) =>
-        family == "matmul" ? width.Matmul : width.Others;
+    /// <summary>The variants of a family, the fastest first, each with why it cannot run here.</summary>
+    private static IEnumerable<(string Name, int Index, string? Missing)> Variants(string family)
+    {
+        if (Tiled.Contains(family)) yield return (Amx, TileRegisters, AmxCode.Missing);
+        for (int i = 0; i < Widths.Length; i++)
+            yield return (family == "matmul" ? Widths[i].Matmul : Widths[i].Others, i, Widths[i].IsSupported ? null : "this processor lacks its instructions");
+    }
 
-    /// <summary>Index into <see cref="Widths"/> of a family's variant; noted for the log.</summary>
+    /// <summary>A family's variant, an index into <see cref="Widths"/> or <see cref="TileRegisters"/>; noted for the log.</summary>
     private int Width(string family)
     {
-        string[] names = [.. Widths.Select(width => NameOf(family, width))];
-        int index = Widest;
+        var variants = Variants(family).ToList();
+        var usable = variants.Where(variant => variant.Missing is null).ToList();
+        var choice = usable[0];
         if (forced.TryGetValue(family, out string? wanted))
         {
-            index = Array.IndexOf(names, wanted);
-            string[] usable = [.. names.Where((_, i) => Widths[i].IsSupported)];
-            if (index < 0) throw Refused($"kernel family {family} has no variant '{wanted}'", usable);
-            if (!Widths[index].IsSupported) throw Refused($"variant {family}={wanted} cannot run on this processor", usable);
+            var names = usable.Select(variant => variant.Name);
+            choice = variants.Find(variant => variant.Name == wanted);
+            if (choice.Name is null) throw Refused($"kernel family {family} has no variant '{wanted}'", names);
+            if (choice.Missing is not null) throw Refused($"variant {family}={wanted} cannot run on this machine: {choice.Missing}", names);
         }
 
-        chosen[family] = names[index];
-        return index;
+        chosen[family] = choice.Name;
+        return choice.Index;
     }
 
     private static DeviceException Refused(string problem, IEnumerable<string> existing) =>
