@@ -10,8 +10,7 @@ namespace RepNoise.Kernels.Cpu;
 /// 2^-25 of it together, less than the half unit in the last place by which float32 arithmetic rounds it. Sums over 32 elements of K are rounded as float32 and added
 /// to C in the order of K, so an element sees fewer roundings than in a chain of multiply-adds. The same has long been done with bfloat16 and with TF32
 /// (Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations", arXiv 1904.06376).</para>
-/// <para>Not as in IEEE arithmetic: numbers, or parts of numbers, below 2^-126 count as zero, and an operand that is infinite, or above 3.38e38, gives NaN where
-/// infinity might be right.</para>
+/// <para>Numbers, parts of numbers and sums below 2^-126 count as zero, which is all that differs from IEEE arithmetic but the order of roundings.</para>
 /// </summary>
 internal readonly unsafe partial struct AmxTile : ITile
 {
@@ -61,7 +60,7 @@ internal readonly unsafe partial struct AmxTile : ITile
     public static void RunPart(
         int rows, int columns, long k, float* a, float* b, float* c, long stride, bool accumulate, float* bias, Ahead ahead = default)
     {
-        bool half = rows <= TileLines, isWhole = columns == Columns && (rows == MaxRows || rows == TileLines);
+        bool isWhole = columns == Columns && (rows == MaxRows || rows == TileLines);
         float* buffer = stackalloc float[32 * 32 + 15];
         float* tile = (float*)(((nuint)buffer + 63) & ~(nuint)63);
         bool isDirect = isWhole && !accumulate && bias is null;
@@ -78,8 +77,10 @@ internal readonly unsafe partial struct AmxTile : ITile
             ExpectedStride = stride * sizeof(float),
             ExpectedEnd = c + rows * stride,
         };
-        if (half) AmxCode.Half(call);
+        if (rows <= TileLines) AmxCode.Half(call);
         else AmxCode.Whole(call);
+        long targetStride = isDirect ? stride : Columns;
+        if (!IsFinite(call.Target, targetStride, rows, columns)) Recompute(rows, columns, k, a, b, call.Target, targetStride);
         if (isDirect) return;
         if (columns == Columns) Finish(tile, rows, c, stride, accumulate, bias);
         else FinishPart(tile, rows, columns, c, stride, accumulate, bias);
