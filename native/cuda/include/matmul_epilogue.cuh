@@ -128,6 +128,15 @@ struct SumsWriter {
   }
 };
 
+// Writes a warp's part of a tile, BlocksM runs of 16 rows, RowStep apart, by 8 BlocksN columns: `Columns` at a time through `scratch`.
+template <int Columns, int RowStep, typename Out, typename Element, int BlocksM, int BlocksN>
+DEVICE void store_sums(const MatmulOutput<Element>& out, const float (&sums)[BlocksM][BlocksN][4], int row, int column, uint32_t scratch) {
+  SumsWriter<Columns, Out, Element> writer(out, scratch);
+  UNROLL for (int i = 0; i < BlocksM; ++i) {
+    UNROLL for (int j = 0; j < BlocksN; j += Columns / 8) writer.store(&sums[i][j], row + i * RowStep, column + j * 8);
+  }
+}
+
 // One value of C = or += the sum of `parts` matrices of a workspace, in order, plus bias: the end of a product that was split
 // along K. One thread for four columns; the workspace's rows are padded to multiples of four floats.
 template <typename Element>

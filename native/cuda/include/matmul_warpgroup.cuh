@@ -18,6 +18,7 @@
 #include "device_sm90.cuh"
 #include "matmul_epilogue.cuh"
 #include "matmul_grid.cuh"
+#include "row_sums.cuh"
 
 template <int BlockN_, int Stages_, int Cluster_, bool Turns_>
 struct WarpGroupConfig {
@@ -172,8 +173,10 @@ struct WarpGroupMatmul {
     }
   }
 
-  DEVICE void consume(const MatmulOutput<bf16>& product, const WorkList<Config::Cluster>& work, int flags, int64_t partStride) const {
-    int group = warp_id() / 4 - 1, turn = 0;
+  template <typename Rows>
+  DEVICE void consume(const MatmulOutput<bf16>& product, const WorkList<Config::Cluster>& work, int flags, int64_t partStride, const Rows& rows) const {
+    int warp = warp_id() - 4, group = warp / 4, turn = 0;
+    uint32_t scratch = shared + Config::ScratchBegin + warp * Config::ScratchBytes;
     RingPosition<Config::Stages> ring;
     float sums[Config::BlocksM][Config::BlockN / 8][4];
     for (int item = work.first(); item < work.count(); item += work.step(), turn ^= 1) {
@@ -184,12 +187,14 @@ struct WarpGroupMatmul {
       multiply(sums, ring, Config::Turns ? 0 : group * 64, work.k_begin(item), work.k_end(item));
       TilePlace place = work.place(item);
       MatmulOutput<bf16> out = product;
-      int row = place.m * Config::BlockM + (Config::Turns ? 0 : group * 64), column = place.n * Config::BlockN;
+      int row = place.m * Config::BlockM + (Config::Turns ? 0 : group * 64) + warp % 4 * 16, column = place.n * Config::BlockN;
+      rows.template take<bf16, 64>(sums, row, column, out.M, out.N);
+      if (!Rows::NeedsC && out.c == nullptr) continue;
       if (flags & FlagFloat) {
         out.c = static_cast<float*>(product.c) + work.part(item) * partStride;
-        store<float>(out, sums, row, column);
+        store_sums<Config::StoreColumns, 64, float>(out, sums, row, column, scratch);
       } else {
-        store<bf16>(out, sums, row, column);
+        store_sums<Config::StoreColumns, 64, bf16>(out, sums, row, column, scratch);
       }
     }
   }
@@ -236,21 +241,12 @@ struct WarpGroupMatmul {
       }
     }
   }
-
-  template <typename Out>
-  DEVICE void store(const MatmulOutput<bf16>& out, const float (&sums)[Config::BlocksM][Config::BlockN / 8][4], int row, int column) const {
-    int warp = warp_id() - 4;
-    SumsWriter<Config::StoreColumns, Out, bf16> writer(out, shared + Config::ScratchBegin + warp * Config::ScratchBytes);
-    constexpr int Blocks = Config::StoreColumns / 8;
-    UNROLL for (int i = 0; i < Config::BlocksM; ++i) {
-      UNROLL for (int j = 0; j < Config::BlockN / 8; j += Blocks) writer.store(&sums[i][j], row + i * 64 + warp % 4 * 16, column + j * 8);
-    }
-  }
 };
 
-template <typename Config, int Form>
+// `rows` sees the sums before they go to C: NoRowSums or RowSums.
+template <typename Config, int Form, typename Rows>
 DEVICE void matmul_warpgroup(const TensorMap* a, const TensorMap* b, void* c, const bf16* bias, int M, int N, int K, int64_t strideC,
-                             int64_t partStride, int kPerPart, int parts, int flags) {
+                             int64_t partStride, int kPerPart, int parts, int flags, const Rows& rows) {
   WarpGroupMatmul<Config, Form> matmul;
   WorkList<Config::Cluster> work((M + Config::BlockM - 1) / Config::BlockM, (N + Config::BlockN - 1) / Config::BlockN, parts, K, kPerPart);
   matmul.init_barriers();
@@ -261,7 +257,7 @@ DEVICE void matmul_warpgroup(const TensorMap* a, const TensorMap* b, void* c, co
   } else {
     registers_increase<232>();
     MatmulOutput<bf16> out{c, bias, strideC, M, N, (flags & FlagAccumulate) != 0};
-    matmul.consume(out, work, flags, partStride);
+    matmul.consume(out, work, flags, partStride, rows);
   }
   // A block's shared memory must last until the others have copied to it and arrived at its barriers for the last time.
   if constexpr (Config::Cluster > 1) cluster_sync();
@@ -273,7 +269,15 @@ DEVICE void matmul_warpgroup(const TensorMap* a, const TensorMap* b, void* c, co
   KERNEL(Config::Threads, 1, name)                                                                                              \
   (const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, void* __restrict__ c, const bf16* __restrict__ bias, \
    int M, int N, int K, int64_t strideC, int64_t partStride, int kPerPart, int parts, int flags) {                              \
-    matmul_warpgroup<Config, form>(&a, &b, c, bias, M, N, K, strideC, partStride, kPerPart, parts, flags);                      \
+    matmul_warpgroup<Config, form>(&a, &b, c, bias, M, N, K, strideC, partStride, kPerPart, parts, flags, NoRowSums{});         \
+  }
+
+// Logits (M, N) = A (M, K) B (N, K)^T and the sums of their rows. c: null where the sums are enough.
+#define MATMUL_LOGITS(variant, Config)                                                                                          \
+  KERNEL(Config::Threads, 1, matmul_logits_warpgroup_##variant##_bf16)                                                          \
+  (const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, bf16* __restrict__ c, int M, int N, int K,         \
+   int64_t strideC, RowSums sums) {                                                                                             \
+    matmul_warpgroup<Config, FormNT>(&a, &b, c, nullptr, M, N, K, strideC, 0, K, 1, 0, sums);                                   \
   }
 
 #define MATMUL_FORMS(variant, Config)                                \

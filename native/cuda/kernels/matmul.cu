@@ -2,7 +2,7 @@
 //
 // NN: A (M, K) B (K, N).  NT: A (M, K) B (N, K)^T.  TN: A (K, M)^T B (K, N).  Row strides are free; sizes too.
 //
-// Variants, each in the three forms:
+// Variants, each in the three forms; all but the last also as the product that makes logits and sums their rows (row_sums.cuh):
 //   tall    256 x 128 tile, 8 warps of 64 x 64: most work per byte of shared memory; for large products.
 //   square  128 x 128 tile, 4 warps of 64 x 64, two blocks a multiprocessor; for products with fewer tiles.
 //   small   64 x 64 tile, 4 warps of 32 x 32: for products that would leave most multiprocessors idle.
@@ -21,6 +21,10 @@ MATMUL_FORMS(tall, Tall, 1, true)
 MATMUL_FORMS(square, Square, 2, true)
 MATMUL_FORMS(small, Small, 4, true)
 MATMUL_FORMS(any, Small, 2, false)
+
+MATMUL_LOGITS(tall, Tall, 1)
+MATMUL_LOGITS(square, Square, 2)
+MATMUL_LOGITS(small, Small, 4)
 
 // gridDim: columns / 1024, M.
 KERNEL(256, 1, matmul_combine_bf16)

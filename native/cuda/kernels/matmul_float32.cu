@@ -1,6 +1,6 @@
 // Family matmul, fp32: C (M, N) = op(A) op(B), or C += it, plus a row of bias; the forms of kernels/matmul.cu.
 //
-// Variants, each in the three forms:
+// Variants, each in the three forms; the first two also as the product that makes logits and sums their rows (row_sums.cuh):
 //   fma        128 x 128 tile, 8 x 8 values a thread, fused multiply-adds in the order of K: exact to fp32 rounding.
 //   fma_small  64 x 64 tile, 4 x 4 values a thread: for products that would leave most multiprocessors idle.
 //   tf32x3     128 x 128 tile on the tensor cores: each value is split into two tf32, a = high + low, and
@@ -9,6 +9,7 @@
 // Few tiles and a long K are split in parts as in kernels/matmul.cu.
 #include "matmul_epilogue.cuh"
 #include "matmul_grid.cuh"
+#include "row_sums.cuh"
 
 struct MatmulArguments {
   const float *a, *b;
@@ -66,7 +67,8 @@ struct FmaMatmul {
   float sums[Micro][Micro] = {};
   Words4 nextA[TileA::Passes], nextB[TileB::Passes];
 
-  DEVICE void run(const MatmulArguments& x) {
+  template <typename Rows>
+  DEVICE void run(const MatmulArguments& x, const Rows& rows) {
     TilePlace place(static_cast<int>(blockIdx.x), (x.M + Block - 1) / Block, (x.N + Block - 1) / Block);
     int m0 = place.m * Block, n0 = place.n * Block;
     uint32_t shared = shared_address(dynamicShared);
@@ -86,6 +88,8 @@ struct FmaMatmul {
       }
       UNROLL for (int step = 0; step < BlockK; ++step) multiply(tileA + step * RowBytes + row * 4, tileB + step * RowBytes + column * 4);
     }
+    rows.take_fours(sums, m0 + row, n0, thread % 16, x.M, x.N);
+    if (!Rows::NeedsC && x.c == nullptr) return;
     write(x.output(), m0 + row, n0 + column);
   }
 
@@ -164,12 +168,12 @@ struct Tf32Matmul {
   static constexpr int TileBytes = RowBytes<Tile> * (Tile::InnerContiguous ? Block : BlockK);
   static constexpr int StageBytes = TileBytes<TileA> + TileBytes<TileB>;
   static constexpr int SharedBytes = Stages * StageBytes;
-  using Writer = SumsWriter<WarpN, float, float>;
-  static_assert(Threads / WarpSize * Writer::ScratchBytes <= SharedBytes, "every warp has its scratch rows");
+  static constexpr int ScratchBytes = SumsWriter<WarpN, float, float>::ScratchBytes;
+  static_assert(Threads / WarpSize * ScratchBytes <= SharedBytes, "every warp has its scratch rows");
 
   float sums[WarpM / 16][WarpN / 8][4] = {};
 
-  DEVICE void run(const MatmulArguments& x) {
+  DEVICE void run(const MatmulArguments& x, NoRowSums) {
     TilePlace place(static_cast<int>(blockIdx.x), (x.M + Block - 1) / Block, (x.N + Block - 1) / Block);
     int m0 = place.m * Block, n0 = place.n * Block, begin = x.k_begin(), end = x.k_end();
     int warpRow = warp_id() % 2 * WarpM, warpColumn = warp_id() / 2 * WarpN;
@@ -188,9 +192,7 @@ struct Tf32Matmul {
     }
     copy_async_wait<0>();
     block_sync();
-    MatmulOutput<float> out = x.output();
-    Writer writer(out, shared + warp_id() * Writer::ScratchBytes);
-    UNROLL for (int i = 0; i < WarpM / 16; ++i) writer.store(sums[i], m0 + warpRow + i * 16, n0 + warpColumn);
+    store_sums<WarpN, 16, float>(x.output(), sums, m0 + warpRow, n0 + warpColumn, shared + warp_id() * ScratchBytes);
   }
 
  private:
@@ -252,7 +254,16 @@ struct Tf32Matmul {
   (const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, const float* __restrict__ bias, int M, int N, int K,  \
    int64_t strideA, int64_t strideB, int64_t strideC, int64_t partStride, int kPerPart, int flags) {                                     \
     __VA_ARGS__ matmul;                                                                                                                   \
-    matmul.run({a, b, c, bias, M, N, K, strideA, strideB, strideC, partStride, kPerPart, flags});                                         \
+    matmul.run({a, b, c, bias, M, N, K, strideA, strideB, strideC, partStride, kPerPart, flags}, NoRowSums{});                            \
+  }
+
+// Logits (M, N) = A (M, K) B (N, K)^T and the sums of their rows. c: null where the sums are enough.
+#define MATMUL_LOGITS(variant, minBlocks, ...)                                                                                            \
+  KERNEL(256, minBlocks, matmul_logits_##variant##_f32)                                                                                   \
+  (const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int M, int N, int K, int64_t strideA,                 \
+   int64_t strideB, int64_t strideC, RowSums sums) {                                                                                      \
+    __VA_ARGS__ matmul;                                                                                                                   \
+    matmul.run({a, b, c, nullptr, M, N, K, strideA, strideB, strideC, 0, K, 0}, sums);                                                    \
   }
 
 #define MATMUL_FORMS(form, Form)                                       \
@@ -263,6 +274,9 @@ struct Tf32Matmul {
 MATMUL_FORMS(nn, FormNN)
 MATMUL_FORMS(nt, FormNT)
 MATMUL_FORMS(tn, FormTN)
+
+MATMUL_LOGITS(fma, 2, FmaMatmul<FormNT, 8>)
+MATMUL_LOGITS(fma_small, 3, FmaMatmul<FormNT, 4>)
 
 // gridDim: columns / 1024, M.
 KERNEL(256, 1, matmul_combine_f32)

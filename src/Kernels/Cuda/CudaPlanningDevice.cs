@@ -28,7 +28,8 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
         {
             int count = Math.Min(workspace.Rows, x.Rows - start);
             Tensor rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
-            Product(rows, weight, MatmulForm.NT);
+            if (scratch.Matmul.LogitsTile(rows, weight) is null) Product(rows, weight, MatmulForm.NT);
+            Take(RowSums.Bytes(workspace));
             if (dX.IsEmpty) continue;
             Product(logits, weight, MatmulForm.NN);
             if (!dWeight.IsEmpty) Product(logits, rows, MatmulForm.TN);

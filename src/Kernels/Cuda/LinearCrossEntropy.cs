@@ -3,52 +3,64 @@ using System.Numerics;
 namespace RepNoise.Kernels.Cuda;
 
 /// <summary>
-/// Family linear_cross_entropy, in chunks of as many rows as the workspace holds: logits by the matrix product, loss and scaled
-/// gradient of the logits in place by a block a row, then dX and dWeight by two more products. Nothing is computed twice, and a row of logits
-/// that fits into shared memory is read once.
+/// Family linear_cross_entropy, in chunks of as many rows as the workspace holds: a matrix product makes the logits and, tile by tile, what softmax needs
+/// of their rows; loss and scaled gradient of the logits in place, each read once; then dX and dWeight by two more products. Nothing is computed twice,
+/// and for losses alone the logits are nowhere stored. Products whose kernels do not sum rows are followed by one that does.
 /// </summary>
 internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
 {
     private const int LeastThreads = 32;
     private const int MostThreads = 512;
+    private const int BlocksPerMultiprocessor = 2; // of the few rows of a small chunk
 
-    private readonly CudaKernel<Arguments> softmax = new(
-        context, "linear_cross_entropy", $"linear_cross_entropy_softmax_{context.Suffix}", MostThreads, SharedBytes(context.SharedBytes));
+    private readonly CudaKernel<SoftmaxArguments> softmax = new(context, "linear_cross_entropy", $"linear_cross_entropy_softmax_{context.Suffix}", MostThreads);
+    private readonly Lazy<CudaKernel<SumsArguments>> rowSums = new(
+        () => new CudaKernel<SumsArguments>(context, "linear_cross_entropy", $"linear_cross_entropy_sums_{context.Suffix}", MostThreads));
 
     public void Run(
         Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
-        // Every thread has a pack; a vocabulary smaller than a block's packs would leave most of them waiting.
-        int held = dX.IsEmpty ? 0 : HeldColumns(weight.Rows), heldBytes = held * context.Compute.Size();
-        int threads = (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)Packs.Blocks(weight.Rows, Packs.Size)), LeastThreads, MostThreads);
         for (int start = 0; start < x.Rows; start += workspace.Rows)
         {
             int count = Math.Min(workspace.Rows, x.Rows - start);
             Tensor rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
-            matmul.Run(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
-            softmax.Launch(new Grid(count), new Arguments(
-                MatrixArgument.Address(losses.ColumnRange(start, count)), MatrixArgument.Of(logits),
-                MatrixArgument.Address(targets.Range(start, count)),
-                repeats.IsEmpty ? 0 : MatrixArgument.Address(repeats.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1, held), heldBytes, threads);
+            var sums = Logits(logits, rows, weight, MatrixArgument.Address(targets.Range(start, count)), RowSums.Bytes(workspace), areStored: !dX.IsEmpty);
+            // A thread has a pack of logits, or a strip where there are only those: threads more than strips add nothing to a sum, so its bits are the same.
+            int threads = Threads(dX.IsEmpty ? sums.Strips : Packs.Blocks(weight.Rows, Packs.Size));
+            int parts = dX.IsEmpty ? 1 : Parts(count, weight.Rows, threads);
+            softmax.Launch(new Grid(count, parts), new SoftmaxArguments(
+                MatrixArgument.Address(losses.ColumnRange(start, count)), MatrixArgument.Of(logits), sums,
+                repeats.IsEmpty ? 0 : MatrixArgument.Address(repeats.Range(start, count)), (float)gradientFactor, dX.IsEmpty ? 0 : 1), blockThreads: threads);
             if (dX.IsEmpty) continue;
             matmul.Run(dX.RowRange(start, count), logits, weight, MatmulForm.NN, accumulate: false, bias: default);
             if (!dWeight.IsEmpty) matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
         }
     }
 
-    /// <summary>Room for a row: what lets two blocks run on a multiprocessor, as many as registers do.</summary>
-    private static int SharedBytes((int Block, int Multiprocessor) limits)
+    /// <summary>The logits, stored where asked for, and the sums of their rows.</summary>
+    private RowSums Logits(Tensor logits, Tensor rows, Tensor weight, nint targets, long scratchBytes, bool areStored)
     {
-        const int PerBlock = 1024 + 256; // what the driver takes, and the warps' sums
-        return Math.Max(0, Math.Min(limits.Block - PerBlock, limits.Multiprocessor / 2 - PerBlock));
+        if (matmul.LogitsTile(rows, weight) is { } tile)
+        {
+            var sums = RowSums.In(context.Scratch(scratchBytes), rows.Rows, (int)Packs.Blocks(weight.Rows, tile.StripColumns), targets);
+            matmul.RunLogits(tile, areStored ? logits : default, rows, weight, sums);
+            return sums;
+        }
+
+        // Before the sums have their memory, which the product may need for its parts.
+        matmul.Run(logits, rows, weight, MatmulForm.NT, accumulate: false, bias: default);
+        var whole = RowSums.In(context.Scratch(scratchBytes), rows.Rows, strips: 1, targets);
+        rowSums.Value.Launch(new Grid(rows.Rows), new SumsArguments(MatrixArgument.Of(logits), whole), blockThreads: Threads(Packs.Blocks(weight.Rows, Packs.Size)));
+        return whole;
     }
 
-    /// <summary>Logits of a row that stay in shared memory: whole packs.</summary>
-    private int HeldColumns(int columns)
-    {
-        long wanted = Packs.Blocks(columns, Packs.Size) * Packs.Size, room = SharedBytes(context.SharedBytes) / context.Compute.Size();
-        return (int)Math.Min(wanted, room / Packs.Size * Packs.Size);
-    }
+    private static int Threads(long items) => (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)items), LeastThreads, MostThreads);
 
-    private readonly record struct Arguments(nint Losses, MatrixArgument Logits, nint Targets, nint Repeats, float Factor, int Gradients, int Held);
+    /// <summary>Blocks that share a row, where rows are too few for the device.</summary>
+    private int Parts(int rows, int columns, int threads) =>
+        (int)Math.Clamp(BlocksPerMultiprocessor * context.Multiprocessors / rows, 1, Packs.Blocks(columns, threads * Packs.Size));
+
+    private readonly record struct SoftmaxArguments(nint Losses, MatrixArgument Logits, RowSums Sums, nint Repeats, float Factor, int Gradients);
+
+    private readonly record struct SumsArguments(MatrixArgument Logits, RowSums Sums);
 }

@@ -21,6 +21,7 @@ internal sealed class Matmul
     private readonly MatmulTile[] tiles;
     private readonly string? forced;
     private readonly Dictionary<(MatmulTile, MatmulForm), CudaKernel<MatmulOperands>> kernels = [];
+    private readonly Dictionary<MatmulTile, CudaKernel<LogitsOperands>> logitsKernels = [];
     private readonly WarpGroupMatmul? warpGroup;
     private readonly Lazy<CudaKernel<CombineArguments>> combine;
     private readonly Lazy<CudaKernel<NaiveArguments>> naiveToCompute;
@@ -89,6 +90,43 @@ internal sealed class Matmul
             Kernel(tile, form).Launch(new Grid(tile.Count(operands.M, operands.N), parts), operands, tile.SharedBytes);
     }
 
+    /// <summary>The tile that makes logits A B^T and sums their rows; null where the product has none that does, and they must be summed after it.</summary>
+    public MatmulTile? LogitsTile(Tensor a, Tensor b)
+    {
+        if (forced == Naive) return null;
+        var (m, n, k) = Device.MatmulShape(a, b, MatmulForm.NT);
+        // Never in parts: a vocabulary has tiles enough, and the sums of a part are no logits.
+        var tile = MatmulTile.Choose(Usable(a, b), MatmulForm.NT, m, n, k, context.Multiprocessors, mostParts: 1).Tile;
+        return tile.StripColumns > 0 ? tile : null;
+    }
+
+    /// <summary>Queues logits = a b^T in a tile of <see cref="LogitsTile"/>, and the sums of its rows.</summary>
+    /// <param name="tile">The tile.</param>
+    /// <param name="logits">(M, N), written; none where the sums are enough.</param>
+    /// <param name="a">(M, K).</param>
+    /// <param name="b">(N, K).</param>
+    /// <param name="sums">Where the sums go, in strips of the tile's.</param>
+    public void RunLogits(MatmulTile tile, Tensor logits, Tensor a, Tensor b, in RowSums sums)
+    {
+        var (m, n, k) = Device.MatmulShape(a, b, MatmulForm.NT);
+        LaunchLogits(tile, new LogitsOperands(
+            MatrixArgument.Address(a), MatrixArgument.Address(b), MatrixArgument.Address(logits), m, n, k, a.RowStride, b.RowStride, logits.RowStride, sums));
+    }
+
+    /// <summary>The same of operands anywhere.</summary>
+    public void LaunchLogits(MatmulTile tile, in LogitsOperands operands)
+    {
+        if (warpGroup is not null && WarpGroupMatmul.Tiles.Contains(tile))
+        {
+            warpGroup.LaunchLogits(tile, operands);
+            return;
+        }
+
+        if (!logitsKernels.TryGetValue(tile, out var kernel))
+            logitsKernels.Add(tile, kernel = new CudaKernel<LogitsOperands>(context, tile.Module, $"matmul_logits_{tile.Name}_{context.Suffix}", tile.Threads, tile.SharedBytes));
+        kernel.Launch(new Grid(tile.Count(operands.M, operands.N)), operands, tile.SharedBytes);
+    }
+
     /// <summary>The tile, in how many parts of K, and K of each.</summary>
     private (MatmulTile Tile, int Parts, int Depth) Choose(Tensor a, Tensor b, MatmulForm form)
     {
@@ -134,20 +172,3 @@ internal sealed class Matmul
 
     private readonly record struct NaiveArguments(MatrixArgument C, MatrixArgument A, MatrixArgument B, nint Bias, int Form, int Accumulate);
 }
-
-/// <summary>What the tiles' kernels take, in their order.</summary>
-/// <param name="A">Address of A's first element.</param>
-/// <param name="B">Address of B's first element.</param>
-/// <param name="C">Address of C's, or of the parts' sums.</param>
-/// <param name="Bias">Address of the bias, or 0.</param>
-/// <param name="M">Rows of C.</param>
-/// <param name="N">Columns of C.</param>
-/// <param name="K">Depth of the product.</param>
-/// <param name="StrideA">Elements between rows of A.</param>
-/// <param name="StrideB">Elements between rows of B.</param>
-/// <param name="StrideC">Elements between rows of C.</param>
-/// <param name="PartStride">Elements between the sums of parts.</param>
-/// <param name="DepthOfPart">K of each part but the last.</param>
-/// <param name="Flags">1 adds to C, 2 says that C is float32.</param>
-internal readonly record struct MatmulOperands(
-    nint A, nint B, nint C, nint Bias, int M, int N, int K, long StrideA, long StrideB, long StrideC, long PartStride, int DepthOfPart, int Flags);

@@ -11,8 +11,9 @@ namespace RepNoise.Kernels.Cuda;
 /// <param name="PerMultiprocessor">Blocks that run on a multiprocessor at the same time.</param>
 /// <param name="Speed">Products a multiprocessor does with it, relative to the best tile of its format.</param>
 /// <param name="SpeedTN">The same in form TN, which reads both operands transposed; 0 where it is no other.</param>
+/// <param name="StripColumns">Columns of C that a warp has, where there is a kernel that makes logits with it and sums their rows; else 0.</param>
 internal sealed record MatmulTile(
-    string Name, string Module, int BlockM, int BlockN, int BlockK, int Threads, int SharedBytes, int PerMultiprocessor, double Speed, double SpeedTN = 0)
+    string Name, string Module, int BlockM, int BlockN, int BlockK, int Threads, int SharedBytes, int PerMultiprocessor, double Speed, double SpeedTN = 0, int StripColumns = 0)
 {
     private const string BFloat16Module = "matmul";
     private const string Float32Module = "matmul_float32";
@@ -29,9 +30,9 @@ internal sealed record MatmulTile(
     /// </summary>
     public static readonly MatmulTile[] BFloat16 =
     [
-        new("tall", BFloat16Module, 256, 128, 64, 256, 3 * (256 + 128) * 64 * 2, 1, 1, 0.93),
-        new("square", BFloat16Module, 128, 128, 64, 128, 3 * (128 + 128) * 64 * 2, 2, 0.97, 1),
-        new("small", BFloat16Module, 64, 64, 64, 128, 3 * (64 + 64) * 64 * 2, 4, 0.62, 0.75),
+        new("tall", BFloat16Module, 256, 128, 64, 256, 3 * (256 + 128) * 64 * 2, 1, 1, 0.93, 64),
+        new("square", BFloat16Module, 128, 128, 64, 128, 3 * (128 + 128) * 64 * 2, 2, 0.97, 1, 64),
+        new("small", BFloat16Module, 64, 64, 64, 128, 3 * (64 + 64) * 64 * 2, 4, 0.62, 0.75, 32),
     ];
 
     /// <summary>The tile for bfloat16 rows that start anywhere.</summary>
@@ -40,8 +41,8 @@ internal sealed record MatmulTile(
     /// <summary>Tiles for float32, exact to its rounding.</summary>
     public static readonly MatmulTile[] Float32 =
     [
-        new("fma", Float32Module, 128, 128, 16, 256, 4 * 16 * (128 + 4) * 4, 2, 1),
-        new("fma_small", Float32Module, 64, 64, 16, 256, 4 * 16 * (64 + 4) * 4, 3, 0.8),
+        new("fma", Float32Module, 128, 128, 16, 256, 4 * 16 * (128 + 4) * 4, 2, 1, StripColumns: 128),
+        new("fma_small", Float32Module, 64, 64, 16, 256, 4 * 16 * (64 + 4) * 4, 3, 0.8, StripColumns: 64),
     ];
 
     /// <summary>Float32 on the tensor cores: three products of tf32 parts. Its ring is largest where K is contiguous.</summary>
@@ -70,14 +71,15 @@ internal sealed record MatmulTile(
         return [.. fitting];
     }
 
-    /// <summary>The tile and the number of parts of K that keep a device's multiprocessors busiest; a function of its arguments alone.</summary>
-    public static (MatmulTile Tile, int Parts) Choose(ReadOnlySpan<MatmulTile> tiles, MatmulForm form, int m, int n, int k, int multiprocessors)
+    /// <summary>The tile and the number of parts of K, up to a most, that keep a device's multiprocessors busiest; a function of its arguments alone.</summary>
+    public static (MatmulTile Tile, int Parts) Choose(
+        ReadOnlySpan<MatmulTile> tiles, MatmulForm form, int m, int n, int k, int multiprocessors, int mostParts = MostParts)
     {
         var best = (Tile: tiles[0], Parts: 1);
         double least = double.PositiveInfinity;
         foreach (var tile in tiles)
         {
-            for (int parts = 1; parts <= MostParts; parts *= 2)
+            for (int parts = 1; parts <= mostParts; parts *= 2)
             {
                 if (parts > 1 && (m > MostRowsOfSplit || k / parts < LeastDepthOfPart || PartBytes(m, n, parts) > MostPartBytes)) break;
                 double cost = tile.Cost(form, m, n, k, parts, multiprocessors);

@@ -52,11 +52,19 @@ public sealed class CudaKernelTests
     {
         using var reader = new StreamReader(typeof(CudaDevice).Assembly.GetManifestResourceStream("ptx/matmul_sm90.ptx")!);
         var entries = PtxEntry.Read(reader.ReadToEnd());
-        var arguments = typeof(WarpGroupMatmul).GetNestedType("Arguments", System.Reflection.BindingFlags.NonPublic)!;
-        var fields = arguments.GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic);
-        PtxParameter[] passed = [.. fields.Select(field => new PtxParameter((int)System.Runtime.InteropServices.Marshal.OffsetOf(arguments, field.Name), System.Runtime.InteropServices.Marshal.SizeOf(field.FieldType))).OrderBy(field => field.Offset)];
-        Assert.Equal(WarpGroupMatmul.Tiles.Length * 3, entries.Count);
-        Assert.All(WarpGroupMatmul.Tiles, tile => Assert.All((string[])["nn", "nt", "tn"], form => Assert.Equal(passed, entries[$"matmul_{form}_{tile.Name}_bf16"].Parameters)));
+        Assert.Equal(WarpGroupMatmul.Tiles.Length * 4, entries.Count);
+        foreach (var tile in WarpGroupMatmul.Tiles)
+        {
+            Assert.All((string[])["nn", "nt", "tn"], form => Assert.Equal(Passed("Arguments"), entries[$"matmul_{form}_{tile.Name}_bf16"].Parameters));
+            Assert.Equal(Passed("LogitsArguments"), entries[$"matmul_logits_{tile.Name}_bf16"].Parameters);
+        }
+
+        static PtxParameter[] Passed(string name)
+        {
+            var arguments = typeof(WarpGroupMatmul).GetNestedType(name, System.Reflection.BindingFlags.NonPublic)!;
+            var fields = arguments.GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic);
+            return [.. fields.Select(field => new PtxParameter((int)System.Runtime.InteropServices.Marshal.OffsetOf(arguments, field.Name), System.Runtime.InteropServices.Marshal.SizeOf(field.FieldType))).OrderBy(field => field.Offset)];
+        }
     }
 
     [Fact]

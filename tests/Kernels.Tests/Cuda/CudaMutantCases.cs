@@ -20,12 +20,15 @@ internal static class CudaMutantCases
             ["matmul warpgroup nn"] = ("cuda:sim", "matmul=warpgroup_square", "matmul_nn_warpgroup", r => r.Matmul(MatmulForm.NN, 136, 120, 328)),
             ["matmul warpgroup nt"] = ("cuda:sim", "matmul=warpgroup_wide", "matmul_nt_warpgroup", r => r.Matmul(MatmulForm.NT, 72, 264, 200)),
             ["matmul warpgroup tn"] = ("cuda:sim", "matmul=warpgroup_square", "matmul_tn_warpgroup", r => r.Matmul(MatmulForm.TN, 72, 200, 328)),
+            ["matmul warpgroup logits"] = ("cuda:sim", "matmul=warpgroup_wide", "matmul_logits_warpgroup", r => r.CrossEntropy(72, 200, 264)),
             ["attention"] = ("cuda:sim", "attention=flash", "", Both(r => r.Attention(64, 130), r => r.Attention(33, 40))), // rows that start anywhere, too
             ["attention tall"] = ("cuda:sim", "attention=flash_tall", "", Both(r => r.Attention(64, 200, backward: false), r => r.Attention(33, 40, backward: false))),
             ["attention simt"] = ("cuda:sim:float32", "attention=simt", "", r => r.Attention(40, 70)),
             ["norm by block"] = ("cuda:sim", "norm=block", "", Both(r => r.Norm(70, 264), r => r.Norm(6, 267, 272)) + Both(r => r.Norm(3, 4104), r => r.Norm(2, 4107, 4112))),
             ["norm by warp"] = ("cuda:sim:float32", "norm=warp", "", Both(r => r.Norm(70, 40), r => r.Norm(6, 43, 48))),
             ["cross-entropy"] = ("cuda:sim", "matmul=naive", "linear_cross_entropy", Both(r => r.CrossEntropy(4, 8, 600), r => r.CrossEntropy(4, 8, 601))),
+            ["logits"] = ("cuda:sim", "matmul=small", "matmul_logits", r => r.CrossEntropy(72, 200, 72)),
+            ["logits fma"] = ("cuda:sim:float32", "matmul=fma_small", "matmul_logits", Both(r => r.CrossEntropy(65, 36, 67), r => r.CrossEntropy(64, 36, 64))),
             ["embedding"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Embedding(40, 16), r => r.Embedding(40, 13))),
             ["mmd"] = ("cuda:sim", "matmul=naive", "", r => r.Mmd(36, 2, 12)),
             ["sums"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Sums(5001), r => r.Sums(5000))),
@@ -126,7 +129,7 @@ internal static class CudaMutantCases
             Tensor x = New(BufferKind.Compute, rows, columns), weight = New(BufferKind.Compute, vocabulary, columns);
             Tensor losses = New(BufferKind.State, 1, rows), dX = New(BufferKind.Compute, rows, columns), dWeight = New(BufferKind.State, vocabulary, columns);
             var logits = New(BufferKind.Compute, rows, vocabulary);
-            var targets = Numbers([.. Enumerable.Range(0, rows).Select(r => vocabulary - 1 - r * 90)]);
+            var targets = Numbers([.. Enumerable.Range(0, rows).Select(r => (r * 90 + vocabulary - 1) % vocabulary)]);
             operation += () => device.LinearCrossEntropy(losses, x, weight, targets, 1.0 / rows, dX, dWeight, logits);
         }
 

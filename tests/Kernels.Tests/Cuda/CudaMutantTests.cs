@@ -13,14 +13,14 @@ public sealed partial class CudaMutantTests
     /// <summary>Mutants that are no mistakes, with the reason; a symbol's begin stands for all that begin so.</summary>
     private static readonly (string Symbol, string Mistake, string Reason)[] Harmless =
     [
-        .. ((string[])["matmul_nn_small", "matmul_nt_small", "matmul_tn_small", "matmul_nn_any"]).SelectMany(symbol => ((string, string, string)[])
+        .. ((string[])["matmul_nn_small", "matmul_nt_small", "matmul_tn_small", "matmul_nn_any", "matmul_logits_small"]).SelectMany(symbol => ((string, string, string)[])
         [
             (symbol, "bar.sync number 3", "the barrier in the loop's last step already comes after the last read of the ring"),
             (symbol, "bar.warp.sync number 1 ", "before a warp's first rows go to scratch; the block's barrier comes before it"),
             (symbol, "bar.warp.sync number 3 ", "the same where C is of the other format"),
         ]),
         ("matmul_nn_tf32x3", "bar.warp.sync number 2 ", "the same as number 1 of the others"),
-        .. ((string[])["matmul_nn_warpgroup", "matmul_nt_warpgroup", "matmul_tn_warpgroup"]).SelectMany(symbol => ((string, string, string)[])
+        .. ((string[])["matmul_nn_warpgroup", "matmul_nt_warpgroup", "matmul_tn_warpgroup", "matmul_logits_warpgroup"]).SelectMany(symbol => ((string, string, string)[])
         [
             (symbol, "bar.warp.sync number 1 ", "before a warp's first rows go to scratch; wgmma.fence, which waits for all its lanes, comes before it"),
             (symbol, "bar.warp.sync number 3 ", "the same where C is of the other format"),
@@ -32,6 +32,8 @@ public sealed partial class CudaMutantTests
         ("sum_", "bar.sync number 2", "after the only use of the scratch that it frees"),
         ("sum_", "ld.global.v4.b32: words swapped", "a sum in double of a few thousand floats has the same bits in another order"),
         ("matmul_nn_tf32x3", "cp.async.wait_group number 2", "the groups that it waits for are empty, as they lie past the end of K"),
+        ("matmul_logits_", "cvt.rn.bf16.f32: rounded", "what the sums were made of is bfloat16 already"),
+        ("linear_cross_entropy_sums_", "ld.global.v4.b32: words swapped", "a sum of some hundred floats in another order has the same bits"),
         ("gather_rows_bf16_to_bf16", "cvt.rn.bf16.f32: rounded", "what was bfloat16 before is rounded to itself"),
         ("mmd_gaussian_finish", "bar.sync number 4", "after the last use of the scratch that it frees"),
     ];

@@ -89,6 +89,18 @@ public sealed class CudaWarpGroupTests
     }
 
     [Theory]
+    [InlineData("warpgroup_wide")]
+    [InlineData("warpgroup_square")]
+    public void Logits_and_the_sums_of_their_rows_hold(string variant)
+    {
+        using var device = Create(variant);
+        CudaLogitsTests.CheckEdges(device, WarpGroupMatmul.Tiles.First(tile => tile.Name == variant));
+        CudaLogitsTests.CheckBits(device);
+        CudaLogitsTests.CheckLargest(device);
+        CudaLogitsTests.CheckBeyond(device);
+    }
+
+    [Theory]
     [MemberData(nameof(Mutants))]
     public void Every_mutant_is_caught(string name)
     {

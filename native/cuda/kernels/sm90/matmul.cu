@@ -9,3 +9,6 @@ using WarpGroupSquare = WarpGroupConfig<128, 6, 1, false>;
 
 MATMUL_FORMS(wide, WarpGroupWide)
 MATMUL_FORMS(square, WarpGroupSquare)
+
+MATMUL_LOGITS(wide, WarpGroupWide)
+MATMUL_LOGITS(square, WarpGroupSquare)
