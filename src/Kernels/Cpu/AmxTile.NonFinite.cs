@@ -1,38 +1,17 @@
-using System.Runtime.Intrinsics;
-
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
-/// Infinities: the parts of one are infinity and NaN, so its products are NaN where infinity is right. A tile with a sum that is not finite is therefore computed
+/// Infinities: the parts of one are infinity and NaN, so its products are NaN where infinity is right. A tile of a strip that holds one is therefore computed
 /// again, from the numbers that the parts stand for, one by one: slow, but no run goes far with such numbers.
 /// </summary>
 internal readonly unsafe partial struct AmxTile
 {
-    private static bool IsFinite(float* tile, long stride, int rows, int columns)
-    {
-        if (columns != Columns)
-        {
-            for (int row = 0; row < rows; row++, tile += stride)
-            {
-                for (int j = 0; j < columns; j++)
-                {
-                    if (!float.IsFinite(tile[j])) return false;
-                }
-            }
+    // What packing leaves behind a strip: zero, or NaN where an element was infinite, NaN or so large that its high part is infinite.
+    private const int CheckFloats = Lanes;
 
-            return true;
-        }
+    private static float* Check(float* strip, long k) => strip + Blocks(k) * (BlockBytes / sizeof(float));
 
-        // Anything finite times zero is zero.
-        Vector512<float> even = default, odd = default;
-        for (int row = 0; row < rows; row++, tile += stride)
-        {
-            even = Vector512.FusedMultiplyAdd(Vector512.Load(tile), Vector512<float>.Zero, even);
-            odd = Vector512.FusedMultiplyAdd(Vector512.Load(tile + Lanes), Vector512<float>.Zero, odd);
-        }
-
-        return Vector512.EqualsAll(even + odd, Vector512<float>.Zero);
-    }
+    private static bool IsFinite(float* strip, long k) => *Check(strip, k) == 0;
 
     /// <summary>The tile as a loop over K computes it.</summary>
     private static void Recompute(int rows, int columns, long k, float* a, float* b, float* tile, long stride)

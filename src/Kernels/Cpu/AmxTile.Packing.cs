@@ -16,6 +16,7 @@ internal readonly unsafe partial struct AmxTile
     [MethodImpl(KernelLoop.Options)]
     public static void PackRowLines(float* source, long stride, int rows, int k, float* strip, float* factors)
     {
+        var check = Vector512<float>.Zero;
         byte* block = (byte*)strip;
         int at = 0;
         for (; at + BlockK <= k; at += BlockK, block += BlockBytes)
@@ -24,17 +25,18 @@ internal readonly unsafe partial struct AmxTile
             for (int row = 0; row < rows; row++, from += stride)
             {
                 var factor = Vector512.Create(factors is null ? 1f : factors[row]);
-                Split(factor * Vector512.Load(from), factor * Vector512.Load(from + Lanes), Line(block, row));
+                Split(factor * Vector512.Load(from), factor * Vector512.Load(from + Lanes), Line(block, row), ref check);
             }
         }
 
-        if (at == k) return;
-        for (int row = 0; row < rows; row++)
+        for (int row = 0; row < rows && at < k; row++)
         {
             var factor = Vector512.Create(factors is null ? 1f : factors[row]);
             float* from = source + row * stride + at;
-            Split(factor * LoadFirst(from, k - at), factor * LoadFirst(from + Lanes, k - at - Lanes), Line(block, row));
+            Split(factor * LoadFirst(from, k - at), factor * LoadFirst(from + Lanes, k - at - Lanes), Line(block, row), ref check);
         }
+
+        *Check(strip, k) = Vector512.Sum(check);
     }
 
     /// <inheritdoc/>
@@ -43,7 +45,9 @@ internal readonly unsafe partial struct AmxTile
     public static void PackRowsAcross(float* source, long stride, int rows, int k, float* strip, float* factors)
     {
         float* buffer = stackalloc float[2 * Lanes * Lanes];
-        for (int at = 0; at < k; at += BlockK, strip += BlockBytes / sizeof(float))
+        var check = Vector512<float>.Zero;
+        byte* block = (byte*)strip;
+        for (int at = 0; at < k; at += BlockK, block += BlockBytes)
         {
             int count = Math.Min(BlockK, k - at);
             Vector512<float> first = Vector512<float>.One, second = first;
@@ -51,17 +55,20 @@ internal readonly unsafe partial struct AmxTile
             for (int row = 0; row < rows; row += Lanes)
             {
                 TransposeAcross(source + at * stride + row, stride, Math.Min(Lanes, rows - row), count, buffer);
-                byte* line = Line((byte*)strip, row);
+                byte* line = Line(block, row);
                 for (int i = 0; i < Lanes; i++, line += LineBytes)
-                    Split(first * Vector512.Load(buffer + i * Lanes), second * Vector512.Load(buffer + (Lanes + i) * Lanes), line);
+                    Split(first * Vector512.Load(buffer + i * Lanes), second * Vector512.Load(buffer + (Lanes + i) * Lanes), line, ref check);
             }
         }
+
+        *Check(strip, k) = Vector512.Sum(check);
     }
 
     /// <inheritdoc/>
     [MethodImpl(KernelLoop.Options)]
     public static void PackColumnsAcross(float* source, long stride, int columns, int k, float* strip)
     {
+        var check = Vector512<float>.Zero;
         byte* block = (byte*)strip;
         int at = 0;
         if (columns == Columns)
@@ -72,8 +79,8 @@ internal readonly unsafe partial struct AmxTile
                 byte* line = block;
                 for (int i = 0; i < Lanes; i++, low += stride, high += stride, line += LineBytes)
                 {
-                    Split(Vector512.Load(low), Vector512.Load(high), line);
-                    Split(Vector512.Load(low + Lanes), Vector512.Load(high + Lanes), line + TileBytes);
+                    Split(Vector512.Load(low), Vector512.Load(high), line, ref check);
+                    Split(Vector512.Load(low + Lanes), Vector512.Load(high + Lanes), line + TileBytes, ref check);
                 }
             }
         }
@@ -87,10 +94,12 @@ internal readonly unsafe partial struct AmxTile
                 for (int column = 0; column < columns; column += Lanes)
                 {
                     Split(hasLow ? LoadFirst(low + column, columns - column) : default, hasHigh ? LoadFirst(high + column, columns - column) : default,
-                        block + i * LineBytes + column / Lanes * TileBytes);
+                        block + i * LineBytes + column / Lanes * TileBytes, ref check);
                 }
             }
         }
+
+        *Check(strip, k) = Vector512.Sum(check);
     }
 
     /// <inheritdoc/>
@@ -99,17 +108,21 @@ internal readonly unsafe partial struct AmxTile
     public static void PackColumnLines(float* source, long stride, int columns, int k, float* strip)
     {
         float* buffer = stackalloc float[2 * Lanes * Lanes];
-        for (int at = 0; at < k; at += BlockK, strip += BlockBytes / sizeof(float))
+        var check = Vector512<float>.Zero;
+        byte* block = (byte*)strip;
+        for (int at = 0; at < k; at += BlockK, block += BlockBytes)
         {
             int count = Math.Min(BlockK, k - at);
             for (int column = 0; column < columns; column += Lanes)
             {
                 TransposeLines(source + column * stride + at, stride, Math.Min(Lanes, columns - column), count, buffer);
-                byte* line = (byte*)strip + column / Lanes * TileBytes;
+                byte* line = block + column / Lanes * TileBytes;
                 for (int i = 0; i < Lanes; i++, line += LineBytes)
-                    Split(Vector512.Load(buffer + i * Lanes), Vector512.Load(buffer + (Lanes + i) * Lanes), line);
+                    Split(Vector512.Load(buffer + i * Lanes), Vector512.Load(buffer + (Lanes + i) * Lanes), line, ref check);
             }
         }
+
+        *Check(strip, k) = Vector512.Sum(check);
     }
 
     /// <summary>A row's line in the plane of high parts.</summary>
@@ -117,14 +130,15 @@ internal readonly unsafe partial struct AmxTile
 
     /// <summary>
     /// Two registers as lines of pairs, one a plane. A part is what is left, rounded to the nearest bfloat16; what is left after two parts has at most eight
-    /// bits, so the third is exact.
+    /// bits, so the third is exact. Zero times what is left after one part, which is zero or NaN, is added to the check.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Split(Vector512<float> x, Vector512<float> y, byte* line)
+    private static void Split(Vector512<float> x, Vector512<float> y, byte* line, ref Vector512<float> check)
     {
         Vector512<uint> highX = Round(x), highY = Round(y);
         x -= highX.AsSingle();
         y -= highY.AsSingle();
+        check = Vector512.FusedMultiplyAdd(x - y, Vector512<float>.Zero, check);
         Vector512<uint> middleX = Round(x), middleY = Round(y);
         Store(highX, highY, line);
         Store(middleX, middleY, line + PlaneBytes);

@@ -47,7 +47,7 @@ internal readonly unsafe partial struct AmxTile : ITile
     public static long RowsLength(int height, int k) => ColumnsLength(k);
 
     /// <inheritdoc/>
-    public static long ColumnsLength(int k) => Blocks(k) * (BlockBytes / sizeof(float));
+    public static long ColumnsLength(int k) => Blocks(k) * (BlockBytes / sizeof(float)) + CheckFloats;
 
     /// <inheritdoc/>
     public static void Begin() => AmxCode.Begin();
@@ -79,8 +79,7 @@ internal readonly unsafe partial struct AmxTile : ITile
         };
         if (rows <= TileLines) AmxCode.Half(call);
         else AmxCode.Whole(call);
-        long targetStride = isDirect ? stride : Columns;
-        if (!IsFinite(call.Target, targetStride, rows, columns)) Recompute(rows, columns, k, a, b, call.Target, targetStride);
+        if (!IsFinite(a, k) || !IsFinite(b, k)) Recompute(rows, columns, k, a, b, call.Target, isDirect ? stride : Columns);
         if (isDirect) return;
         if (columns == Columns) Finish(tile, rows, c, stride, accumulate, bias);
         else FinishPart(tile, rows, columns, c, stride, accumulate, bias);
