@@ -31,7 +31,8 @@ internal sealed partial class CpuKernels
         ("vector128", "vector128", true),
     ];
 
-    /// <summary>The families that have a variant by tile registers, and its name; where it runs, it is the fastest.</summary>
+    // The families that have a variant by tile registers. It is never chosen by itself: a core's two threads share the registers' unit, so that a busy neighbour
+    // makes it slower than 512-bit multiply-adds, which it does not slow (docs/kernels/matmul.md); and whether a processor has them should not show in a run's bits.
     private static readonly string[] Tiled = ["matmul", "linear_cross_entropy"];
 
     private const string Amx = "amx";
@@ -141,26 +142,25 @@ internal sealed partial class CpuKernels
     /// <summary>The variant of every family.</summary>
     public IReadOnlyDictionary<string, string> Chosen => chosen;
 
-    /// <summary>The variants of a family, the fastest first, each with why it cannot run here.</summary>
+    /// <summary>The variants of a family, the widest first and what must be asked for last, each with why it cannot run here.</summary>
     private static IEnumerable<(string Name, int Index, string? Missing)> Variants(string family)
     {
-        if (Tiled.Contains(family)) yield return (Amx, TileRegisters, AmxCode.Missing);
         for (int i = 0; i < Widths.Length; i++)
             yield return (family == "matmul" ? Widths[i].Matmul : Widths[i].Others, i, Widths[i].IsSupported ? null : "this processor lacks its instructions");
+        if (Tiled.Contains(family)) yield return (Amx, TileRegisters, AmxCode.Missing);
     }
 
     /// <summary>A family's variant, an index into <see cref="Widths"/> or <see cref="TileRegisters"/>; noted for the log.</summary>
     private int Width(string family)
     {
-        var variants = Variants(family).ToList();
-        var usable = variants.Where(variant => variant.Missing is null).ToList();
-        var choice = usable[0];
+        var choice = Variants(family).First(variant => variant.Index == Widest);
         if (forced.TryGetValue(family, out string? wanted))
         {
-            var names = usable.Select(variant => variant.Name);
+            var variants = Variants(family).ToList();
+            var usable = variants.Where(variant => variant.Missing is null).Select(variant => variant.Name);
             choice = variants.Find(variant => variant.Name == wanted);
-            if (choice.Name is null) throw Refused($"kernel family {family} has no variant '{wanted}'", names);
-            if (choice.Missing is not null) throw Refused($"variant {family}={wanted} cannot run on this machine: {choice.Missing}", names);
+            if (choice.Name is null) throw Refused($"kernel family {family} has no variant '{wanted}'", usable);
+            if (choice.Missing is not null) throw Refused($"variant {family}={wanted} cannot run on this machine: {choice.Missing}", usable);
         }
 
         chosen[family] = choice.Name;
