@@ -31,8 +31,8 @@ internal sealed partial class CpuKernels
         ("vector128", "vector128", true),
     ];
 
-    // The families that have a variant by tile registers. It is never chosen by itself: a core's two threads share the registers' unit, so that a busy neighbour
-    // makes it slower than 512-bit multiply-adds, which it does not slow (docs/kernels/matmul.md); and whether a processor has them should not show in a run's bits.
+    // The families that have a variant by tile registers. It is never chosen by itself: in some moments it is slower than 512-bit multiply-adds
+    // (docs/kernels/matmul.md), and whether a processor has it should not show in a run's bits.
     private static readonly string[] Tiled = ["matmul", "linear_cross_entropy"];
 
     private const string Amx = "amx";
