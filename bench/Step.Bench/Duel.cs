@@ -4,7 +4,7 @@ namespace RepNoise.Bench.Step;
 
 /// <summary>One line of the results.</summary>
 /// <param name="Shape">Name of the shape.</param>
-/// <param name="Side"><c>ours</c>, <c>libtorch</c> or <c>libtorch-lean</c>.</param>
+/// <param name="Side"><c>ours</c>, with the variants that were asked for, <c>libtorch</c> or <c>libtorch-lean</c>.</param>
 /// <param name="Setting">The peer's setting; on our side's row, the one it was paired with.</param>
 /// <param name="Threads">Threads of either side.</param>
 /// <param name="Seconds">Wall time of a step.</param>
@@ -45,7 +45,7 @@ internal static class Duel
     internal static bool IsEnough(int steps, TimeSpan spent) => spent >= Budget || steps >= MostSteps || (steps >= FullSteps && spent >= Least);
 
     /// <exception cref="InvalidOperationException">The losses differ, or a child ended.</exception>
-    public static (Row Ours, Row Theirs) Run(string shape, string setting, string peer, int threads, ISide ours, ISide theirs, bool quick)
+    public static (Row Ours, Row Theirs) Run(string shape, string setting, string side, string peer, int threads, ISide ours, ISide theirs, bool quick)
     {
         double loss = 0, peerLoss = 0;
         for (int step = 0; step < Job.ProofSteps; step++)
@@ -67,7 +67,7 @@ internal static class Duel
             peers.Add(theirs.Step().Seconds);
         }
 
-        return (new Row(shape, "ours", setting, threads, Spread.Of(mine), ours.PeakBytes, loss),
+        return (new Row(shape, side, setting, threads, Spread.Of(mine), ours.PeakBytes, loss),
             new Row(shape, peer, setting, threads, Spread.Of(peers), theirs.PeakBytes, peerLoss));
     }
 }

@@ -20,6 +20,9 @@ public sealed record Job(
     /// <summary>A matrix product in the place of a step; null for a step.</summary>
     public Product? Product { get; init; }
 
+    /// <summary>Variants that our side is to use, by kernel family; empty for its own choice.</summary>
+    public Dictionary<string, string> Kernels { get; init; } = [];
+
     /// <summary>Steps whose loss is compared before anything is timed; the second one sees the first one's update.</summary>
     public const int ProofSteps = 2;
 

@@ -12,6 +12,10 @@ internal static class OurSide
 {
     private const ulong Seed = 42;
 
+    /// <summary><c>ours</c>, and the variants that were asked for.</summary>
+    public static string Name(IReadOnlyDictionary<string, string> kernels) =>
+        kernels.Count == 0 ? "ours" : $"ours ({string.Join(", ", kernels.Select(choice => $"{choice.Key}={choice.Value}"))})";
+
     /// <summary>Runs a step for every line on standard input.</summary>
     public static void Serve(Job job)
     {
@@ -21,7 +25,7 @@ internal static class OurSide
             return;
         }
 
-        using var device = Devices.Create("cpu", new DeviceOptions { Threads = job.Threads });
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = job.Threads, Kernels = job.Kernels });
         using var parameters = new ModelParameters(Config(job), device, ParameterUse.Training);
         using (var file = SafetensorsFile.Open(job.Tensors)) parameters.Load(file.ReadInto);
         using var objective = Objective(job, parameters, out var arguments);
@@ -36,7 +40,7 @@ internal static class OurSide
 
     private static void ServeProduct(Job job, Product product)
     {
-        using var device = Devices.Create("cpu", new DeviceOptions { Threads = job.Threads });
+        using var device = Devices.Create("cpu", new DeviceOptions { Threads = job.Threads, Kernels = job.Kernels });
         using var file = SafetensorsFile.Open(job.Tensors);
         var (a, b) = (Load("a", product.AShape), Load("b", product.BShape));
         var c = device.AllocateTensor(BufferKind.Compute, product.M, product.N, "product");

@@ -16,9 +16,15 @@ var shapes = new Option<string>("--shapes") { DefaultValueFactory = _ => string.
 var settings = new Option<string>("--settings") { DefaultValueFactory = _ => string.Join(',', Peer.Settings), Description = "Which of the peer's settings." };
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "Threads of either side." };
 var quick = new Option<bool>("--quick") { Description = "Three timed steps a pair." };
+var kernel = new Option<string[]>("--kernel") { Description = "A kernel variant of our side, FAMILY=VARIANT; may be repeated." };
+kernel.Validators.Add(result =>
+{
+    foreach (var token in result.Tokens.Where(token => token.Value.Split('=') is not [{ Length: > 0 }, { Length: > 0 }]))
+        result.AddError($"--kernel: found '{token.Value}', expected FAMILY=VARIANT, as in matmul=amx");
+});
 settings.AcceptOnlyFromAmongList(Peer.Settings);
 shapes.AcceptOnlyFromAmongList(Shape.Names);
-var command = new RootCommand("A training step against libtorch's, in turns; losses are compared before anything is timed.") { json, shapes, settings, threads, quick };
+var command = new RootCommand("A training step against libtorch's, in turns; losses are compared before anything is timed.") { json, shapes, settings, threads, quick, kernel };
 command.SetAction(parsed =>
 {
     string root = Root(), folder = Directory.CreateTempSubdirectory("step-bench-").FullName;
@@ -27,13 +33,15 @@ command.SetAction(parsed =>
         parsed.GetValue(json)!.Directory!.Create(); // before anything is measured
         List<(Row, Row)> pairs = [];
         string[] names = parsed.GetValue(shapes)!.Split(',');
-        var scaling = names.Contains(Shape.Scaling) ? Scale(folder, parsed.GetValue(threads), parsed.GetValue(quick)) : null;
+        var kernels = (parsed.GetValue(kernel) ?? []).Select(choice => choice.Split('=')).ToDictionary(choice => choice[0], choice => choice[1]);
+        var scaling = names.Contains(Shape.Scaling) ? Scale(folder, parsed.GetValue(threads), kernels, parsed.GetValue(quick)) : null;
         Results.Write(parsed.GetValue(json)!.FullName, root, pairs, scaling);
         names = [.. names.Except([Shape.Scaling])];
         var peer = names.Length > 0 ? new Peer(root) : null;
         var jobs = names.SelectMany(name => Shape.Jobs(name, parsed.GetValue(threads), folder));
-        foreach (var (shape, job) in jobs)
+        foreach (var (shape, plain) in jobs)
         {
+            var job = plain with { Kernels = kernels };
             string file = Path.Combine(folder, shape + ".json");
             job.Write(file);
             if (job.Product is { } product) OurSide.WriteOperands(job, product);
@@ -42,7 +50,7 @@ command.SetAction(parsed =>
             {
                 using var ours = new Child(Environment.ProcessPath!, ["--child", file], new Dictionary<string, string>());
                 using var theirs = peer!.Start(file, setting);
-                pairs.Add(Duel.Run(shape, setting, Peer.Side(setting), job.Threads, ours, theirs, parsed.GetValue(quick)));
+                pairs.Add(Duel.Run(shape, setting, OurSide.Name(kernels), Peer.Side(setting), job.Threads, ours, theirs, parsed.GetValue(quick)));
                 Results.Write(parsed.GetValue(json)!.FullName, root, pairs, scaling); // after every pair: a run that is cut short keeps what it has
             }
 
@@ -64,9 +72,10 @@ command.SetAction(parsed =>
 });
 return command.Parse(args).Invoke();
 
-static Scaling Scale(string folder, int threads, bool quick)
+static Scaling Scale(string folder, int threads, Dictionary<string, string> kernels, bool quick)
 {
     var (shape, job) = Shape.Jobs(Shape.Scaling, threads, folder).Single();
+    job = job with { Kernels = kernels };
     OurSide.WriteTensors(job);
     string one = Path.Combine(folder, "one.json"), all = Path.Combine(folder, "all.json");
     (job with { Threads = 1 }).Write(one);

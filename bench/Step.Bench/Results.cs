@@ -18,7 +18,7 @@ internal static class Results
         string versions = $".NET {Environment.Version}, TorchSharp {Version(root, "TorchSharp")}, libtorch {Version(root, "libtorch-cpu-linux-x64")}, {RuntimeInformation.OSDescription}";
         using var json = new StreamWriter(path);
         json.NewLine = "\n";
-        var md = new StringBuilder($"{machine}, {Environment.ProcessorCount} cores; {versions}; commit {commit}; load average at the end {load}\n\n" +
+        var md = new StringBuilder($"{machine}, {Environment.ProcessorCount} cores; {versions}; commit {commit}; load average at the end {load}{Variants(pairs)}\n\n" +
             "| shape | setting | threads | ours s (p20, p80) | peer s (p20, p80) | faster | ours MB | peer MB | smaller |\n|---|---|---|---|---|---|---|---|---|\n");
         var ratios = new SortedDictionary<string, object>(StringComparer.Ordinal);
         foreach (var (ours, theirs) in pairs)
@@ -49,6 +49,9 @@ internal static class Results
 
     private sealed record Line(
         string Shape, string Side, string Setting, int Threads, Spread Seconds, long PeakBytes, double Loss, string Machine, string Versions, string Commit);
+
+    /// <summary>What our side was asked to use, for the head of the table.</summary>
+    private static string Variants(IReadOnlyList<(Row Ours, Row Theirs)> pairs) => pairs is [var (ours, _), ..] && ours.Side != "ours" ? "; " + ours.Side : "";
 
     private static string Text(Row row) =>
         string.Create(CultureInfo.InvariantCulture, $"{row.Seconds.Median:F3} ({row.Seconds.P20:F3}, {row.Seconds.P80:F3})");

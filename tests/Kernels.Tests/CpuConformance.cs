@@ -1,6 +1,6 @@
 namespace RepNoise.Kernels.Tests;
 
-// The conformance suite on the cpu device: the variants it chooses by itself, for 1, 2, 3 and 7 threads, then every narrower
+// The conformance suite on the cpu device: the variants it chooses by itself and those by tile registers, for 1, 2, 3 and 7 threads, then every narrower
 // one forced. A variant that this machine cannot run is skipped by name, never silently.
 
 public sealed class CpuEmbedding : EmbeddingConformance
@@ -56,6 +56,16 @@ public sealed class CpuElementwise : ElementwiseConformance
 public sealed class CpuTransfer : TransferConformance
 {
     protected override Device Create(int threads) => CpuVariants.Create(threads);
+}
+
+public sealed class CpuTiledMatmul : MatmulConformance
+{
+    protected override Device Create(int threads) => CpuVariants.CreateTiled(threads);
+}
+
+public sealed class CpuTiledLinearCrossEntropy : LinearCrossEntropyConformance
+{
+    protected override Device Create(int threads) => CpuVariants.CreateTiled(threads);
 }
 
 public sealed class Cpu512Embedding : EmbeddingConformance

@@ -12,13 +12,13 @@ public sealed unsafe class CpuMatmulEdgeTests
     private const int Gap = 5;
     private const float Guard = -12345f;
 
-    /// <summary>Register width and form.</summary>
+    /// <summary>Register width, or 8192 for tile registers, and form.</summary>
     public static TheoryData<int, MatmulForm> Cases
     {
         get
         {
             var data = new TheoryData<int, MatmulForm>();
-            foreach (int bits in (int[])[128, 256, 512])
+            foreach (int bits in (int[])[128, 256, 512, 8192])
             {
                 foreach (var form in Enum.GetValues<MatmulForm>()) data.Add(bits, form);
             }
@@ -143,12 +143,12 @@ public sealed unsafe class CpuMatmulEdgeTests
 
     private static Matmul Create(int bits, CpuContext context)
     {
-        string variant = bits switch { 512 => "avx512", 256 => "avx2", _ => "vector128" };
+        string variant = bits switch { 8192 => "amx", 512 => "avx512", 256 => "avx2", _ => "vector128" };
         try
         {
             return new CpuKernels(context, new Dictionary<string, string> { ["matmul"] = variant }).Matmul;
         }
-        catch (DeviceException e) when (bits > 128 && e.Message.Contains("cannot run on this processor", StringComparison.Ordinal))
+        catch (DeviceException e) when (bits > 128 && e.Message.Contains("cannot run on this machine", StringComparison.Ordinal))
         {
             Assert.Skip(e.Message);
             throw;

@@ -16,6 +16,8 @@ public sealed class MachineLimitsTests
 
         // From a tenth of a small core to four times the fastest that two cores can do: 2 cores x 6 GHz x 2 units x 16 lanes x 2.
         Assert.InRange(limits.Gflops, 0.5, 3000);
+        if (limits.TileGflops is { } tiles) Assert.InRange(tiles, 0.5, 30000);
+        Assert.Equal(AmxCode.Missing is null, limits.TileGflops is not null);
         Assert.InRange(limits.TriadGigabytesPerSecond, 0.1, 2000);
         Assert.InRange(limits.StreamedTriadGigabytesPerSecond, 0.1, 2000);
         Assert.Equal(Math.Max(limits.TriadGigabytesPerSecond, limits.StreamedTriadGigabytesPerSecond), limits.GigabytesPerSecond);

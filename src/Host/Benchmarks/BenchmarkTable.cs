@@ -16,7 +16,7 @@ internal static class BenchmarkTable
         $"{RunEnvironment.Machine}; {RunEnvironment.Versions}; commit {RunEnvironment.Commit}\n\n" +
         $"Device {device.Name}: {device.Description}. {Describe(limits, threads)}\n\n" +
         "Every result was proven against the reference device before it was timed. GFLOP/s and GB/s count what an operation needs at least; over\n" +
-        "100 % of the limit means that operands stay in a cache, whose rate is not the memory's." +
+        "100 % of the limit means that operands stay in a cache, whose rate is not the memory's, or that products ran in tile registers (amx)." +
         (limits is null ? "" : " Peak: GFLOP/s of multiply-adds a few milliseconds\nbefore and after a row, the mean, because clocks move; a row's share of the compute limit is of it, of the memory limit of the run's.") + "\n\n";
 
     /// <summary>Limits as a sentence.</summary>
@@ -24,6 +24,7 @@ internal static class BenchmarkTable
     {
         null => "It has no limits to compare with.",
         MachineLimits m => Invariant($"Limits of this run, {threads} threads: {m.Gflops:f0} GFLOP/s multiply-adds ({m.VectorBits} bits), ") +
+            (m.TileGflops is { } tiles ? Invariant($"{tiles:f0} GFLOP/s float32 products in tile registers, ") : "") +
             Invariant($"{m.GigabytesPerSecond:f1} GB/s triad ({m.TriadGigabytesPerSecond:f1} ordinary, ") +
             Invariant($"{m.StreamedTriadGigabytesPerSecond:f1} streamed stores)."),
         _ => Invariant($"Limits of this run: {limits.Gflops:f0} GFLOP/s, {limits.GigabytesPerSecond:f1} GB/s."),

@@ -25,7 +25,7 @@ internal sealed partial class CpuKernels
     [
         .. Families.Select(family => new KernelFamily(family, Operations[family],
         [
-            .. Widths.Select(width => new KernelVariant(NameOf(family, width), width.IsSupported ? null : "this processor lacks its instructions")),
+            .. Variants(family).Select(variant => new KernelVariant(variant.Name, variant.Missing)),
         ])),
     ];
 }

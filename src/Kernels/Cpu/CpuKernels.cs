@@ -31,6 +31,13 @@ internal sealed partial class CpuKernels
         ("vector128", "vector128", true),
     ];
 
+    // The families that have a variant by tile registers. It is never chosen by itself: in some moments it is slower than 512-bit multiply-adds
+    // (docs/kernels/matmul.md), and whether a processor has it should not show in a run's bits.
+    private static readonly string[] Tiled = ["matmul", "linear_cross_entropy"];
+
+    private const string Amx = "amx";
+    private const int TileRegisters = -1;
+
     private readonly IReadOnlyDictionary<string, string> forced;
     private readonly Dictionary<string, string> chosen = [];
 
@@ -47,9 +54,10 @@ internal sealed partial class CpuKernels
         this.forced = forced;
         Matmul = Width("matmul") switch
         {
-            0 => new Matmul<Lanes512>(context),
-            1 => new Matmul<Lanes256>(context),
-            _ => new Matmul<Lanes128>(context),
+            TileRegisters => new Matmul<Lanes512, AmxTile>(context),
+            0 => new Matmul<Lanes512, MatmulTile<Lanes512>>(context),
+            1 => new Matmul<Lanes256, MatmulTile<Lanes256>>(context),
+            _ => new Matmul<Lanes128, MatmulTile<Lanes128>>(context),
         };
         Attention = Width("attention") switch
         {
@@ -83,9 +91,10 @@ internal sealed partial class CpuKernels
         };
         LinearCrossEntropy = Width("linear_cross_entropy") switch
         {
-            0 => new LinearCrossEntropy<Lanes512>(context),
-            1 => new LinearCrossEntropy<Lanes256>(context),
-            _ => new LinearCrossEntropy<Lanes128>(context),
+            TileRegisters => new LinearCrossEntropy<Lanes512, AmxTile>(context),
+            0 => new LinearCrossEntropy<Lanes512, MatmulTile<Lanes512>>(context),
+            1 => new LinearCrossEntropy<Lanes256, MatmulTile<Lanes256>>(context),
+            _ => new LinearCrossEntropy<Lanes128, MatmulTile<Lanes128>>(context),
         };
         MmdGaussian = Width("mmd_gaussian") switch
         {
@@ -133,24 +142,29 @@ internal sealed partial class CpuKernels
     /// <summary>The variant of every family.</summary>
     public IReadOnlyDictionary<string, string> Chosen => chosen;
 
-    private static string NameOf(string family, (string Matmul, string Others, bool IsSupported) width) =>
-        family == "matmul" ? width.Matmul : width.Others;
+    /// <summary>The variants of a family, the widest first and what must be asked for last, each with why it cannot run here.</summary>
+    private static IEnumerable<(string Name, int Index, string? Missing)> Variants(string family)
+    {
+        for (int i = 0; i < Widths.Length; i++)
+            yield return (family == "matmul" ? Widths[i].Matmul : Widths[i].Others, i, Widths[i].IsSupported ? null : "this processor lacks its instructions");
+        if (Tiled.Contains(family)) yield return (Amx, TileRegisters, AmxCode.Missing);
+    }
 
-    /// <summary>Index into <see cref="Widths"/> of a family's variant; noted for the log.</summary>
+    /// <summary>A family's variant, an index into <see cref="Widths"/> or <see cref="TileRegisters"/>; noted for the log.</summary>
     private int Width(string family)
     {
-        string[] names = [.. Widths.Select(width => NameOf(family, width))];
-        int index = Widest;
+        var choice = Variants(family).First(variant => variant.Index == Widest);
         if (forced.TryGetValue(family, out string? wanted))
         {
-            index = Array.IndexOf(names, wanted);
-            string[] usable = [.. names.Where((_, i) => Widths[i].IsSupported)];
-            if (index < 0) throw Refused($"kernel family {family} has no variant '{wanted}'", usable);
-            if (!Widths[index].IsSupported) throw Refused($"variant {family}={wanted} cannot run on this processor", usable);
+            var variants = Variants(family).ToList();
+            var usable = variants.Where(variant => variant.Missing is null).Select(variant => variant.Name);
+            choice = variants.Find(variant => variant.Name == wanted);
+            if (choice.Name is null) throw Refused($"kernel family {family} has no variant '{wanted}'", usable);
+            if (choice.Missing is not null) throw Refused($"variant {family}={wanted} cannot run on this machine: {choice.Missing}", usable);
         }
 
-        chosen[family] = names[index];
-        return index;
+        chosen[family] = choice.Name;
+        return choice.Index;
     }
 
     private static DeviceException Refused(string problem, IEnumerable<string> existing) =>

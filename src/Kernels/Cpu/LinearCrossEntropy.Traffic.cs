@@ -1,9 +1,9 @@
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>What the lens loss moves, counted from the chunk that it is about to run; see <see cref="Traffic"/>.</summary>
-internal sealed unsafe partial class LinearCrossEntropy<T>
+internal sealed unsafe partial class LinearCrossEntropy<T, TTile>
 {
-    private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
+    private const int BlockColumns = LinearCrossEntropyChunk<TTile>.BlockColumns;
     private const int FloatsPerLine = 16;
 
     /// <summary>A single thread's loss that lies in its cache as a whole: each array crosses once.</summary>
@@ -13,16 +13,16 @@ internal sealed unsafe partial class LinearCrossEntropy<T>
     /// <param name="dWeight">The head's, or none.</param>
     /// <param name="keepsHead">A packed copy of the head is made.</param>
     /// <returns>True where that is so, and was told of.</returns>
-    private bool NoteWhatStays(in LinearCrossEntropyChunk<T> chunk, View x, View dX, View dWeight, bool keepsHead)
+    private bool NoteWhatStays(in LinearCrossEntropyChunk<TTile> chunk, View x, View dX, View dWeight, bool keepsHead)
     {
         if (context.Team.Size > 1) return false;
         var traffic = new Traffic(context.CacheBytes);
         double read = x.Length + chunk.Weight.Length, written = dX.Length + dWeight.Length + chunk.StripsLength + 2.0 * chunk.RowNumbersLength;
-        written += (double)BlockColumns * MatmulTile<T>.MaxRows * chunk.Strips + (keepsHead ? chunk.KeptHeadLength : (double)MatmulTile<T>.Columns * chunk.Inner);
+        written += (double)BlockColumns * TTile.MaxRows * chunk.Strips + (keepsHead ? chunk.KeptHeadLength : TTile.ColumnsLength(chunk.Inner));
         if (chunk.HasGradients)
         {
             written += chunk.PanelsLength + (double)chunk.X.Rows * chunk.Weight.Rows + (double)chunk.Slots * chunk.X.Length;
-            written += BlockColumns * (double)(chunk.RowsOfLargestPass + Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, x.Columns));
+            written += BlockColumns * (double)(chunk.RowsOfLargestPass + Math.Min(LinearCrossEntropyChunk<TTile>.GroupColumns, x.Columns));
         }
 
         if (!traffic.Fits(read + written)) return false;
@@ -33,7 +33,7 @@ internal sealed unsafe partial class LinearCrossEntropy<T>
     }
 
     /// <summary>The head, packed for all chunks.</summary>
-    private void NoteHead(in LinearCrossEntropyChunk<T> chunk)
+    private void NoteHead(in LinearCrossEntropyChunk<TTile> chunk)
     {
         var traffic = new Traffic(context.CacheBytes);
         traffic.Read(chunk.Weight.Length);
@@ -41,7 +41,7 @@ internal sealed unsafe partial class LinearCrossEntropy<T>
         context.Note(traffic);
     }
 
-    private void NoteChunk(in LinearCrossEntropyChunk<T> chunk, int groups, bool headIsKept, View dWeight)
+    private void NoteChunk(in LinearCrossEntropyChunk<TTile> chunk, int groups, bool headIsKept, View dWeight)
     {
         var traffic = new Traffic(context.CacheBytes);
         AddForward(ref traffic, chunk, groups, headIsKept);
@@ -53,15 +53,15 @@ internal sealed unsafe partial class LinearCrossEntropy<T>
     /// Rows packed into strips; then blocks of the vocabulary: a panel of the head from memory, all strips of the part's rows, which stay
     /// or come again for each block or panel, logits in the thread's scratch, and the exponentials to memory.
     /// </summary>
-    private void AddForward(ref Traffic traffic, in LinearCrossEntropyChunk<T> chunk, int groups, bool headIsKept)
+    private void AddForward(ref Traffic traffic, in LinearCrossEntropyChunk<TTile> chunk, int groups, bool headIsKept)
     {
-        int threads = context.Team.Size, width = MatmulTile<T>.Columns;
+        int threads = context.Team.Size, width = TTile.Columns;
         traffic.Read(chunk.X.Length);
         traffic.Write(chunk.StripsLength);
         traffic.Read((double)groups * (headIsKept ? chunk.KeptHeadLength : chunk.Weight.Length));
 
-        double panel = (double)width * chunk.Inner, strips = chunk.StripsLength;
-        double logits = Math.Ceiling((double)chunk.Strips / groups) * MatmulTile<T>.MaxRows * BlockColumns;
+        double panel = TTile.ColumnsLength(chunk.Inner), strips = chunk.StripsLength;
+        double logits = Math.Ceiling((double)chunk.Strips / groups) * TTile.MaxRows * BlockColumns;
         double exponentials = chunk.HasGradients ? logits : 0, headBlock = (double)BlockColumns * chunk.X.Columns;
         double users = Math.Min(threads, chunk.Blocks * groups);
         double logitLines = logits / BlockColumns * Math.Max(width, FloatsPerLine);
@@ -92,16 +92,16 @@ internal sealed unsafe partial class LinearCrossEntropy<T>
     /// into scratch; sums of dX and panels of x, which stay from block to block or come again; dWeight there and back. Last the sum of
     /// dX's slots.
     /// </summary>
-    private void AddBackward(ref Traffic traffic, in LinearCrossEntropyChunk<T> chunk, View dWeight)
+    private void AddBackward(ref Traffic traffic, in LinearCrossEntropyChunk<TTile> chunk, View dWeight)
     {
-        double rows = chunk.X.Rows, columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns), x = chunk.X.Length;
+        double rows = chunk.X.Rows, columns = Math.Min(LinearCrossEntropyChunk<TTile>.GroupColumns, chunk.X.Columns), x = chunk.X.Length;
         double pass = Math.Min(rows, chunk.RowsOfPass), headBlock = BlockColumns * columns, strips = pass * BlockColumns;
         double gradient = dWeight.IsEmpty ? 0 : headBlock, panels = dWeight.IsEmpty ? 0 : rows * columns;
         traffic.Read(x);
         traffic.Write(chunk.PanelsLength);
 
         // Each thread's scratch is filled again and again; strips that do not stay are read for every panel of columns.
-        int width = MatmulTile<T>.Columns;
+        int width = TTile.Columns;
         double users = Math.Min(context.Team.Size, chunk.Slots * chunk.Groups), both = dWeight.IsEmpty ? 1 : 2;
         traffic.Write(users * headBlock);
         if (traffic.Fits(strips + pass * Math.Max(width, FloatsPerLine) + BlockColumns * width))

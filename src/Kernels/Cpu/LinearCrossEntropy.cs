@@ -10,7 +10,7 @@ namespace RepNoise.Kernels.Cpu;
 /// dX += p W and dWeight += p^T x; the target's -1 is added to both apart. Nothing is computed twice.</para>
 /// <para>dX sums over blocks: into at most 16 slots of blocks, whatever the threads, in order, then over the slots in order. A
 /// workspace that is no dense matrix holds one row at a time. Several chunks share one packed copy of a head that is not too large.</para>
-/// Variants: vector512, vector256, vector128.
+/// Variants: amx, its products in the processor's tile registers; vector512, vector256, vector128.
 /// </summary>
 internal abstract unsafe class LinearCrossEntropy
 {
@@ -20,20 +20,23 @@ internal abstract unsafe class LinearCrossEntropy
 }
 
 /// <inheritdoc/>
-internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) : LinearCrossEntropy
+/// <typeparam name="T">The register of the passes over rows.</typeparam>
+/// <typeparam name="TTile">How the products' tiles are computed.</typeparam>
+internal sealed unsafe partial class LinearCrossEntropy<T, TTile>(CpuContext context) : LinearCrossEntropy
     where T : unmanaged, ISimd<T>
+    where TTile : unmanaged, ITile
 {
     public override void Run(
         View losses, View x, View weight, int* targets, int* repeats, double gradientFactor, View dX, View dWeight, View workspace)
     {
-        int limit = Math.Min(workspace.IsDense ? workspace.Rows : 1, LinearCrossEntropyChunk<T>.MaxRows);
+        int limit = Math.Min(workspace.IsDense ? workspace.Rows : 1, LinearCrossEntropyChunk<TTile>.MaxRows);
         int chunks = (x.Rows + limit - 1) / limit, size = (x.Rows + chunks - 1) / chunks;
 
         // Memory for the largest chunk, not for this one: what a run takes is then what was planned, whatever its batches.
         var largest = Chunk(0, limit, null);
         float* shared = context.Shared(largest.SharedLength);
         float** scratch = context.PerWorker(Math.Max(
-            LinearCrossEntropyForward<T>.ScratchLength(largest), LinearCrossEntropyBackward<T>.ScratchLength(largest)));
+            LinearCrossEntropyForward<T, TTile>.ScratchLength(largest), LinearCrossEntropyBackward<T, TTile>.ScratchLength(largest)));
         bool keepsHead = chunks > 1 && largest.CanKeepHead;
         bool counts = context.TrafficObserver is not null && !NoteWhatStays(Chunk(0, size, null), x, dX, dWeight, keepsHead);
         for (int start = 0; start < x.Rows; start += size)
@@ -46,67 +49,67 @@ internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) :
                 context.Team.Run(new HeadWork(chunk), chunk.Blocks);
             }
 
-            int groups = LinearCrossEntropyForward<T>.RowGroups(chunk, context.Team.Size);
+            int groups = LinearCrossEntropyForward<T, TTile>.RowGroups(chunk, context.Team.Size);
             if (counts) NoteChunk(chunk, groups, keepsHead, dWeight);
             RunChunk(chunk, groups, keepsHead, losses.Data + start, dX.IsEmpty ? default : dX.RowRange(start, rows), dWeight, scratch);
         }
 
-        LinearCrossEntropyChunk<T> Chunk(int start, int rows, float* memory) => new(
+        LinearCrossEntropyChunk<TTile> Chunk(int start, int rows, float* memory) => new(
             x.RowRange(start, rows), weight, targets + start, repeats is null ? null : repeats + start, (float)gradientFactor, !dX.IsEmpty, workspace.Data, memory);
     }
 
-    private void RunChunk(in LinearCrossEntropyChunk<T> chunk, int groups, bool headIsKept, float* losses, View dX, View dWeight, float** scratch)
+    private void RunChunk(in LinearCrossEntropyChunk<TTile> chunk, int groups, bool headIsKept, float* losses, View dX, View dWeight, float** scratch)
     {
         context.Team.Run(new StripWork(chunk), chunk.Strips);
-        context.Team.Run(new LinearCrossEntropyForward<T>(chunk, groups, headIsKept, scratch), chunk.Blocks * groups);
+        context.Team.Run(new LinearCrossEntropyForward<T, TTile>(chunk, groups, headIsKept, scratch), chunk.Blocks * groups);
         context.Team.Run(new LossWork(chunk, losses), (chunk.X.Rows + T.Width - 1) / T.Width);
         if (!chunk.HasGradients) return;
         context.Team.Run(new PanelWork(chunk), chunk.Passes * chunk.Panels);
-        context.Team.Run(new LinearCrossEntropyBackward<T>(chunk, dWeight, scratch), chunk.Slots * chunk.Groups);
+        context.Team.Run(new LinearCrossEntropyBackward<T, TTile>(chunk, dWeight, scratch), chunk.Slots * chunk.Groups);
         new RowParts<SumWork>(new SumWork(chunk, dX), dX.Rows, dX.Columns).Run(context.Team);
     }
 
     /// <summary>Packs a block of the head for the forward of all chunks.</summary>
-    private readonly struct HeadWork(LinearCrossEntropyChunk<T> chunk) : IWork
+    private readonly struct HeadWork(LinearCrossEntropyChunk<TTile> chunk) : IWork
     {
         public void Run(int part, int worker)
         {
-            for (int column = 0; column < chunk.ColumnsOf(part); column += MatmulTile<T>.Columns)
+            for (int column = 0; column < chunk.ColumnsOf(part); column += TTile.Columns)
             {
                 for (int inner = 0; inner < chunk.InnerBlocks; inner++)
-                    LinearCrossEntropyForward<T>.PackHead(chunk, part, column, inner, chunk.HeadPanel(part, column, inner));
+                    LinearCrossEntropyForward<T, TTile>.PackHead(chunk, part, column, inner, chunk.HeadPanel(part, column, inner));
             }
         }
     }
 
     /// <summary>Packs a strip of rows for the forward.</summary>
-    private readonly struct StripWork(LinearCrossEntropyChunk<T> chunk) : IWork
+    private readonly struct StripWork(LinearCrossEntropyChunk<TTile> chunk) : IWork
     {
         public void Run(int part, int worker)
         {
-            int row = part * MatmulTile<T>.MaxRows, rows = Math.Min(MatmulTile<T>.MaxRows, chunk.X.Rows - row);
+            int row = part * TTile.MaxRows, rows = Math.Min(TTile.MaxRows, chunk.X.Rows - row);
             for (int inner = 0; inner < chunk.InnerBlocks; inner++)
             {
                 int k = inner * chunk.Inner, count = Math.Min(chunk.Inner, chunk.X.Columns - k);
-                MatmulTile<T>.PackLines(chunk.X.Row(row) + k, chunk.X.Stride, rows, rows, count, chunk.Strip(part, inner));
+                TTile.PackRowLines(chunk.X.Row(row) + k, chunk.X.Stride, rows, count, chunk.Strip(part, inner));
             }
         }
     }
 
     /// <summary>Packs some columns of a pass's rows for the backward.</summary>
-    private readonly struct PanelWork(LinearCrossEntropyChunk<T> chunk) : IWork
+    private readonly struct PanelWork(LinearCrossEntropyChunk<TTile> chunk) : IWork
     {
         public void Run(int part, int worker)
         {
-            int pass = part / chunk.Panels, panel = part % chunk.Panels, width = MatmulTile<T>.Columns;
+            int pass = part / chunk.Panels, panel = part % chunk.Panels, width = TTile.Columns;
             int row = pass * chunk.RowsOfPass, column = panel * width;
-            MatmulTile<T>.PackColumns(chunk.X.Row(row) + column, chunk.X.Stride, Math.Min(width, chunk.X.Columns - column), width,
+            TTile.PackColumnsAcross(chunk.X.Row(row) + column, chunk.X.Stride, Math.Min(width, chunk.X.Columns - column),
                 Math.Min(chunk.RowsOfPass, chunk.X.Rows - row), chunk.Panel(pass, panel));
         }
     }
 
     /// <summary>Losses of a register's rows, and by what their exponentials are to be multiplied in each block.</summary>
-    private readonly struct LossWork(LinearCrossEntropyChunk<T> chunk, float* losses) : IWork
+    private readonly struct LossWork(LinearCrossEntropyChunk<TTile> chunk, float* losses) : IWork
     {
         [MethodImpl(KernelLoop.Options)]
         public void Run(int part, int worker)
@@ -154,7 +157,7 @@ internal sealed unsafe partial class LinearCrossEntropy<T>(CpuContext context) :
     }
 
     /// <summary>dX = the sum of a row's slots, less the target's row of the head.</summary>
-    private readonly struct SumWork(LinearCrossEntropyChunk<T> chunk, View dX) : IRowWork
+    private readonly struct SumWork(LinearCrossEntropyChunk<TTile> chunk, View dX) : IRowWork
     {
         [MethodImpl(KernelLoop.Options)]
         public void Run(int row)

@@ -6,24 +6,25 @@ namespace RepNoise.Kernels.Cpu;
 /// The backward of one slot of vocabulary blocks and one group of columns; see <see cref="LinearCrossEntropy"/>. Packing a block's
 /// exponentials for either product makes dz of them, less the target's share.
 /// </summary>
-internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropyChunk<T> chunk, View dWeight, float** scratch) : IWork
+internal readonly unsafe struct LinearCrossEntropyBackward<T, TTile>(LinearCrossEntropyChunk<TTile> chunk, View dWeight, float** scratch) : IWork
     where T : unmanaged, ISimd<T>
+    where TTile : unmanaged, ITile
 {
-    private const int BlockColumns = LinearCrossEntropyChunk<T>.BlockColumns;
+    private const int BlockColumns = LinearCrossEntropyChunk<TTile>.BlockColumns;
 
     /// <summary>Floats of scratch a worker needs; never less for more rows.</summary>
-    public static long ScratchLength(in LinearCrossEntropyChunk<T> chunk) => new Areas(null, chunk).Length;
+    public static long ScratchLength(in LinearCrossEntropyChunk<TTile> chunk) => new Areas(null, chunk).Length;
 
     public void Run(int part, int worker)
     {
-        int slot = part / chunk.Groups, column = part % chunk.Groups * LinearCrossEntropyChunk<T>.GroupColumns;
-        int columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns - column);
+        int slot = part / chunk.Groups, column = part % chunk.Groups * LinearCrossEntropyChunk<TTile>.GroupColumns;
+        int columns = Math.Min(LinearCrossEntropyChunk<TTile>.GroupColumns, chunk.X.Columns - column);
         int first = (int)((long)chunk.Blocks * slot / chunk.Slots), end = (int)((long)chunk.Blocks * (slot + 1) / chunk.Slots);
         var areas = new Areas(scratch[worker], chunk);
+        TTile.Begin();
         for (int block = first; block < end; block++)
         {
-            float* head = chunk.Weight.Row((long)block * BlockColumns) + column;
-            Panels<T>.Values(areas.Head, head, chunk.Weight.Stride, chunk.ColumnsOf(block), columns);
+            PackHead(block, column, columns, areas.Head);
             for (int pass = 0; pass < chunk.Passes; pass++)
             {
                 int row = pass * chunk.RowsOfPass, rows = Math.Min(chunk.RowsOfPass, chunk.X.Rows - row);
@@ -33,25 +34,35 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
 
             if (!dWeight.IsEmpty) SubtractTargets(block, column, columns);
         }
+
+        TTile.End();
+    }
+
+    /// <summary>Some columns of a block's rows of the head, the right side of the product with dz.</summary>
+    private void PackHead(int block, int column, int columns, float* panel)
+    {
+        int tokens = chunk.ColumnsOf(block);
+        float* head = chunk.Weight.Row((long)block * BlockColumns) + column;
+        for (int i = 0; i < columns; i += TTile.Columns, panel += TTile.ColumnsLength(tokens))
+            TTile.PackColumnsAcross(head + i, chunk.Weight.Stride, Math.Min(TTile.Columns, columns - i), tokens, panel);
     }
 
     /// <summary>The slot's dX = or += dz W.</summary>
     private void AddToRows(int block, int firstRow, int rows, int column, int columns, int slot, bool accumulate, in Areas areas)
     {
         float* exponentials = Exponentials(block, firstRow), scales = chunk.Scale(block) + firstRow;
-        int k = chunk.ColumnsOf(block), height = MatmulTile<T>.MaxRows, width = MatmulTile<T>.Columns;
-        for (int row = 0; row < rows; row += height)
+        int k = chunk.ColumnsOf(block), height = TTile.MaxRows, width = TTile.Columns;
+        long stripLength = TTile.RowsLength(height, k);
+        float* strip = areas.Strips, panel = areas.Head;
+        for (int row = 0; row < rows; row += height, strip += stripLength)
+            TTile.PackRowLines(exponentials + (long)row * k, k, Math.Min(height, rows - row), k, strip, scales + row);
+        for (int i = 0; i < columns; i += width, panel += TTile.ColumnsLength(k))
         {
-            int count = Math.Min(height, rows - row);
-            MatmulTile<T>.PackLinesScaled(scales + row, exponentials + (long)row * k, k, count, count, k, areas.Strips + (long)row * k);
-        }
-
-        for (int i = 0; i < columns; i += width)
-        {
-            for (int row = 0; row < rows; row += height)
+            strip = areas.Strips;
+            for (int row = 0; row < rows; row += height, strip += stripLength)
             {
-                MatmulTile<T>.RunPart(Math.Min(height, rows - row), Math.Min(width, columns - i), k, areas.Strips + (long)row * k,
-                    areas.Head + (long)i * k, chunk.Slot(slot, firstRow + row) + column + i, chunk.X.Columns, accumulate, null);
+                TTile.RunPart(Math.Min(height, rows - row), Math.Min(width, columns - i), k, strip, panel,
+                    chunk.Slot(slot, firstRow + row) + column + i, chunk.X.Columns, accumulate, null);
             }
         }
     }
@@ -61,22 +72,22 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
     {
         int firstRow = pass * chunk.RowsOfPass;
         float* exponentials = Exponentials(block, firstRow), scales = chunk.Scale(block) + firstRow;
-        int tokens = chunk.ColumnsOf(block), height = MatmulTile<T>.MaxRows, width = MatmulTile<T>.Columns;
-        for (int token = 0; token < tokens; token += height)
-        {
-            int count = Math.Min(height, tokens - token);
-            MatmulTile<T>.PackColumnsScaled(scales, exponentials + token, tokens, count, rows, areas.Strips + (long)token * rows);
-        }
+        int tokens = chunk.ColumnsOf(block), height = TTile.MaxRows, width = TTile.Columns;
+        long stripLength = TTile.RowsLength(height, rows);
+        float* strip = areas.Strips;
+        for (int token = 0; token < tokens; token += height, strip += stripLength)
+            TTile.PackRowsAcross(exponentials + token, tokens, Math.Min(height, tokens - token), rows, strip, scales);
 
         int tile = 0, tilesOfNext = next.Tiles(rows);
         for (int i = 0; i < columns; i += width)
         {
             float* panel = chunk.Panel(pass, (column + i) / width);
-            for (int token = 0; token < tokens; token += height, tile++)
+            strip = areas.Strips;
+            for (int token = 0; token < tokens; token += height, tile++, strip += stripLength)
             {
                 var ahead = tile < tilesOfNext ? next.For(tile, rows) : nextHead.For(tile - tilesOfNext, rows);
-                MatmulTile<T>.RunPart(Math.Min(height, tokens - token), Math.Min(width, columns - i), rows, areas.Strips + (long)token * rows,
-                    panel, dWeight.Row((long)block * BlockColumns + token) + column + i, dWeight.Stride, true, null, ahead);
+                TTile.RunPart(Math.Min(height, tokens - token), Math.Min(width, columns - i), rows, strip, panel,
+                    dWeight.Row((long)block * BlockColumns + token) + column + i, dWeight.Stride, true, null, ahead);
             }
         }
     }
@@ -117,12 +128,14 @@ internal readonly unsafe struct LinearCrossEntropyBackward<T>(LinearCrossEntropy
         public readonly float* Strips;
         public readonly long Length;
 
-        public Areas(float* start, in LinearCrossEntropyChunk<T> chunk)
+        public Areas(float* start, in LinearCrossEntropyChunk<TTile> chunk)
         {
-            int columns = Math.Min(LinearCrossEntropyChunk<T>.GroupColumns, chunk.X.Columns);
+            int columns = Math.Min(LinearCrossEntropyChunk<TTile>.GroupColumns, chunk.X.Columns);
             Head = start;
-            Strips = Head + Panels<T>.Length(columns, BlockColumns);
-            Length = Strips - start + (long)chunk.RowsOfLargestPass * BlockColumns + MatmulTile<T>.Slack;
+            Strips = Head + (columns + TTile.Columns - 1) / TTile.Columns * TTile.ColumnsLength(BlockColumns) + TTile.Slack;
+            Length = Strips - start + Math.Max(StripsLength(chunk.RowsOfLargestPass, BlockColumns), StripsLength(BlockColumns, chunk.RowsOfLargestPass));
         }
+
+        private static long StripsLength(int rows, int k) => (rows + TTile.MaxRows - 1) / TTile.MaxRows * TTile.RowsLength(TTile.MaxRows, k) + TTile.Slack;
     }
 }

@@ -4,9 +4,9 @@ namespace RepNoise.Kernels.Cpu;
 /// A chunk of R rows on their way through the head and into a cross-entropy: the inputs, how they are cut, and the memory that
 /// the parts share; see <see cref="LinearCrossEntropy"/>. Cuts depend on the shape alone.
 /// </summary>
-/// <typeparam name="T">The register.</typeparam>
-internal readonly unsafe struct LinearCrossEntropyChunk<T>
-    where T : unmanaged, ISimd<T>
+/// <typeparam name="TTile">How tiles are computed.</typeparam>
+internal readonly unsafe struct LinearCrossEntropyChunk<TTile>
+    where TTile : unmanaged, ITile
 {
     /// <summary>Vocabulary of a block: with <see cref="PassRows"/> rows its exponentials are 256 KiB, and so is its part of a narrow head.</summary>
     public const int BlockColumns = 256;
@@ -58,9 +58,10 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
         exponentials = workspace;
         Blocks = Ceiling(weight.Rows, BlockColumns);
         InnerBlocks = Ceiling(x.Columns, MaxInner);
-        Inner = Ceiling(x.Columns, InnerBlocks);
+        Inner = Math.Min(x.Columns, Ceiling(Ceiling(x.Columns, InnerBlocks), TTile.Depth) * TTile.Depth);
+        InnerBlocks = Ceiling(x.Columns, Inner);
         Passes = Ceiling(x.Rows, PassRows);
-        RowsOfPass = Ceiling(Ceiling(x.Rows, Passes), MatmulTile<T>.MaxRows) * MatmulTile<T>.MaxRows;
+        RowsOfPass = Ceiling(Ceiling(x.Rows, Passes), TTile.MaxRows) * TTile.MaxRows;
         Groups = Ceiling(x.Columns, GroupColumns);
         Slots = Math.Min(Blocks, Math.Max(1, MaxSlots / Groups));
         paddedRows = Ceiling(x.Rows, 16) * 16;
@@ -116,7 +117,7 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     public int RowsOfPass { get; }
 
     /// <summary>Most rows of a pass of this chunk or a smaller one.</summary>
-    public int RowsOfLargestPass => Ceiling(Math.Min(PassRows, X.Rows), MatmulTile<T>.MaxRows) * MatmulTile<T>.MaxRows;
+    public int RowsOfLargestPass => Ceiling(Math.Min(PassRows, X.Rows), TTile.MaxRows) * TTile.MaxRows;
 
     /// <summary>Groups of columns in the backward.</summary>
     public int Groups { get; }
@@ -125,10 +126,10 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     public int Slots { get; }
 
     /// <summary>Strips of rows.</summary>
-    public int Strips => Ceiling(X.Rows, MatmulTile<T>.MaxRows);
+    public int Strips => Ceiling(X.Rows, TTile.MaxRows);
 
     /// <summary>Panels of columns.</summary>
-    public int Panels => Ceiling(X.Columns, MatmulTile<T>.Columns);
+    public int Panels => Ceiling(X.Columns, TTile.Columns);
 
     /// <summary>R logits of the targets.</summary>
     public float* Chosen { get; }
@@ -145,13 +146,13 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     /// <summary>Floats of maxima, or of scales, of all blocks.</summary>
     public long RowNumbersLength => (long)Blocks * paddedRows;
 
-    private long StripLength => (long)MatmulTile<T>.MaxRows * Inner + MatmulTile<T>.Slack;
+    private long StripLength => TTile.RowsLength(TTile.MaxRows, Inner) + TTile.Slack;
 
-    private static int HeadPanels => BlockColumns / MatmulTile<T>.Columns;
+    private static int HeadPanels => BlockColumns / TTile.Columns;
 
-    private long HeadPanelLength => (long)MatmulTile<T>.Columns * Inner + MatmulTile<T>.Slack;
+    private long HeadPanelLength => TTile.ColumnsLength(Inner) + TTile.Slack;
 
-    private long PanelLength => (long)MatmulTile<T>.Columns * RowsOfPass + MatmulTile<T>.Slack;
+    private long PanelLength => TTile.ColumnsLength(RowsOfPass) + TTile.Slack;
 
     /// <summary>Width of a block.</summary>
     public int ColumnsOf(int block) => Math.Min(BlockColumns, Weight.Rows - block * BlockColumns);
@@ -170,7 +171,7 @@ internal readonly unsafe struct LinearCrossEntropyChunk<T>
     /// <param name="column">First column within the block.</param>
     /// <param name="innerBlock">Block of C.</param>
     public float* HeadPanel(int block, int column, int innerBlock) =>
-        keptHead + (((long)block * InnerBlocks + innerBlock) * HeadPanels + column / MatmulTile<T>.Columns) * HeadPanelLength;
+        keptHead + (((long)block * InnerBlocks + innerBlock) * HeadPanels + column / TTile.Columns) * HeadPanelLength;
 
     /// <summary>R maxima of a block's logits.</summary>
     public float* Max(int block) => max + (long)block * paddedRows;

@@ -130,3 +130,29 @@ internal readonly unsafe struct TriadWork<TSimd>(float* memory, int floats, bool
         }
     }
 }
+
+/// <summary>Whole tiles of products in tile registers, each thread's strips in its L1 cache.</summary>
+/// <param name="memory"><see cref="Bytes"/> a thread, of numbers that are not large.</param>
+internal readonly unsafe struct TileWork(float* memory) : IWork
+{
+    public const int PartsPerThread = 16;
+
+    private const int K = 64;
+    private const int Tiles = 300;
+
+    private readonly float* memory = memory;
+
+    public static long Bytes => sizeof(float) * Floats;
+
+    public static double FlopsPerPart => 2.0 * Tiles * AmxTile.MaxRows * AmxTile.Columns * K;
+
+    private static long Floats => AmxTile.RowsLength(AmxTile.MaxRows, K) + AmxTile.ColumnsLength(K) + AmxTile.MaxRows * AmxTile.Columns;
+
+    public void Run(int part, int worker)
+    {
+        float* a = memory + worker * Floats, b = a + AmxTile.RowsLength(AmxTile.MaxRows, K), c = b + AmxTile.ColumnsLength(K);
+        AmxTile.Begin();
+        for (int i = 0; i < Tiles; i++) AmxTile.RunPart(AmxTile.MaxRows, AmxTile.Columns, K, a, b, c, AmxTile.Columns, false, null);
+        AmxTile.End();
+    }
+}

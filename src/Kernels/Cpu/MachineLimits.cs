@@ -17,6 +17,12 @@ public sealed record MachineLimits(
     int Threads, int VectorBits, double Gflops, double TriadGigabytesPerSecond, double StreamedTriadGigabytesPerSecond)
     : DeviceLimits(Gflops, Math.Max(TriadGigabytesPerSecond, StreamedTriadGigabytesPerSecond))
 {
+    /// <summary>
+    /// float32 products in the processor's tile registers (<c>amx</c>), GFLOP/s, all threads together; null where they cannot be used. Over <see cref="DeviceLimits.Gflops"/>,
+    /// which stays what shares are of: a variant by tile registers can pass 100 %.
+    /// </summary>
+    public double? TileGflops { get; private init; }
+
     private const int MultiplyAddRepeats = 9;
     private const int TriadRepeats = 5;
 
@@ -87,7 +93,17 @@ public sealed record MachineLimits(
         double streamedSeconds = MedianSeconds(team, streamed, streamed.Parts, TriadRepeats);
 
         double triadBytes = 3.0 * floats * sizeof(float);
-        return new MachineLimits(team.Size, TSimd.Width * 8 * sizeof(float), gflops, triadBytes / plainSeconds / 1e9, triadBytes / streamedSeconds / 1e9);
+        return new MachineLimits(team.Size, TSimd.Width * 8 * sizeof(float), gflops, triadBytes / plainSeconds / 1e9, triadBytes / streamedSeconds / 1e9)
+        {
+            TileGflops = AmxCode.Missing is null ? TileProducts(team, memory) : null,
+        };
+    }
+
+    private static unsafe double TileProducts(ThreadTeam team, float* memory)
+    {
+        int parts = TileWork.PartsPerThread * team.Size;
+        NativePages.Clear(memory, TileWork.Bytes * team.Size);
+        return parts * TileWork.FlopsPerPart / MedianSeconds(team, new TileWork(memory), parts, MultiplyAddRepeats) / 1e9;
     }
 
     private static unsafe double MultiplyAdds<TSimd>(ThreadTeam team, float* sink, int repeats)

@@ -1,14 +1,15 @@
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>What a product moves, counted from the blocks that it is about to run; see <see cref="Traffic"/>.</summary>
-internal sealed unsafe partial class Matmul<T>
+internal sealed unsafe partial class Matmul<T, TTile>
 {
     /// <summary>A single thread's product that lies in its cache as a whole, packed copies and all: each array crosses once.</summary>
     /// <returns>True where that is so, and was told of.</returns>
     private bool NoteWhatStays(View c, View a, View b, View bias, int blockK)
     {
         var traffic = new Traffic(context.CacheBytes);
-        double packed = (double)blockK * (c.Rows + Ceiling(c.Columns, MatmulTile<T>.Columns) * MatmulTile<T>.Columns);
+        int height = TTile.Height(c.Rows);
+        double packed = Ceiling(c.Rows, height) * (double)TTile.RowsLength(height, blockK) + Ceiling(c.Columns, TTile.Columns) * (double)TTile.ColumnsLength(blockK);
         double sources = a.Length + b.Length + bias.Length;
         if (context.Team.Size > 1 || !traffic.Fits(sources + packed + c.Length)) return false;
         traffic.Read(sources);
@@ -33,13 +34,14 @@ internal sealed unsafe partial class Matmul<T>
             packedRows += Math.Min(block.C.Rows, (last + 1) * block.RowStrips * block.Height) - first * block.RowStrips * block.Height;
         }
 
+        double packedFloats = packedRows / block.Height * block.StripA;
         double packedB = streams ? 0 : (double)block.Strips * block.StripB;
         double between = packedB + block.LengthA + (double)block.RowStrips * block.Height * (block.K + block.Columns);
         bool isNew = block.FirstK == 0 || !traffic.Fits(between); // else what the last block of K was packed into is still there
         traffic.Read(packedRows * block.K);
         bool keepsRows = traffic.Fits(block.LengthA + 2 * block.StripB);
-        if (!keepsRows) traffic.Read((double)block.Strips * block.C.Rows * block.K);
-        if (!keepsRows) traffic.Write(packedRows * block.K);
+        if (!keepsRows) traffic.Read((double)block.Strips * block.C.Rows / block.Height * block.StripA);
+        if (!keepsRows) traffic.Write(packedFloats);
         else if (isNew) traffic.Write((double)threads * block.LengthA);
 
         double sourceB = (double)block.Columns * block.K;

@@ -2,14 +2,14 @@ namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
 /// Family matmul. C (M, N) = or += op(A) op(B) plus bias: strips of B and of A are packed, and tiles of C are computed from
-/// both (see <see cref="MatmulTile{T}"/>). The forms NN, NT and TN differ in the packing alone. Few rows against B^T skip the
+/// both (see <see cref="ITile"/>). The forms NN, NT and TN differ in the packing alone. Few rows against B^T skip the
 /// packing, whose cost only many rows repay: one dot product an element (see <see cref="SmallMatmul{T}"/>).
 /// <para>Two ways through one block of K. With many rows B is packed once, for the whole team, and every part packs a block of
 /// rows of A that stays in its L2 cache. With few rows and many columns (a chunk of logits) all of A stays there, a strip of B
 /// has a single reader, and that part packs it just before use: B passes from memory into the L2 cache and no further.</para>
 /// <para>Parts are blocks of C, never of K: an element's sum does not depend on who computes it, nor on how many there are.
 /// K is cut into equal blocks by its length alone; C is updated once a block.</para>
-/// Variants: avx512, avx2, vector128, by the register of the tile. Measured: docs/kernels/matmul.md.
+/// Variants: amx, by the processor's tile registers; avx512, avx2, vector128, by the register of the tile. Measured: docs/kernels/matmul.md.
 /// </summary>
 internal abstract class Matmul
 {
@@ -18,8 +18,11 @@ internal abstract class Matmul
 }
 
 /// <inheritdoc/>
-internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
+/// <typeparam name="T">The register, for products of few rows.</typeparam>
+/// <typeparam name="TTile">How tiles are computed.</typeparam>
+internal sealed unsafe partial class Matmul<T, TTile>(CpuContext context) : Matmul
     where T : unmanaged, ISimd<T>
+    where TTile : unmanaged, ITile
 {
     // Measured on a core with 48 KiB of L1 and 2 MiB of L2, which a neighbour may share. K blocks of 512 to 1024 differ by a
     // percent; below 384 the updates of C show. A's block (400 KiB) leaves room for the strips of B (64 KiB) that stream past.
@@ -40,7 +43,7 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
     private const int RowBlocksPerWorker = 2;
 
     // A block of rows this high still repays the strip of B that it reads from L3.
-    private const int MinRowStrips = 6;
+    private const int MinBlockRows = 84;
 
     public override void Run(View c, View a, View b, MatmulForm form, bool accumulate, View bias)
     {
@@ -54,8 +57,7 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
             return;
         }
 
-        // A multiple of the register's width, so that packing transposes whole squares.
-        int blockK = Ceiling(Ceiling(k, Ceiling(k, MaxBlockK)), T.Width) * T.Width;
+        int blockK = Ceiling(Ceiling(k, Ceiling(k, MaxBlockK)), TTile.Depth) * TTile.Depth;
         bool stays = context.TrafficObserver is not null && NoteWhatStays(c, a, b, bias, blockK);
         bool streams = (long)c.Rows * Math.Min(blockK, k) <= MaxStreamedFloats && c.Columns >= MinStreamedColumns * context.Team.Size;
         int blockColumns = streams ? c.Columns : MaxBlockColumns;
@@ -75,23 +77,22 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
 
     private void Multiply(Block block, bool streams, bool countsTraffic)
     {
-        // Strips of equal height: 16 rows are 8 + 8, not 14 + 2.
-        int rowStrips = Ceiling(block.C.Rows, MatmulTile<T>.MaxRows);
-        block.Height = Ceiling(block.C.Rows, rowStrips);
-        rowStrips = Ceiling(block.C.Rows, block.Height);
+        block.Height = TTile.Height(block.C.Rows);
+        block.StripA = TTile.RowsLength(block.Height, block.K);
+        int rowStrips = Ceiling(block.C.Rows, block.Height);
         (int wanted, int wantedRows) = context.Team.Size == 1 ? (1, 1) : (PartsPerWorker * context.Team.Size, RowBlocksPerWorker * context.Team.Size);
-        block.RowStrips = streams ? rowStrips : RowStrips(rowStrips, Math.Max(1, BlockFloats / (block.Height * block.K)), wantedRows);
+        block.RowStrips = streams ? rowStrips : RowStrips(rowStrips, (int)Math.Max(1, BlockFloats / block.StripA), wantedRows, Math.Max(1, MinBlockRows / block.Height));
         int rowBlocks = Ceiling(rowStrips, block.RowStrips);
-        int strips = Ceiling(block.Columns, MatmulTile<T>.Columns);
+        int strips = Ceiling(block.Columns, TTile.Columns);
         block.ColumnStrips = Ceiling(strips, Math.Clamp(Ceiling(wanted, rowBlocks), 1, strips));
         block.ColumnBlocks = Ceiling(strips, block.ColumnStrips);
         block.Strips = strips;
-        block.StripB = (long)block.K * MatmulTile<T>.Columns;
-        block.LengthA = (long)block.RowStrips * block.Height * block.K + MatmulTile<T>.Slack;
-        block.PackedA = context.PerWorker(block.LengthA + (streams ? block.StripB + MatmulTile<T>.Slack : 0));
+        block.StripB = TTile.ColumnsLength(block.K);
+        block.LengthA = block.RowStrips * block.StripA + TTile.Slack;
+        block.PackedA = context.PerWorker(block.LengthA + (streams ? block.StripB + TTile.Slack : 0));
         if (!streams)
         {
-            block.PackedB = context.Shared(strips * block.StripB + MatmulTile<T>.Slack);
+            block.PackedB = context.Shared(strips * block.StripB + TTile.Slack);
             context.Team.Run(new PackWork(block), Ceiling(strips, PackStrips));
         }
 
@@ -103,8 +104,8 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
     }
 
     /// <summary>Strips in a block of rows: at most what the cache holds, and fewer where that leaves workers without a part.</summary>
-    private static int RowStrips(int all, int most, int wanted) =>
-        Ceiling(all, Math.Max(Ceiling(all, most), Math.Min(wanted, Ceiling(all, MinRowStrips))));
+    private static int RowStrips(int all, int most, int wanted, int least) =>
+        Ceiling(all, Math.Max(Ceiling(all, most), Math.Min(wanted, Ceiling(all, least))));
 
     private static int Ceiling(int value, int divisor) => (value + divisor - 1) / divisor;
 
@@ -132,6 +133,7 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
         public int* Held;
 
         public long LengthA;
+        public long StripA;
         public long StripB;
         public int Height;
         public int RowStrips;
@@ -142,12 +144,12 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
         /// <summary>Packs the strip of B that starts at a column of the block.</summary>
         public readonly void PackB(int column, float* target)
         {
-            int count = Math.Min(MatmulTile<T>.Columns, Columns - column);
+            int count = Math.Min(TTile.Columns, Columns - column);
             column += FirstColumn;
             if (Form == MatmulForm.NT)
-                MatmulTile<T>.PackLines(B.Row(column) + FirstK, B.Stride, count, MatmulTile<T>.Columns, K, target);
+                TTile.PackColumnLines(B.Row(column) + FirstK, B.Stride, count, K, target);
             else
-                MatmulTile<T>.PackColumns(B.Row(FirstK) + column, B.Stride, count, MatmulTile<T>.Columns, K, target);
+                TTile.PackColumnsAcross(B.Row(FirstK) + column, B.Stride, count, K, target);
         }
 
         /// <summary>What the strip after one is read from: packed, the first again after the last, or its source.</summary>
@@ -155,7 +157,7 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
         {
             if (PackedB is not null) return new Upcoming(PackedB + (strip + 1 < Strips ? strip + 1 : 0) * StripB, StripB, 1, (int)StripB);
             if (strip + 1 == Strips) return default;
-            int column = (strip + 1) * MatmulTile<T>.Columns, count = Math.Min(MatmulTile<T>.Columns, Columns - column);
+            int column = (strip + 1) * TTile.Columns, count = Math.Min(TTile.Columns, Columns - column);
             column += FirstColumn;
             return Form == MatmulForm.NT
                 ? new Upcoming(B.Row(column) + FirstK, B.Stride, count, K)
@@ -165,9 +167,9 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
         public readonly void PackA(int row, int rows, float* target)
         {
             if (Form == MatmulForm.TN)
-                MatmulTile<T>.PackColumns(A.Row(FirstK) + row, A.Stride, rows, rows, K, target);
+                TTile.PackRowsAcross(A.Row(FirstK) + row, A.Stride, rows, K, target);
             else
-                MatmulTile<T>.PackLines(A.Row(row) + FirstK, A.Stride, rows, rows, K, target);
+                TTile.PackRowLines(A.Row(row) + FirstK, A.Stride, rows, K, target);
         }
     }
 
@@ -177,7 +179,7 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
         public void Run(int part, int worker)
         {
             for (int strip = part * PackStrips; strip < Math.Min(block.Strips, (part + 1) * PackStrips); strip++)
-                block.PackB(strip * MatmulTile<T>.Columns, block.PackedB + strip * block.StripB);
+                block.PackB(strip * TTile.Columns, block.PackedB + strip * block.StripB);
         }
     }
 
@@ -192,16 +194,18 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
             int endRow = Math.Min(block.C.Rows, firstRow + block.RowStrips * block.Height);
             if (block.Held[worker] != rowBlock)
             {
-                for (int row = firstRow; row < endRow; row += block.Height)
-                    block.PackA(row, Math.Min(block.Height, endRow - row), packedA + (long)(row - firstRow) * block.K);
+                float* strip = packedA;
+                for (int row = firstRow; row < endRow; row += block.Height, strip += block.StripA)
+                    block.PackA(row, Math.Min(block.Height, endRow - row), strip);
                 block.Held[worker] = rowBlock;
             }
 
             int firstStrip = part % block.ColumnBlocks * block.ColumnStrips;
             int endStrip = Math.Min(firstStrip + block.ColumnStrips, block.Strips);
+            TTile.Begin();
             for (int strip = firstStrip; strip < endStrip; strip++)
             {
-                int column = strip * MatmulTile<T>.Columns;
+                int column = strip * TTile.Columns;
                 float* packedB = block.PackedB + strip * block.StripB;
                 if (block.PackedB is null)
                 {
@@ -211,12 +215,14 @@ internal sealed unsafe partial class Matmul<T>(CpuContext context) : Matmul
 
                 var nextB = block.NextB(strip);
                 for (int row = firstRow, tile = 0; row < endRow; row += block.Height, tile++)
-                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + (long)(row - firstRow) * block.K, packedB, nextB.For(tile, block.K));
+                    Tile(row, Math.Min(block.Height, endRow - row), column, packedA + tile * block.StripA, packedB, nextB.For(tile, block.K));
             }
+
+            TTile.End();
         }
 
-        private void Tile(int row, int rows, int column, float* packedA, float* packedB, Ahead ahead) => MatmulTile<T>.RunPart(
-            rows, Math.Min(MatmulTile<T>.Columns, block.Columns - column), block.K, packedA, packedB,
+        private void Tile(int row, int rows, int column, float* packedA, float* packedB, Ahead ahead) => TTile.RunPart(
+            rows, Math.Min(TTile.Columns, block.Columns - column), block.K, packedA, packedB,
             block.C.Row(row) + block.FirstColumn + column, block.C.Stride, block.Accumulate,
             block.Bias is null ? null : block.Bias + block.FirstColumn + column, ahead);
     }

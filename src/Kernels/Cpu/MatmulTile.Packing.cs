@@ -3,9 +3,29 @@ using System.Runtime.CompilerServices;
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>How panels are filled: strips of lines, k outermost, so that the micro-kernel walks down memory.</summary>
-internal static unsafe partial class MatmulTile<T>
+internal readonly unsafe partial struct MatmulTile<T>
     where T : unmanaged, ISimd<T>
 {
+    /// <inheritdoc/>
+    public static void PackRowLines(float* source, long stride, int rows, int k, float* strip, float* factors)
+    {
+        if (factors is null) PackLines(source, stride, rows, rows, k, strip);
+        else PackLinesScaled(factors, source, stride, rows, rows, k, strip);
+    }
+
+    /// <inheritdoc/>
+    public static void PackRowsAcross(float* source, long stride, int rows, int k, float* strip, float* factors)
+    {
+        if (factors is null) PackColumns(source, stride, rows, rows, k, strip);
+        else PackColumnsScaled(factors, source, stride, rows, k, strip);
+    }
+
+    /// <inheritdoc/>
+    public static void PackColumnLines(float* source, long stride, int columns, int k, float* strip) => PackLines(source, stride, columns, Columns, k, strip);
+
+    /// <inheritdoc/>
+    public static void PackColumnsAcross(float* source, long stride, int columns, int k, float* strip) => PackColumns(source, stride, columns, Columns, k, strip);
+
     /// <summary>
     /// A strip whose lines run along memory: <c>strip[k * width + i] = source[min(i, count - 1) * stride + k]</c>. Lines past
     /// the last repeat it; their products are never stored.

@@ -14,7 +14,7 @@ namespace RepNoise.Kernels.Cpu;
 /// 128-bit ones, 12 x 8 on Arm (24 of 32).
 /// </summary>
 /// <typeparam name="T">The register.</typeparam>
-internal static unsafe partial class MatmulTile<T>
+internal readonly unsafe partial struct MatmulTile<T> : ITile
     where T : unmanaged, ISimd<T>
 {
     /// <summary>Columns of a tile.</summary>
@@ -23,8 +23,34 @@ internal static unsafe partial class MatmulTile<T>
     /// <summary>Rows of the highest tile that the registers hold: 32 of them with 512 bits and on Arm, else 16.</summary>
     public static int MaxRows => T.Width switch { 16 => 14, 8 => 6, _ => AdvSimd.Arm64.IsSupported ? 12 : 6 };
 
+    /// <inheritdoc/>
+    public static int Depth => T.Width;
+
     /// <summary>Floats that packing may write past the end of a panel.</summary>
     public static int Slack => T.Width;
+
+    /// <summary>Strips of equal height: 16 rows are 8 + 8, not 14 + 2.</summary>
+    public static int Height(int rows)
+    {
+        int strips = (rows + MaxRows - 1) / MaxRows;
+        return (rows + strips - 1) / strips;
+    }
+
+    /// <inheritdoc/>
+    public static long RowsLength(int height, int k) => (long)height * k;
+
+    /// <inheritdoc/>
+    public static long ColumnsLength(int k) => (long)Columns * k;
+
+    /// <inheritdoc/>
+    public static void Begin()
+    {
+    }
+
+    /// <inheritdoc/>
+    public static void End()
+    {
+    }
 
     /// <summary>
     /// <see cref="Run"/> for a tile whose last columns may lie outside of C, which has 1 to <see cref="Columns"/> of them: such

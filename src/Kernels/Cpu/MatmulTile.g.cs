@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace RepNoise.Kernels.Cpu;
 
-internal static unsafe partial class MatmulTile<T>
+internal readonly unsafe partial struct MatmulTile<T>
     where T : unmanaged, ISimd<T>
 {
     /// <summary>The product of packed panels: C (rows, 2 * Width) = or += A B, plus a bias row where one is given.</summary>

@@ -12,12 +12,12 @@ public class DuelTests
         List<string> calls = [];
         Side ours = new(calls, "ours", [6, 5], [1, 3, 2]), theirs = new(calls, "theirs", [6.00003, 5.0005], [4, 6, 5]);
 
-        var (mine, peers) = Duel.Run("b", "best", "libtorch", 2, ours, theirs, quick: true);
+        var (mine, peers) = Duel.Run("b", "best", "ours (matmul=amx)", "libtorch", 2, ours, theirs, quick: true);
 
         Assert.Equal(2, mine.Seconds.Median);
         Assert.Equal(5, peers.Seconds.Median);
         Assert.Equal((6, 6.00003), (mine.Loss, peers.Loss));
-        Assert.Equal("libtorch", peers.Side);
+        Assert.Equal(("ours (matmul=amx)", "libtorch"), (mine.Side, peers.Side));
         Assert.Equal(Enumerable.Repeat<string[]>(["ours", "theirs"], Job.ProofSteps + 3).SelectMany(pair => pair), calls);
     }
 
@@ -31,7 +31,7 @@ public class DuelTests
         List<string> calls = [];
         Side ours = new(calls, "ours", [ours1, ours2], []), theirs = new(calls, "theirs", [theirs1, theirs2], []);
 
-        var error = Assert.Throws<InvalidOperationException>(() => Duel.Run("b", "best", "libtorch", 2, ours, theirs, quick: true));
+        var error = Assert.Throws<InvalidOperationException>(() => Duel.Run("b", "best", "ours (matmul=amx)", "libtorch", 2, ours, theirs, quick: true));
 
         Assert.Contains($"shape b, {place}", error.Message, StringComparison.Ordinal);
         Assert.Contains("No time is reported", error.Message, StringComparison.Ordinal);

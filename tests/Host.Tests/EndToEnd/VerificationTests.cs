@@ -77,6 +77,15 @@ public sealed class VerificationTests
     }
 
     [Theory]
+    [MemberData(nameof(ModelNames))]
+    public void Products_in_tile_registers_are_within_tolerance_too(string model)
+    {
+        var result = TinyWorld.Run("verify", PathOf(model), "--kernel", "matmul=amx", "--kernel", "linear_cross_entropy=amx");
+        Assert.SkipWhen(result.Error.Contains("cannot run on this machine", StringComparison.Ordinal), result.Error);
+        Assert.True(result.Code == 0, result.Out + result.Error);
+    }
+
+    [Theory]
     [InlineData("", NumberFormat.Float32)]
     [InlineData("", NumberFormat.BFloat16)]
     [InlineData(":float32", NumberFormat.Float32)]

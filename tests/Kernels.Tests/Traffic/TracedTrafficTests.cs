@@ -30,7 +30,7 @@ public sealed unsafe class TracedTrafficTests : IDisposable
         var a = form == MatmulForm.TN ? Matrix(k, m) : Matrix(m, k);
         var b = form == MatmulForm.NT ? Matrix(n, k) : Matrix(k, n);
         var c = Matrix(m, n);
-        Compare(kibibytes, tolerance, context => new Matmul<TracedLanes>(context).Run(c, a, b, form, false, default));
+        Compare(kibibytes, tolerance, context => new Matmul<TracedLanes, MatmulTile<TracedLanes>>(context).Run(c, a, b, form, false, default));
     }
 
     [Theory]
@@ -47,7 +47,7 @@ public sealed unsafe class TracedTrafficTests : IDisposable
         var (dX, dWeight) = gradients ? (Matrix(rows, columns), Matrix(vocabulary, columns)) : default;
         var targets = device.AllocateIndices(rows, "test");
         device.Upload([.. Enumerable.Range(0, rows).Select(i => i * 7 % vocabulary)], targets);
-        Compare(kibibytes, tolerance, context => new LinearCrossEntropy<TracedLanes>(context).Run(
+        Compare(kibibytes, tolerance, context => new LinearCrossEntropy<TracedLanes, MatmulTile<TracedLanes>>(context).Run(
             losses, x, weight, View.Numbers(targets), null, 1, dX, dWeight, workspace));
     }
 

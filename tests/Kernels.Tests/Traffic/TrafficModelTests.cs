@@ -48,7 +48,7 @@ public sealed unsafe class TrafficModelTests
         Assert.SkipUnless(System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated, "tiles of 512 bits");
         double a = 1400 * 512, b = 512 * 512, c = 1400 * 512, packedRows = 13 * 14 * 512 + 16;
         AssertFloats(a + 2 * packedRows + b + 2 * b + 8 * b + 2 * c, 1, Mebi,
-            context => new Matmul<Lanes512>(context).Run(Shape(1, 1400, 512), Shape(2, 1400, 512), Shape(3, 512, 512), MatmulForm.NN, false, default));
+            context => new Matmul<Lanes512, MatmulTile<Lanes512>>(context).Run(Shape(1, 1400, 512), Shape(2, 1400, 512), Shape(3, 512, 512), MatmulForm.NN, false, default));
     }
 
     /// <summary>A product of 64 x 2048 x 512 keeps A: each of two threads packs all of it, and each strip of B into one place of its own.</summary>
@@ -58,7 +58,7 @@ public sealed unsafe class TrafficModelTests
         Assert.SkipUnless(System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated, "tiles of 512 bits");
         double a = 64 * 512, b = 512 * 2048, c = 64 * 2048, packedA = 5 * 13 * 512 + 16, strip = 32 * 512;
         AssertFloats(2 * a + 2 * 2 * packedA + b + 2 * 2 * strip + 2 * c, 2, 2 * Mebi,
-            context => new Matmul<Lanes512>(context).Run(Shape(1, 64, 2048), Shape(2, 64, 512), Shape(3, 2048, 512), MatmulForm.NT, false, default));
+            context => new Matmul<Lanes512, MatmulTile<Lanes512>>(context).Run(Shape(1, 64, 2048), Shape(2, 64, 512), Shape(3, 2048, 512), MatmulForm.NT, false, default));
     }
 
     [Fact]
