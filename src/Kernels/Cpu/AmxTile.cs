@@ -7,7 +7,7 @@ namespace RepNoise.Kernels.Cpu;
 /// Tiles of 32 x 32 in the processor's tile registers (Intel AMX), which multiply bfloat16 numbers and add float32 sums, sixteen times as fast as
 /// 512-bit registers do float32.
 /// <para>A float32 number is the exact sum of three bfloat16 numbers, a product of two numbers is six products of those; the three that are left out are at most
-/// 2^-25 of it together, less than the half unit in the last place by which float32 arithmetic rounds it. Sums over 32 elements of K are rounded as float32 and added
+/// 2^-24 of it together, as much as float32 arithmetic rounds it by: a middle part is at most 2^-8 of its number, a low one 2^-17. Sums over 32 elements of K are rounded as float32 and added
 /// to C in the order of K, so an element sees fewer roundings than in a chain of multiply-adds. The same has long been done with bfloat16 and with TF32
 /// (Henry, Tang and Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations", arXiv 1904.06376).</para>
 /// <para>Numbers, parts of numbers and sums below 2^-126 count as zero, which is all that differs from IEEE arithmetic but the order of roundings.</para>

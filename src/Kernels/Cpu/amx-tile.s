@@ -2,7 +2,7 @@
 #
 # A packed strip is a run of blocks of 32 elements of K, 6 KiB each: planes of high, middle and low parts of 2 KiB, a plane two tiles of 16
 # rows (of A) or columns (of B), a tile 16 lines of 64 bytes. A product of two floats is six products of their parts: high x low, high x middle,
-# middle x middle, middle x high, high x high, low x high. What is left out is 2^-25 of it or less. One part of the last product stays in its registers for
+# middle x middle, middle x high, high x high, low x high. What is left out is 2^-24 of it or less. One part of the last product stays in its registers for
 # the next, so that a block takes 14 loads for 24 multiplications.
 #
 # Arguments come as a structure (AmxCall) in rdi: 0 blocks, 8 A, 16 B, 24 where the tile goes, 32 bytes from row to row there, 40 line to fetch, 48 bytes
