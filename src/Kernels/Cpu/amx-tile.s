@@ -12,6 +12,17 @@
         .intel_syntax noprefix
         .text
 
+        .macro  arguments
+        mov     rax, [rdi]
+        mov     rsi, [rdi + 8]
+        mov     rdx, [rdi + 16]
+        mov     r8, [rdi + 40]
+        mov     r9, [rdi + 48]
+        mov     r10, [rdi + 56]
+        mov     r11, [rdi + 64]
+        mov     ecx, 64
+        .endm
+
         .macro  load_a plane
         tileloadd tmm4, [rsi + rcx + \plane * 2048]
         tileloadd tmm5, [rsi + rcx + \plane * 2048 + 1024]
@@ -59,14 +70,7 @@ end:
 
 # 32 x 32 of C.
 whole:
-        mov     rax, [rdi]
-        mov     rsi, [rdi + 8]
-        mov     rdx, [rdi + 16]
-        mov     r8, [rdi + 40]
-        mov     r9, [rdi + 48]
-        mov     r10, [rdi + 56]
-        mov     r11, [rdi + 64]
-        mov     ecx, 64
+        arguments
         tilezero tmm0
         tilezero tmm1
         tilezero tmm2
@@ -106,14 +110,7 @@ whole:
 
 # The first 16 x 32 of C: half the multiplications where no more rows exist.
 half:
-        mov     rax, [rdi]
-        mov     rsi, [rdi + 8]
-        mov     rdx, [rdi + 16]
-        mov     r8, [rdi + 40]
-        mov     r9, [rdi + 48]
-        mov     r10, [rdi + 56]
-        mov     r11, [rdi + 64]
-        mov     ecx, 64
+        arguments
         tilezero tmm0
         tilezero tmm1
 2:
