@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RepNoise.Host.Benchmarks;
 using RepNoise.Host.Tests.Support;
 
 namespace RepNoise.Host.Tests.Benchmarks;
@@ -39,6 +40,45 @@ public sealed class GpuKitTests
         Assert.Equal(2, status);
         Assert.Contains(message, output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Peers_of_operations_are_named_as_the_benchmarks_are()
+    {
+        var (status, output) = Python(PeerKernels, "--covers");
+        Assert.True(status == 0, output);
+        string[] covered = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(covered.Length > 20, output);
+        Assert.Empty(covered.Except(KernelBenchmarks.All.Select(benchmark => benchmark.Name)));
+    }
+
+    /// <summary>With a stand-in for PyTorch that can fill and knows nothing else: what it cannot do, and what has no peer, is no row.</summary>
+    [Fact]
+    public void Peers_are_timed_at_the_shapes_of_a_table()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder["torch.py"], """
+            import types
+            backends = types.SimpleNamespace(cuda=types.SimpleNamespace(matmul=types.SimpleNamespace()), cudnn=types.SimpleNamespace())
+            float32 = "float32"
+            def manual_seed(seed): pass
+            class randn:
+                def __init__(self, shape, device, dtype): assert (shape, device, dtype) in (((3, 4), "cpu", "float32"), ((5, 6), "cpu", "float32")), shape
+                def fill_(self, value): pass
+            """);
+        File.WriteAllText(folder["bench.jsonl"], """
+            {"op":"fill","shape":{"n":3,"c":4},"dtype":"float32"}
+            {"op":"bias_backward","shape":{"n":5,"c":6},"dtype":"float32"}
+            {"op":"clip_factor","shape":{},"dtype":"float32"}
+            """);
+        const string Main = "import runpy, sys; sys.path.insert(0, sys.argv[1]); sys.argv = sys.argv[2:]; runpy.run_path(sys.argv[0], run_name='__main__')";
+        var (status, output) = Python("-c", Main, folder.Path, PeerKernels, folder["bench.jsonl"], "--device", "cpu");
+        Assert.True(status == 0, output);
+        Assert.Contains("""{"op": "fill", "shape": {"n": 3, "c": 4}, "dtype": "float32", "seconds": """, output, StringComparison.Ordinal);
+        Assert.Contains("bias_backward", output, StringComparison.Ordinal); // named, with what it lacks
+        Assert.Single(output.Split('\n'), line => line.StartsWith('{'));
+    }
+
+    private static string PeerKernels => Path.Combine(Repository.Root, "bench/gpu-kit/peer_kernels.py");
 
     private static string MakeKit(TempFolder folder)
     {
