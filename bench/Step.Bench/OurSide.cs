@@ -12,10 +12,6 @@ internal static class OurSide
 {
     private const ulong Seed = 42;
 
-    /// <summary><c>ours</c>, and the variants that were asked for.</summary>
-    public static string Name(IReadOnlyDictionary<string, string> kernels) =>
-        kernels.Count == 0 ? "ours" : $"ours ({string.Join(", ", kernels.Select(choice => $"{choice.Key}={choice.Value}"))})";
-
     /// <summary>Runs a step for every line on standard input.</summary>
     public static void Serve(Job job)
     {

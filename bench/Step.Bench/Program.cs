@@ -19,8 +19,14 @@ var quick = new Option<bool>("--quick") { Description = "Three timed steps a pai
 var kernel = new Option<string[]>("--kernel") { Description = "A kernel variant of our side, FAMILY=VARIANT; may be repeated." };
 kernel.Validators.Add(result =>
 {
-    foreach (var token in result.Tokens.Where(token => token.Value.Split('=') is not [{ Length: > 0 }, { Length: > 0 }]))
-        result.AddError($"--kernel: found '{token.Value}', expected FAMILY=VARIANT, as in matmul=amx");
+    try
+    {
+        OurKernels.Read(result.Tokens.Select(token => token.Value));
+    }
+    catch (ArgumentException wrong)
+    {
+        result.AddError($"--kernel: {wrong.Message}");
+    }
 });
 settings.AcceptOnlyFromAmongList(Peer.Settings);
 shapes.AcceptOnlyFromAmongList(Shape.Names);
@@ -33,7 +39,7 @@ command.SetAction(parsed =>
         parsed.GetValue(json)!.Directory!.Create(); // before anything is measured
         List<(Row, Row)> pairs = [];
         string[] names = parsed.GetValue(shapes)!.Split(',');
-        var kernels = (parsed.GetValue(kernel) ?? []).Select(choice => choice.Split('=')).ToDictionary(choice => choice[0], choice => choice[1]);
+        var kernels = OurKernels.Read(parsed.GetValue(kernel) ?? []);
         var scaling = names.Contains(Shape.Scaling) ? Scale(folder, parsed.GetValue(threads), kernels, parsed.GetValue(quick)) : null;
         Results.Write(parsed.GetValue(json)!.FullName, root, pairs, scaling);
         names = [.. names.Except([Shape.Scaling])];
@@ -50,7 +56,7 @@ command.SetAction(parsed =>
             {
                 using var ours = new Child(Environment.ProcessPath!, ["--child", file], new Dictionary<string, string>());
                 using var theirs = peer!.Start(file, setting);
-                pairs.Add(Duel.Run(shape, setting, OurSide.Name(kernels), Peer.Side(setting), job.Threads, ours, theirs, parsed.GetValue(quick)));
+                pairs.Add(Duel.Run(shape, setting, OurKernels.Name(kernels), Peer.Side(setting), job.Threads, ours, theirs, parsed.GetValue(quick)));
                 Results.Write(parsed.GetValue(json)!.FullName, root, pairs, scaling); // after every pair: a run that is cut short keeps what it has
             }
 
@@ -82,7 +88,7 @@ static Scaling Scale(string folder, int threads, Dictionary<string, string> kern
     job.Write(all);
     using var alone = new Child(Environment.ProcessPath!, ["--child", one], new Dictionary<string, string>());
     using var together = new Child(Environment.ProcessPath!, ["--child", all], new Dictionary<string, string>());
-    var scaling = Scaling.Run(shape, threads, alone, together, MachineLimits.MeasureMultiplyAdds, quick);
+    var scaling = Scaling.Run(shape, OurKernels.Name(kernels), threads, alone, together, MachineLimits.MeasureMultiplyAdds, quick);
     File.Delete(job.Tensors);
     return scaling;
 }

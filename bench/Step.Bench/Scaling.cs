@@ -17,13 +17,14 @@ internal sealed record Scaling(Row One, Row All, double MultiplyAdds)
 
     /// <summary>Times both.</summary>
     /// <param name="shape">Name of the rows.</param>
+    /// <param name="side">Name of our side, with the variants that were asked for.</param>
     /// <param name="threads">All threads.</param>
     /// <param name="one">The step with one thread.</param>
     /// <param name="all">The step with all threads.</param>
     /// <param name="multiplyAdds">Measures the rate of multiply-adds with a number of threads.</param>
     /// <param name="quick">Three turns.</param>
     /// <exception cref="InvalidOperationException">The two give different bits, or a child ended.</exception>
-    public static Scaling Run(string shape, int threads, ISide one, ISide all, Func<int, double> multiplyAdds, bool quick)
+    public static Scaling Run(string shape, string side, int threads, ISide one, ISide all, Func<int, double> multiplyAdds, bool quick)
     {
         double loss = 0;
         for (int step = 0; step < Job.ProofSteps; step++)
@@ -45,7 +46,7 @@ internal sealed record Scaling(Row One, Row All, double MultiplyAdds)
         }
 
         return new Scaling(
-            new Row(shape, "ours", "alone", 1, Spread.Of(alone), one.PeakBytes, loss),
-            new Row(shape, "ours", "alone", threads, Spread.Of(together), all.PeakBytes, loss), Spread.Of(gains).Median);
+            new Row(shape, side, "alone", 1, Spread.Of(alone), one.PeakBytes, loss),
+            new Row(shape, side, "alone", threads, Spread.Of(together), all.PeakBytes, loss), Spread.Of(gains).Median);
     }
 }

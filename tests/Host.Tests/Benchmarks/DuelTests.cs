@@ -39,12 +39,30 @@ public class DuelTests
     }
 
     [Fact]
+    public void Variants_of_our_side_are_part_of_its_name()
+    {
+        Assert.Equal("ours", OurKernels.Name(OurKernels.Read([])));
+        Assert.Equal("ours (matmul=vector128, norm=vector128)", OurKernels.Name(OurKernels.Read(["matmul=vector128", "norm=vector128"])));
+    }
+
+    [Theory]
+    [InlineData("found 'matmul', expected FAMILY=VARIANT", "matmul")]
+    [InlineData("matmul is given twice", "matmul=vector128", "matmul=vector128")]
+    [InlineData("there is no kernel family 'product'", "product=amx")]
+    [InlineData("kernel family matmul has no variant 'fast'. Use one of ", "matmul=fast")]
+    public void A_wrong_variant_is_refused_before_anything_runs(string message, params string[] choices)
+    {
+        var error = Assert.Throws<ArgumentException>(() => OurKernels.Read(choices));
+        Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Scaling_is_the_steps_gain_over_the_machines()
     {
         List<string> calls = [];
         Side one = new(calls, "one", [6, 5], [9, 8, 10]), all = new(calls, "all", [6, 5], [5, 6, 5]);
 
-        var scaling = Scaling.Run("scaling", 2, one, all, threads => threads == 1 ? 100 : 200, quick: true);
+        var scaling = Scaling.Run("scaling", "ours", 2, one, all, threads => threads == 1 ? 100 : 200, quick: true);
 
         Assert.Equal((1.8, 2.0, 0.9), (scaling.Faster, scaling.MultiplyAdds, scaling.Share));
         Assert.Equal((1, 2), (scaling.One.Threads, scaling.All.Threads));
@@ -55,7 +73,7 @@ public class DuelTests
     {
         Side one = new([], "one", [6, 5], []), all = new([], "all", [6, Math.BitIncrement(5.0)], []);
 
-        var error = Assert.Throws<InvalidOperationException>(() => Scaling.Run("scaling", 2, one, all, _ => 1, quick: true));
+        var error = Assert.Throws<InvalidOperationException>(() => Scaling.Run("scaling", "ours", 2, one, all, _ => 1, quick: true));
 
         Assert.Contains("step 2", error.Message, StringComparison.Ordinal);
     }
