@@ -67,6 +67,7 @@ internal static class CudaMutantCases
             operation();
             device.Context.Launched = null;
             var memory = buffers.Select((buffer, i) => (buffer.Pointer, before[i])).ToList();
+            memory.AddRange(buffers.Select(buffer => buffer.Companion).OfType<RowRuns>().Select(runs => (runs.Memory.Pointer, Contents(runs.Memory))));
             var (scratch, bytes) = device.Context.ScratchMemory;
             if (bytes > 0) memory.Add((scratch, new byte[bytes]));
             return new RecordedLaunches(memory, launches);

@@ -38,6 +38,85 @@ public sealed class CudaRowsTests
         Assert.Equal(values, Read(x));
     }
 
+    /// <summary>
+    /// How often numbers repeat decides how a scatter is divided; each row has its sum in the order of its terms, each a fused multiply-add. Columns on both sides of a warp's and a block's.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 5, 8)]
+    [InlineData(1, 1, 1)]
+    [InlineData(50, 50, 13)]
+    [InlineData(64, 64, 264)]
+    [InlineData(90, 7, 33)]
+    [InlineData(100, 1, 24)]
+    [InlineData(33, 1, 2056)]
+    [InlineData(66, 2, 2048)]
+    public void Rows_add_up_in_their_order(int rows, int different, int columns)
+    {
+        const int TableRows = 101;
+        using var device = CudaTestDevices.Float32();
+        float[] values = Values(rows * columns), table = Values(TableRows * columns);
+        Tensor x = New(device, BufferKind.Compute, rows, columns, values), sums = New(device, BufferKind.State, TableRows, columns, table);
+        int[] numbers = [.. Enumerable.Range(0, rows).Select(r => (r * r + 2 * r) % different * 37 % TableRows)];
+        device.ScatterAddRows(sums, x, Numbers(device, numbers), 0.3);
+        Add(table, values, numbers, columns, 0.3f);
+        Assert.Equal(table, Read(sums));
+    }
+
+    /// <summary>Numbers of one buffer that change: other ones, fewer, a part of them, a part that was uploaded apart.</summary>
+    [Fact]
+    public void Runs_are_those_of_the_numbers_that_are_there()
+    {
+        const int TableRows = 6, Columns = 16, Most = 40;
+        using var device = CudaTestDevices.Float32();
+        float[] values = Values(Most * Columns), table = new float[TableRows * Columns];
+        Tensor x = New(device, BufferKind.Compute, Most, Columns, values), sums = New(device, BufferKind.State, TableRows, Columns, table);
+        var all = device.AllocateIndices(Most, "test");
+        int[] numbers = new int[Most];
+        foreach (var (from, count) in ((int, int)[])[(0, 40), (0, 40), (0, 7), (10, 20)])
+        {
+            Change(from, count);
+            Scatter(from, count);
+        }
+
+        Scatter(12, 9);
+        Scatter(0, 40);
+        Change(0, 20);
+        Change(20, 20);
+        Scatter(0, 40);
+        Scatter(0, 0);
+        device.ScatterAddRows(sums, x, all);
+        Add(table, values, numbers, Columns, 1);
+        Assert.Equal(table, Read(sums));
+        long with = device.AllocatedBytes;
+        all.Buffer.Dispose();
+        // The numbers, and beside them two words for each run, one of them the end, and the order.
+        Assert.Equal((Most + (2 * (Most + 1)) + Most) * sizeof(int), with - device.AllocatedBytes);
+
+        void Change(int from, int count)
+        {
+            for (int r = from; r < from + count; r++) numbers[r] = random.Next(TableRows);
+            device.Upload(numbers.AsSpan(from, count), all.Range(from, count));
+        }
+
+        void Scatter(int from, int count)
+        {
+            device.ScatterAddRows(sums, x.RowRange(from, count), all.Range(from, count));
+            Add(table, values.AsSpan(from * Columns, count * Columns), numbers.AsSpan(from, count), Columns, 1);
+        }
+    }
+
+    private static void Add(float[] table, ReadOnlySpan<float> values, ReadOnlySpan<int> numbers, int columns, float factor)
+    {
+        for (int r = 0; r < numbers.Length; r++)
+        {
+            for (int c = 0; c < columns; c++)
+            {
+                ref float sum = ref table[(numbers[r] * columns) + c];
+                sum = MathF.FusedMultiplyAdd(factor, values[(r * columns) + c], sum);
+            }
+        }
+    }
+
     private float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
 
     private static Tensor New(Device device, BufferKind kind, int rows, int columns, float[] values)
