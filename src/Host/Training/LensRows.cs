@@ -11,7 +11,7 @@ public sealed class LensRows : IDisposable
 {
     private readonly Device device;
     private readonly int depths;
-    private readonly LossRows entries;
+    private readonly EntryRows entries;
     private readonly DistinctTargets distinct;
     private readonly int[] allTargets;
     private readonly int[] allRepeats;
@@ -25,7 +25,7 @@ public sealed class LensRows : IDisposable
     public LensRows(Device device, int capacity, int depths)
     {
         (this.device, this.depths) = (device, depths);
-        entries = new LossRows(device, capacity);
+        entries = new EntryRows(device, capacity);
         distinct = new DistinctTargets(capacity);
         (allTargets, allRepeats) = (new int[depths * capacity], new int[depths * capacity]);
         distinctRows = device.AllocateIndices(capacity, MemoryCategory.Batch);

@@ -3,50 +3,38 @@ using RepNoise.Kernels;
 
 namespace RepNoise.Host.Training;
 
-/// <summary>A <see cref="TargetList"/> on the device; storage of fixed capacity, refilled for each batch.</summary>
-public sealed class LossRows : IDisposable
+/// <summary>A <see cref="TargetList"/> on the device, rows and targets; storage of fixed capacity, refilled for each batch.</summary>
+/// <param name="device">Where the lists live.</param>
+/// <param name="capacity">Most entries of any batch.</param>
+public sealed class LossRows(Device device, int capacity) : IDisposable
 {
-    private readonly Device device;
-    private readonly Indices rows;
-    private readonly Indices targets;
+    private readonly EntryRows entries = new(device, capacity);
+    private readonly Indices targets = device.AllocateIndices(capacity, MemoryCategory.Batch);
 
-    /// <param name="device">Where the lists live.</param>
-    /// <param name="capacity">Most entries of any batch.</param>
-    public LossRows(Device device, int capacity)
-    {
-        this.device = device;
-        rows = device.AllocateIndices(capacity, MemoryCategory.Batch);
-        targets = device.AllocateIndices(capacity, MemoryCategory.Batch);
-    }
+    /// <inheritdoc cref="EntryRows.Length"/>
+    public int Length => entries.Length;
 
-    /// <summary>R, entries of the batch.</summary>
-    public int Length { get; private set; }
+    /// <inheritdoc cref="EntryRows.Count"/>
+    public int Count => entries.Count;
 
-    /// <summary>Counted targets, those without logits too.</summary>
-    public int Count { get; private set; }
-
-    public int ConstantCount { get; private set; }
-
-    /// <summary>R row numbers.</summary>
-    public Indices Rows => rows.Range(0, Length);
+    /// <inheritdoc cref="EntryRows.Rows"/>
+    public Indices Rows => entries.Rows;
 
     /// <summary>R target ids.</summary>
     public Indices Targets => targets.Range(0, Length);
 
     public void Load(TargetList list)
     {
-        (Length, Count, ConstantCount) = (list.Length, list.Count, list.ConstantCount);
-        device.Upload(list.Rows, Rows);
+        entries.Load(list);
         device.Upload(list.Targets, Targets);
     }
 
-    /// <summary>result (1, 1) = mean over counted targets of <paramref name="losses"/> (1, R), ln V for those without logits.</summary>
-    public void Mean(Tensor result, Tensor losses, int vocabulary) =>
-        device.SumInto(result, losses, 1.0 / Math.Max(1, Count), ConstantCount * Math.Log(vocabulary) / Math.Max(1, Count));
+    /// <inheritdoc cref="EntryRows.Mean"/>
+    public void Mean(Tensor result, Tensor losses, int vocabulary) => entries.Mean(result, losses, vocabulary);
 
     public void Dispose()
     {
-        rows.Buffer.Dispose();
+        entries.Dispose();
         targets.Buffer.Dispose();
     }
 }

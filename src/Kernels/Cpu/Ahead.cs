@@ -1,3 +1,5 @@
+using static RepNoise.Kernels.Cpu.Division;
+
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>Lines of memory that a tile fetches into the L2 cache for those after it, one every four steps of k.</summary>
@@ -48,6 +50,4 @@ internal readonly unsafe struct Upcoming(float* start, long stride, int rows, in
     }
 
     private static int Lines(int k) => Math.Max(1, k / Ahead.Steps);
-
-    private static int Ceiling(long value, long divisor) => (int)((value + divisor - 1) / divisor);
 }

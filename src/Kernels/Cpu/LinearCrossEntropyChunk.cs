@@ -1,3 +1,5 @@
+using static RepNoise.Kernels.Cpu.Division;
+
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
@@ -181,8 +183,6 @@ internal readonly unsafe struct LinearCrossEntropyChunk<TTile>
 
     /// <summary>A row of a partial sum of dX.</summary>
     public float* Slot(int slot, int row) => slots + ((long)slot * X.Rows + row) * X.Columns;
-
-    private static int Ceiling(int value, int divisor) => (value + divisor - 1) / divisor;
 
     private static float* Take(ref float* at, long length)
     {

@@ -1,3 +1,5 @@
+using static RepNoise.Kernels.Cpu.Division;
+
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>What a product moves, counted from the blocks that it is about to run; see <see cref="Traffic"/>.</summary>

@@ -1,3 +1,5 @@
+using static RepNoise.Kernels.Cpu.Division;
+
 namespace RepNoise.Kernels.Cpu;
 
 /// <summary>
@@ -106,8 +108,6 @@ internal sealed unsafe partial class Matmul<T, TTile>(CpuContext context) : Matm
     /// <summary>Strips in a block of rows: at most what the cache holds, and fewer where that leaves workers without a part.</summary>
     private static int RowStrips(int all, int most, int wanted, int least) =>
         Ceiling(all, Math.Max(Ceiling(all, most), Math.Min(wanted, Ceiling(all, least))));
-
-    private static int Ceiling(int value, int divisor) => (value + divisor - 1) / divisor;
 
     /// <summary>One block of K and N, and how it is cut into parts.</summary>
     private struct Block(View c, View a, View b, MatmulForm form, int firstColumn, int columns, int firstK, int k)
