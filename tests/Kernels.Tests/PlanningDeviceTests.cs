@@ -57,7 +57,9 @@ public sealed class PlanningDeviceTests
         Assert.Equal(planning.Memory[MemoryCategory.Scratch], device.Memory[MemoryCategory.Scratch]);
     }
 
-    /// <summary>Of a device that has done nothing else: sums of rows by the product, and, where its rows start anywhere, after it.</summary>
+    /// <summary>
+    /// Of a device that has done nothing else: sums of rows by the product, and, where its rows start anywhere, after it, of logits in a workspace for losses alone too.
+    /// </summary>
     [Theory]
     [InlineData("cuda:sim", 16)]
     [InlineData("cuda:sim", 5)]
@@ -76,6 +78,8 @@ public sealed class PlanningDeviceTests
             Assert.InRange(device.Memory[MemoryCategory.Scratch], Chunk * Vocabulary / 4, 32 << 20);
             Assert.Equal(planning.Memory[MemoryCategory.Scratch], device.Memory[MemoryCategory.Scratch]);
             Assert.Equal(planning.PeakAllocatedBytes, device.PeakAllocatedBytes);
+            Assert.Equal(planning.Memory[MemoryCategory.Logits], device.Memory[MemoryCategory.Logits]);
+            Assert.Equal(gradients || columns == 5, device.Memory[MemoryCategory.Logits] > 0);
         }
     }
 
@@ -173,6 +177,8 @@ public sealed class PlanningDeviceTests
             ("long mmd", w => w.Mmd(40, 90)),
             ("cross-entropy", w => w.CrossEntropy(70, 20, 331, 32)),
             ("scatter", w => w.Scatter(37, 5)),
+            ("losses alone", w => w.CrossEntropy(300, 20, 331, 32, gradients: false)),
+            ("losses alone, aligned", w => w.CrossEntropy(300, 24, 331, 32, gradients: false)),
             ("longer sum", w => w.Sum(3_000_000)),
         ];
 
@@ -232,8 +238,10 @@ public sealed class PlanningDeviceTests
         {
             var targets = device.AllocateIndices(rows, "test");
             buffers.Add(targets.Buffer);
-            device.LinearCrossEntropy(New(BufferKind.State, 1, rows), New(BufferKind.Compute, rows, columns), New(BufferKind.Compute, vocabulary, columns),
-                targets, 1, gradients ? New(BufferKind.Compute, rows, columns) : default, gradients ? New(BufferKind.State, vocabulary, columns) : default, New(BufferKind.Compute, chunk, vocabulary));
+            Tensor x = New(BufferKind.Compute, rows, columns), weight = New(BufferKind.Compute, vocabulary, columns), logits = default;
+            if (gradients || device.StoresLogits(x, weight)) logits = New(BufferKind.Compute, chunk, vocabulary, MemoryCategory.Logits);
+            device.LinearCrossEntropy(
+                New(BufferKind.State, 1, rows), x, weight, targets, 1, gradients ? New(BufferKind.Compute, rows, columns) : default, gradients ? New(BufferKind.State, vocabulary, columns) : default, logits);
         }
 
         /// <summary>By two lists: one that stays, and one that is released.</summary>
@@ -249,9 +257,9 @@ public sealed class PlanningDeviceTests
             }
         }
 
-        private Tensor New(BufferKind kind, int rows, int columns)
+        private Tensor New(BufferKind kind, int rows, int columns, string category = "test")
         {
-            var tensor = device.AllocateTensor(kind, rows, columns, "test");
+            var tensor = device.AllocateTensor(kind, rows, columns, category);
             buffers.Add(tensor.Buffer);
             return tensor;
         }

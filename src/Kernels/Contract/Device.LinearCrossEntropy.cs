@@ -18,7 +18,7 @@ public abstract partial class Device
     /// <param name="gradientFactor">Scales both gradients; 1 / count makes the mean.</param>
     /// <param name="dX">(R, C), written: factor * dz W; none asks for losses alone.</param>
     /// <param name="dWeight">(V, C), state, accumulated: factor * dz^T x; none leaves it out: a frozen head.</param>
-    /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="LogitsChunkRows"/>.</param>
+    /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="LogitsChunkRows"/>. None for losses alone where <see cref="StoresLogits"/> is false.</param>
     /// <param name="repeats">R counts from 1 on: how many equal entries each one stands for, whose losses and gradients it has; none for 1.</param>
     public void LinearCrossEntropy(
         Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace, Indices repeats = default)
@@ -30,11 +30,16 @@ public abstract partial class Device
         Check.OptionalShape(nameof(LinearCrossEntropy), dX, x.Rows, x.Columns);
         Check.OptionalShape(nameof(LinearCrossEntropy), dWeight, weight.Rows, weight.Columns);
         Check.That(!dX.IsEmpty || dWeight.IsEmpty, nameof(LinearCrossEntropy), "only dWeight is asked for", "dX beside it, or neither");
-        Check.That(!workspace.IsEmpty && workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
+        Check.That(workspace.IsEmpty ? dX.IsEmpty && !StoresLogits(x, weight) : workspace.Rows > 0 && workspace.Columns == weight.Rows, nameof(LinearCrossEntropy),
             $"workspace is {workspace}", $"(chunk, {weight.Rows})");
         using var observed = listener is null ? default : Observe(nameof(LinearCrossEntropy), LinearCrossEntropyCost(x.Rows, x.Columns, weight.Rows, !dX.IsEmpty, !dWeight.IsEmpty, Size(x)));
         if (x.Rows > 0) LinearCrossEntropyCore(losses, x, weight, targets, repeats, gradientFactor, dX, dWeight, workspace);
     }
+
+    /// <summary>False where losses alone take no workspace: no logit of such operands is stored. Gradients always take one.</summary>
+    /// <param name="x">(R, C), as <see cref="LinearCrossEntropy"/> will get it, or with other rows.</param>
+    /// <param name="weight">(V, C), the head.</param>
+    public virtual bool StoresLogits(Tensor x, Tensor weight) => true;
 
     /// <summary>
     /// Rows of logits that a workspace should hold: as many as the device makes good use of, fewer where that passes

@@ -82,6 +82,8 @@ public sealed partial class CudaDevice
         AttentionPlan plan, AttentionShape shape) =>
         Begin(nameof(AttentionBackward), attention).Backward(dQ, dK, dV, dOutput, output, lse, q, k, v, plan, shape);
 
+    public override bool StoresLogits(Tensor x, Tensor weight) => !matmul.SumsLogits(x, weight);
+
     protected override void LinearCrossEntropyCore(
         Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace) =>
         Begin(nameof(LinearCrossEntropy), linearCrossEntropy).Run(

@@ -26,13 +26,15 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
     protected override void LinearCrossEntropyCore(
         Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
-        for (int start = 0; start < x.Rows; start += workspace.Rows)
+        int chunk = Cuda.LinearCrossEntropy.ChunkRows(weight, workspace);
+        for (int start = 0; start < x.Rows; start += chunk)
         {
-            int count = Math.Min(workspace.Rows, x.Rows - start);
-            Tensor rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
+            int count = Math.Min(chunk, x.Rows - start);
+            var rows = x.RowRange(start, count);
             if (scratch.Matmul.LogitsTile(rows, weight) is null) Product(rows, weight, MatmulForm.NT);
-            Take(RowSums.Bytes(workspace));
+            Take(RowSums.Bytes(chunk, weight.Rows));
             if (dX.IsEmpty) continue;
+            var logits = workspace.RowRange(0, count);
             Product(logits, weight, MatmulForm.NN);
             if (!dWeight.IsEmpty) Product(logits, rows, MatmulForm.TN);
         }

@@ -3,9 +3,9 @@ using System.Numerics;
 namespace RepNoise.Kernels.Cuda;
 
 /// <summary>
-/// Family linear_cross_entropy, in chunks of as many rows as the workspace holds: a matrix product makes the logits and, tile by tile, what softmax needs
+/// Family linear_cross_entropy, in chunks of as many rows as the workspace holds, or would hold: a matrix product makes the logits and, tile by tile, what softmax needs
 /// of their rows; loss and scaled gradient of the logits in place, each read once; then dX and dWeight by two more products. Nothing is computed twice,
-/// and for losses alone the logits are nowhere stored. Products whose kernels do not sum rows are followed by one that does.
+/// and for losses alone the logits are nowhere stored and need no workspace. Products whose kernels do not sum rows are followed by one that does.
 /// </summary>
 internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
 {
@@ -21,11 +21,12 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
     public void Run(
         Tensor losses, Tensor x, Tensor weight, Indices targets, Indices repeats, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace)
     {
-        for (int start = 0; start < x.Rows; start += workspace.Rows)
+        int chunk = ChunkRows(weight, workspace);
+        for (int start = 0; start < x.Rows; start += chunk)
         {
-            int count = Math.Min(workspace.Rows, x.Rows - start);
-            Tensor rows = x.RowRange(start, count), logits = workspace.RowRange(0, count);
-            var sums = Logits(logits, rows, weight, MatrixArgument.Address(targets.Range(start, count)), RowSums.Bytes(workspace), areStored: !dX.IsEmpty);
+            int count = Math.Min(chunk, x.Rows - start);
+            Tensor rows = x.RowRange(start, count), logits = workspace.IsEmpty ? default : workspace.RowRange(0, count);
+            var sums = Logits(logits, rows, weight, MatrixArgument.Address(targets.Range(start, count)), RowSums.Bytes(chunk, weight.Rows), areStored: !dX.IsEmpty);
             // A thread has a pack of logits, or a strip where there are only those: threads more than strips add nothing to a sum, so its bits are the same.
             int threads = Threads(dX.IsEmpty ? sums.Strips : Packs.Blocks(weight.Rows, Packs.Size));
             int parts = dX.IsEmpty ? 1 : Parts(count, weight.Rows, sums.Strips, threads);
@@ -37,6 +38,9 @@ internal sealed class LinearCrossEntropy(CudaContext context, Matmul matmul)
             if (!dWeight.IsEmpty) matmul.Run(dWeight, logits, rows, MatmulForm.TN, accumulate: true, bias: default);
         }
     }
+
+    /// <summary>Rows of a chunk: those of the workspace, or of the one that would be taken.</summary>
+    public static int ChunkRows(Tensor weight, Tensor workspace) => workspace.IsEmpty ? weight.Buffer.Device.LogitsChunkRows(weight.Rows) : workspace.Rows;
 
     /// <summary>The logits, stored where asked for, and the sums of their rows.</summary>
     private RowSums Logits(Tensor logits, Tensor rows, Tensor weight, nint targets, long scratchBytes, bool areStored)

@@ -100,6 +100,11 @@ internal sealed class Matmul
         return tile.StripColumns > 0 ? tile : null;
     }
 
+    /// <summary>True where <see cref="LogitsTile"/> has a tile for these operands whatever their number of rows.</summary>
+    public bool SumsLogits(Tensor a, Tensor b) =>
+        forced != Naive && Array.TrueForAll(tiles, tile => tile.StripColumns > 0)
+        && (context.Compute != NumberFormat.BFloat16 || (MatrixArgument.HasAlignedRows(a) && MatrixArgument.HasAlignedRows(b)));
+
     /// <summary>Queues logits = a b^T in a tile of <see cref="LogitsTile"/>, and the sums of its rows.</summary>
     /// <param name="tile">The tile.</param>
     /// <param name="logits">(M, N), written; none where the sums are enough.</param>

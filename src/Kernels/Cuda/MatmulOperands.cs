@@ -45,8 +45,8 @@ internal readonly record struct RowSums(nint Pairs, nint Chosen, nint Targets, i
     /// <summary>The narrowest strip of any tile that sums rows.</summary>
     private static readonly int LeastStrip = MatmulTile.BFloat16.Concat(MatmulTile.Float32).Concat(WarpGroupMatmul.Tiles).Min(tile => tile.StripColumns);
 
-    /// <summary>Memory of pairs and targets' logits, for as many rows as a workspace of logits has and whatever the tile.</summary>
-    public static long Bytes(Tensor workspace) => workspace.Rows * ((Packs.Blocks(workspace.Columns, LeastStrip) * PairBytes) + sizeof(float));
+    /// <summary>Memory of pairs and targets' logits, for as many rows as a chunk of logits has and whatever the tile.</summary>
+    public static long Bytes(int rows, int columns) => rows * ((Packs.Blocks(columns, LeastStrip) * PairBytes) + sizeof(float));
 
     /// <summary>In memory of that size.</summary>
     public static RowSums In(nint memory, int rows, int strips, nint targets) =>

@@ -20,6 +20,8 @@ public class PlanningDevice(Device modelled) : Device
 
     public override string? RefuseAttention(AttentionShape shape) => modelled.RefuseAttention(shape);
 
+    public override bool StoresLogits(Tensor x, Tensor weight) => modelled.StoresLogits(x, weight);
+
     protected internal override long AllocationSize(long bytes) => modelled.AllocationSize(bytes);
 
     protected internal override int UsefulLogitsRows(int vocabulary) => modelled.UsefulLogitsRows(vocabulary);

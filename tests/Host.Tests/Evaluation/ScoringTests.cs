@@ -58,6 +58,20 @@ public sealed class ScoringTests : IDisposable
         for (int i = 35; i < 300; i++) Assert.Equal(scores[i - 35], scores[i]);
     }
 
+    /// <summary>Its products sum the logits' rows and store none.</summary>
+    [Fact]
+    public void A_gpu_scores_without_memory_for_logits()
+    {
+        TokenSequence[] sequences = [new([1, 17, 99, 4, 7], 2)];
+        using var cuda = Devices.Create(CudaName.Of(""));
+        using var weights = new ModelParameters(folder.Config, cuda, ParameterUse.Inference);
+        weights.Load(folder.Read);
+        using var scorer = new SequenceScorer(weights, 9);
+        var scores = scorer.Score(sequences, TestContext.Current.CancellationToken).Single();
+        Assert.All(Expected(sequences[0]).Zip(scores), pair => Assert.Equal(pair.First, pair.Second, 0.1)); // in bfloat16
+        Assert.Equal(0, cuda.Memory[MemoryCategory.Logits]);
+    }
+
     [Theory]
     [InlineData(1, 4)]
     [InlineData(4, 4)]

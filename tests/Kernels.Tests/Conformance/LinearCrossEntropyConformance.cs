@@ -22,6 +22,12 @@ public abstract class LinearCrossEntropyConformance : Conformance
     public void Losses_alone(int rows, int columns, int vocabulary, int chunk) =>
         Forward(701, bench => Run(bench, rows, columns, vocabulary, chunk, gradients: false));
 
+    /// <summary>In chunks of the device's choice where it stores no logits.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Losses_alone_without_a_workspace(int rows, int columns, int vocabulary, int chunk) =>
+        Forward(701, bench => Run(bench, rows, columns, vocabulary, chunk, gradients: false, takesWorkspace: false));
+
     [Theory]
     [MemberData(nameof(Shapes))]
     public void Losses_and_gradients(int rows, int columns, int vocabulary, int chunk) =>
@@ -68,7 +74,7 @@ public abstract class LinearCrossEntropyConformance : Conformance
     }
 
     private static void Run(
-        Workbench bench, int rows, int columns, int vocabulary, int chunk, bool gradients, double scale = 1, bool ofWeight = true, int mostRepeats = 1)
+        Workbench bench, int rows, int columns, int vocabulary, int chunk, bool gradients, double scale = 1, bool ofWeight = true, int mostRepeats = 1, bool takesWorkspace = true)
     {
         // A logit's error is relative to the products it sums; it is an error of the loss and of the probabilities.
         double logit = scale * Math.Sqrt(columns);
@@ -76,7 +82,7 @@ public abstract class LinearCrossEntropyConformance : Conformance
         var weight = bench.Input("weight", BufferKind.Compute, vocabulary, columns);
         var targets = bench.Numbers([.. Enumerable.Range(0, rows).Select(r => (5 * r + 3) % vocabulary)]);
         var repeats = mostRepeats == 1 ? default : bench.Numbers([.. Enumerable.Range(0, rows).Select(r => r * r % mostRepeats + 1)]);
-        var workspace = bench.Scratch("workspace", BufferKind.Compute, chunk, vocabulary);
+        var workspace = takesWorkspace || bench.Device.StoresLogits(x, weight) ? bench.Scratch("workspace", BufferKind.Compute, chunk, vocabulary) : default;
         var losses = bench.Written("losses", BufferKind.State, 1, rows, magnitude: mostRepeats * logit, ulps: Ulps);
         Tensor dX = default, dWeight = default;
         if (gradients)

@@ -58,6 +58,32 @@ public sealed class CudaLogitsTests
         Assert.All(new Case(device, rows: 3, vocabulary: 161).Run(gradients: false).DLogits, value => Assert.Equal(Case.Untouched, value));
     }
 
+    /// <summary>Losses alone where rows are summed after the product, gradients everywhere.</summary>
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void A_workspace_is_asked_for_where_logits_are_stored(string variant)
+    {
+        const int Rows = 3, Vocabulary = 40;
+        using var device = Create(variant);
+        Tensor New(BufferKind kind, int rows, int columns) => device.AllocateTensor(kind, rows, columns, "test");
+        Tensor x = New(BufferKind.Compute, Rows, Columns), weight = New(BufferKind.Compute, Vocabulary, Columns), losses = New(BufferKind.State, 1, Rows);
+        var targets = device.AllocateIndices(Rows, "test");
+        void Run(Tensor dX) => device.LinearCrossEntropy(losses, x, weight, targets, Factor, dX, default, workspace: default);
+        bool sums = AllTiles().Any(tile => tile.Name == variant);
+        Assert.Equal(!sums, device.StoresLogits(x, weight));
+        Assert.Throws<ShapeException>(() => Run(x));
+        if (!sums)
+        {
+            Assert.Throws<ShapeException>(() => Run(default));
+            return;
+        }
+
+        float[] found = new float[Rows];
+        Run(default);
+        device.Download(losses, found);
+        Assert.All(found, loss => Assert.Equal(Math.Log(Vocabulary), loss, 5));
+    }
+
     /// <summary>Vocabularies and rows on both sides of strips and tiles, targets in the last of them.</summary>
     internal static void CheckEdges(Device device, MatmulTile tile)
     {

@@ -40,7 +40,7 @@ public sealed class SequenceScorer : IDisposable
         targetCapacity = device.AllocateIndices(rows, MemoryCategory.Batch);
         selected = device.AllocateTensor(BufferKind.Compute, rows, weights.Config.HiddenSize, MemoryCategory.CrossEntropy);
         losses = device.AllocateTensor(BufferKind.State, 1, rows, MemoryCategory.CrossEntropy);
-        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(v), v, MemoryCategory.Logits);
+        logits = device.StoresLogits(selected, weights.Head.Value) ? device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(v), v, MemoryCategory.Logits) : default;
     }
 
     public int MaxTokens { get; }
@@ -92,7 +92,7 @@ public sealed class SequenceScorer : IDisposable
         targetCapacity.Buffer.Dispose();
         selected.Buffer.Dispose();
         losses.Buffer.Dispose();
-        logits.Buffer.Dispose();
+        logits.Buffer?.Dispose();
     }
 
     private static InputException NotFinite() => new(
