@@ -52,7 +52,7 @@ internal static partial class KernelBenchmarks
         int targetNumber = o.NextNumber;
         var targets = RandomRows(o, n, v);
         var losses = o.Zeroed(BufferKind.State, 1, n);
-        var workspace = gradients || o.Device.StoresLogits(x, weight) ? o.Zeroed(BufferKind.Compute, o.Device.LogitsChunkRows(v), v) : default;
+        var workspace = gradients || o.Device.StoresLogits(x, weight) ? o.Logits(v) : default;
         o.Result("losses", losses, 1, n);
         if (!gradients) return () => o.Device.LinearCrossEntropy(losses, x, weight, targets, Factor, default, default, workspace);
 

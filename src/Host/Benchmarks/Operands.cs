@@ -48,6 +48,14 @@ internal sealed class Operands(Device device) : IDisposable
     public Tensor Zeroed(BufferKind kind, Extent rows, Extent columns) =>
         Tensor.Of(Own(device.Allocate(kind, (long)rows.Count * columns.Count, "benchmark")), rows.Count, columns.Count);
 
+    /// <summary>A workspace of logits.</summary>
+    public Tensor Logits(int vocabulary)
+    {
+        var logits = device.AllocateLogits(vocabulary);
+        Own(logits.Buffer);
+        return logits;
+    }
+
     public Indices Numbers(params ReadOnlySpan<int> values)
     {
         var indices = Indices.Of(Own(device.Allocate(BufferKind.Index, values.Length, "benchmark")), values.Length);

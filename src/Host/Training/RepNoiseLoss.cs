@@ -39,7 +39,7 @@ public sealed class RepNoiseLoss : IPassObserver, IDisposable
         batch = new DeviceBatch(device, capacity);
         scalars = new LossScalars(device, 2 * layers + 9, microBatches);
         counts = new (int, int)[microBatches];
-        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, MemoryCategory.Logits);
+        logits = device.AllocateLogits(vocabulary);
         crossEntropy = new HeadCrossEntropy(model, Math.Max(capacity.StabilityTargets, capacity.NextTokenTargets), logits);
         stability = new LossRows(device, capacity.StabilityTargets);
         retain = new LossRows(device, capacity.NextTokenTargets);

@@ -28,7 +28,7 @@ public sealed class SequenceLoss : IDisposable
         scalars = new LossScalars(device, 2, microBatches);
         tokens = new int[microBatches];
         slot = scalars.Reserve(1);
-        logits = device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(vocabulary), vocabulary, MemoryCategory.Logits);
+        logits = device.AllocateLogits(vocabulary);
         crossEntropy = new HeadCrossEntropy(model, capacity.NextTokenTargets, logits);
         rows = new LossRows(device, capacity.NextTokenTargets);
     }

@@ -18,7 +18,7 @@ public abstract partial class Device
     /// <param name="gradientFactor">Scales both gradients; 1 / count makes the mean.</param>
     /// <param name="dX">(R, C), written: factor * dz W; none asks for losses alone.</param>
     /// <param name="dWeight">(V, C), state, accumulated: factor * dz^T x; none leaves it out: a frozen head.</param>
-    /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="LogitsChunkRows"/>. None for losses alone where <see cref="StoresLogits"/> is false.</param>
+    /// <param name="workspace">(chunk, V), compute; its rows bound the chunk. See <see cref="AllocateLogits"/>. None for losses alone where <see cref="StoresLogits"/> is false.</param>
     /// <param name="repeats">R counts from 1 on: how many equal entries each one stands for, whose losses and gradients it has; none for 1.</param>
     public void LinearCrossEntropy(
         Tensor losses, Tensor x, Tensor weight, Indices targets, double gradientFactor, Tensor dX, Tensor dWeight, Tensor workspace, Indices repeats = default)
@@ -47,9 +47,17 @@ public abstract partial class Device
     /// </summary>
     public int LogitsChunkRows(int vocabulary)
     {
-        long rowBytes = (long)vocabulary * FormatOf(BufferKind.Compute).Size();
+        long rowBytes = (long)LogitsStride(vocabulary) * FormatOf(BufferKind.Compute).Size();
         return (int)Math.Clamp(LogitsWorkspaceBytes / rowBytes, 1, UsefulLogitsRows(vocabulary));
     }
+
+    /// <summary>A workspace of that many rows, as far apart as the device multiplies them best, whatever the vocabulary.</summary>
+    /// <returns>(<see cref="LogitsChunkRows"/>, V), in a buffer of its own, of category <see cref="MemoryCategory.Logits"/>.</returns>
+    public Tensor AllocateLogits(int vocabulary) =>
+        AllocateTensor(BufferKind.Compute, LogitsChunkRows(vocabulary), LogitsStride(vocabulary), MemoryCategory.Logits).ColumnRange(0, vocabulary);
+
+    /// <summary>Elements from one row of such a workspace to the next.</summary>
+    protected internal virtual int LogitsStride(int vocabulary) => vocabulary;
 
     /// <summary>Rows of a chunk beyond which more would not pay for their memory.</summary>
     protected internal virtual int UsefulLogitsRows(int vocabulary) => 256;

@@ -82,6 +82,13 @@ public sealed partial class CudaDevice
         AttentionPlan plan, AttentionShape shape) =>
         Begin(nameof(AttentionBackward), attention).Backward(dQ, dK, dV, dOutput, output, lse, q, k, v, plan, shape);
 
+    /// <summary>Whole 16 bytes: rows that start elsewhere are multiplied value by value.</summary>
+    protected internal override int LogitsStride(int vocabulary)
+    {
+        int step = 16 / FormatOf(BufferKind.Compute).Size();
+        return (int)Packs.Blocks(vocabulary, step) * step;
+    }
+
     public override bool StoresLogits(Tensor x, Tensor weight) => !matmul.SumsLogits(x, weight);
 
     protected override void LinearCrossEntropyCore(

@@ -26,6 +26,8 @@ public class PlanningDevice(Device modelled) : Device
 
     protected internal override int UsefulLogitsRows(int vocabulary) => modelled.UsefulLogitsRows(vocabulary);
 
+    protected internal override int LogitsStride(int vocabulary) => modelled.LogitsStride(vocabulary);
+
     protected internal override long MmdScratchLength(int maxPairs, int maxRows) => modelled.MmdScratchLength(maxPairs, maxRows);
 
     protected override DeviceBuffer AllocateCore(BufferKind kind, long length, string category) =>

@@ -172,6 +172,22 @@ public sealed class CudaLogitsTests
         Assert.Equal(test.Run(gradients: true).Losses, test.Run(gradients: false).Losses); // by fewer threads
     }
 
+    /// <summary>
+    /// A vocabulary of any size is multiplied by the tiles that copy rows 16 bytes at a time, as its workspace has them so; what lies between rows has no part.
+    /// </summary>
+    [Theory]
+    [InlineData(133)]
+    [InlineData(136)]
+    public void A_workspace_of_any_vocabulary_has_rows_that_every_tile_takes(int vocabulary)
+    {
+        using Device small = Create("small"), any = Create("any");
+        float[] found = Gradients(small, vocabulary, small.AllocateLogits), expected = Gradients(any, vocabulary, Dense);
+        Assert.Equal(expected, found);
+        Assert.DoesNotContain(found, float.IsNaN);
+
+        Tensor Dense(int columns) => any.AllocateTensor(BufferKind.Compute, any.LogitsChunkRows(columns), columns, "test");
+    }
+
     [Fact]
     public void A_vocabulary_is_never_multiplied_in_parts()
     {
@@ -185,6 +201,31 @@ public sealed class CudaLogitsTests
         Assert.EndsWith(" 1", symbols[0], StringComparison.Ordinal);
         Assert.Equal(2, symbols.Count);
         foreach (var tensor in new[] { x, weight }) tensor.Buffer.Dispose();
+    }
+
+    /// <summary>dX, then dWeight, of 20 rows, with NaN wherever the workspace has memory.</summary>
+    private static float[] Gradients(Device device, int vocabulary, Func<int, Tensor> allocate)
+    {
+        const int Rows = 20, Columns = 40;
+        var random = new Random(vocabulary);
+        Tensor New(BufferKind kind, int rows, int columns)
+        {
+            var tensor = device.AllocateTensor(kind, rows, columns, "test");
+            device.Upload([.. Enumerable.Range(0, rows * columns).Select(_ => (float)random.NextDouble() - 0.5f)], tensor);
+            return tensor;
+        }
+
+        var workspace = allocate(vocabulary);
+        device.Fill(Tensor.Of(workspace.Buffer, workspace.Rows, workspace.RowStride), double.NaN);
+        Tensor x = New(BufferKind.Compute, Rows, Columns), weight = New(BufferKind.Compute, vocabulary, Columns);
+        Tensor losses = New(BufferKind.State, 1, Rows), dX = New(BufferKind.Compute, Rows, Columns), dWeight = New(BufferKind.State, vocabulary, Columns);
+        var targets = device.AllocateIndices(Rows, "test");
+        device.Upload([.. Enumerable.Range(0, Rows).Select(r => vocabulary - 1 - r)], targets);
+        device.LinearCrossEntropy(losses, x, weight, targets, Factor, dX, dWeight, workspace);
+        var gradients = new float[(Rows + vocabulary) * Columns];
+        device.Download(dX, gradients.AsSpan(0, Rows * Columns));
+        device.Download(dWeight, gradients.AsSpan(Rows * Columns));
+        return gradients;
     }
 
     private static IEnumerable<MatmulTile> AllTiles() => MatmulTile.BFloat16.Concat(MatmulTile.Float32);

@@ -40,7 +40,7 @@ public sealed class SequenceScorer : IDisposable
         targetCapacity = device.AllocateIndices(rows, MemoryCategory.Batch);
         selected = device.AllocateTensor(BufferKind.Compute, rows, weights.Config.HiddenSize, MemoryCategory.CrossEntropy);
         losses = device.AllocateTensor(BufferKind.State, 1, rows, MemoryCategory.CrossEntropy);
-        logits = device.StoresLogits(selected, weights.Head.Value) ? device.AllocateTensor(BufferKind.Compute, device.LogitsChunkRows(v), v, MemoryCategory.Logits) : default;
+        logits = device.StoresLogits(selected, weights.Head.Value) ? device.AllocateLogits(v) : default;
     }
 
     public int MaxTokens { get; }
