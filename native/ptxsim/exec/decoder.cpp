@@ -261,7 +261,7 @@ void Decoder::append(const Instruction& instruction) {
   }
 
   kernel_.hasDeviceFences |= instruction.releases;
-  kernel_.setsRegisters |= instruction.form->opcode == "setmaxnreg";
+  if (instruction.form->opcode == "setmaxnreg") kernel_.setRegisters = std::max(kernel_.setRegisters, static_cast<int>(instruction.immediate));
   kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;
 }
