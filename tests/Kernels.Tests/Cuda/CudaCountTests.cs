@@ -22,7 +22,7 @@ public sealed class CudaCountTests
     private const int LogitRows = 16, HeadM = 256, HeadN = 1024, HeadK = 512;
     private const int NormRows = 4224, NormColumns = 2048; // so many rows that every team has several, and keeps its weights
     private const int HeadRows = 1024, NormHeads = 32, NormHeadSize = 128, LongColumns = 5120;
-    private const int MmdPairs = 8, MmdPositions = 16, MmdColumns = 1024;
+    private const int MmdPairs = 8, MmdPositions = 256, MmdColumns = 4096;
     private const int Tokens = 1024, Heads = 2, HeadSize = 128;
 
     private static readonly int[] Vocabularies = [32000, 128256];
@@ -124,21 +124,24 @@ public sealed class CudaCountTests
         yield return ("gather_rows_bf16_to_bf16", Moved, 2 * half);
         yield return ("sum_partial_f32", Loads, single);
         yield return ("rotary_bf16", Stores, half);
+        // All of a forward, with the sums that blocks hand on. Of two tiles of pairs, each block of the distances between them and of the gradients reads both.
         double mmd = (double)MmdPairs * MmdPositions * MmdColumns * sizeof(ushort);
+        yield return ("mmd_gaussian_distances_within_bf16 + mmd_gaussian_finish", Moved, mmd);
+        yield return ("mmd_gaussian_backward_bf16", Loads, mmd);
         yield return ("mmd_gaussian_backward_bf16", Stores, mmd);
+        yield return ("mmd_gaussian_distances_within_bf16#2 + mmd_gaussian_distances_across_bf16 + mmd_gaussian_finish#2", Moved, 2 * mmd);
+        yield return ("mmd_gaussian_backward_bf16#2", Loads, 2 * mmd);
+        yield return ("mmd_gaussian_backward_bf16#2", Stores, mmd);
     }
 
     /// <summary>
     /// The same for what a block reads again and again from the cache of its multiprocessor, with the most that is allowed; the reasons are in
-    /// docs/kernels: numbers of rows in search of equal ones, rotary's tables for each head, of the MMD both vectors of a pair of tiles, positions and coefficients.
+    /// docs/kernels: numbers of rows in search of equal ones, rotary's tables for each head.
     /// </summary>
     private static IEnumerable<(string Kernel, string Counter, double Needed, double Most)> NeedsOfCached()
     {
-        double mmd = (double)MmdPairs * MmdPositions * MmdColumns * sizeof(ushort);
         yield return ("scatter_add_rows_bf16_to_f32", Moved, (double)Rows * Columns * (sizeof(ushort) + (2 * sizeof(float))), 1.2);
         yield return ("rotary_bf16", Loads, (double)Rows * Columns * sizeof(ushort), 3.2);
-        yield return ("mmd_gaussian_distances_bf16", Loads, mmd, 9);
-        yield return ("mmd_gaussian_backward_bf16", Loads, mmd, 31);
     }
 
     private static void Work()
@@ -171,7 +174,8 @@ public sealed class CudaCountTests
         cuda.AdamW(Single(), Half(), Single(), Single(), Single(), new AdamWStep(1e-3, 0.9, 0.999, 1e-8, 0, true, 1), New(cuda, BufferKind.Scalar, 1, 1));
         cuda.AddSquaredNorm(New(cuda, BufferKind.Scalar, 1, 1), Single());
         Selections(cuda, output);
-        Mmd(cuda);
+        Mmd(cuda, MmdPairs, MmdPositions);
+        Mmd(cuda, 2 * MmdPairs, MmdPositions / 2);
         cuda.Synchronize();
     }
 
@@ -185,15 +189,15 @@ public sealed class CudaCountTests
         device.Rotary(rows, New(device, BufferKind.State, Rows, HeadSize / 2), New(device, BufferKind.State, Rows, HeadSize / 2), numbers, inverse: false);
     }
 
-    private static void Mmd(Device device)
+    private static void Mmd(Device device, int pairs, int positions)
     {
-        const int Entries = MmdPairs * MmdPositions;
-        using var plan = new MmdPlan(device, MmdPairs, Entries);
-        int[] entries = [.. Enumerable.Range(0, Entries)];
-        plan.Load([.. entries.Select(e => e % MmdPairs)], [.. entries.Select(e => e / MmdPairs)], [.. Enumerable.Range(0, MmdPairs)]);
-        Tensor x = New(device, BufferKind.Compute, Entries, MmdColumns), coefficients = New(device, BufferKind.Scalar, MmdPairs, 2 * MmdPairs);
+        int count = pairs * positions;
+        using var plan = new MmdPlan(device, pairs, count);
+        int[] entries = [.. Enumerable.Range(0, count)];
+        plan.Load([.. entries.Select(e => e % pairs)], [.. entries.Select(e => e / pairs)], [.. Enumerable.Range(0, pairs)]);
+        Tensor x = New(device, BufferKind.Compute, count, MmdColumns), coefficients = New(device, BufferKind.Scalar, pairs, 2 * pairs);
         device.MmdGaussianForward(New(device, BufferKind.Scalar, 1, 1), coefficients, x, plan, NoiseSource.Counter(1, 2, 3));
-        device.MmdGaussianBackward(New(device, BufferKind.Compute, Entries, MmdColumns), coefficients, x, plan, NoiseSource.Counter(1, 2, 3), 1);
+        device.MmdGaussianBackward(New(device, BufferKind.Compute, count, MmdColumns), coefficients, x, plan, NoiseSource.Counter(1, 2, 3), 1);
         device.Synchronize();
     }
 
