@@ -172,6 +172,7 @@ public sealed class PlanningDeviceTests
             ("mmd", w => w.Mmd(3, 5)),
             ("long mmd", w => w.Mmd(40, 90)),
             ("cross-entropy", w => w.CrossEntropy(70, 20, 331, 32)),
+            ("scatter", w => w.Scatter(37, 5)),
             ("longer sum", w => w.Sum(3_000_000)),
         ];
 
@@ -233,6 +234,19 @@ public sealed class PlanningDeviceTests
             buffers.Add(targets.Buffer);
             device.LinearCrossEntropy(New(BufferKind.State, 1, rows), New(BufferKind.Compute, rows, columns), New(BufferKind.Compute, vocabulary, columns),
                 targets, 1, gradients ? New(BufferKind.Compute, rows, columns) : default, gradients ? New(BufferKind.State, vocabulary, columns) : default, New(BufferKind.Compute, chunk, vocabulary));
+        }
+
+        /// <summary>By two lists: one that stays, and one that is released.</summary>
+        private void Scatter(int rows, int columns)
+        {
+            Tensor table = New(BufferKind.State, 3, columns), values = New(BufferKind.Compute, rows, columns);
+            foreach (bool stays in (bool[])[true, false])
+            {
+                var numbers = device.AllocateIndices(rows + 10, "test");
+                if (stays) buffers.Add(numbers.Buffer);
+                for (int count = rows - 2; count <= rows; count += 2) device.ScatterAddRows(table, values.RowRange(0, count), numbers.Range(0, count));
+                if (!stays) numbers.Buffer.Dispose();
+            }
         }
 
         private Tensor New(BufferKind kind, int rows, int columns)

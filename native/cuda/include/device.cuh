@@ -58,6 +58,13 @@ struct alignas(8) Words2 {
 // ---- Where am I -------------------------------------------------------------------------------------------------------
 
 DEVICE int lane_id() { return static_cast<int>(threadIdx.x) & (WarpSize - 1); }
+// The thread's number, read anew: what is made of it need not stay in registers for those who asked before or will ask again.
+DEVICE uint32_t thread_again() {
+  uint32_t thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+}
+
 DEVICE int warp_id() { return static_cast<int>(threadIdx.x) / WarpSize; }
 
 // ---- Bits and numbers -------------------------------------------------------------------------------------------------
@@ -185,6 +192,11 @@ DEVICE float reciprocal_approx(float x) {
 
 // An empty instruction that reads and writes a register.
 DEVICE void pin_register(uint32_t& value) { asm volatile("" : "+r"(value)); }
+
+template <typename T>
+DEVICE void pin_register(T*& pointer) {
+  asm volatile("" : "+l"(pointer));
+}
 
 DEVICE float maximum(float a, float b) { return a > b ? a : b; }
 

@@ -31,43 +31,46 @@ template <typename Tile, int Inner, bool Aligned>
 struct OperandCopier {
   const bf16* source;   // this thread's first chunk of the next tile
   int64_t passStride;   // elements between the chunks of successive passes
-  int64_t tileStride;   // elements to the next tile
-  uint32_t target;      // byte offset of the first chunk in the tile
+  uint32_t target;      // byte offset of the first chunk in the ring's first tile
   int outerLeft;        // values of Outer from this thread's first row or chunk on; 0 or less: none
   int innerLeft;        // values of K from this thread's first row or chunk of the next tile on
 
-  // `origin` is the operand's element (outer, inner) = (0, innerBegin); `stride` its row stride in memory.
-  DEVICE OperandCopier(const bf16* operand, int64_t stride, int outerBegin, int outerCount, int innerBegin, int innerEnd) {
-    int row = static_cast<int>(threadIdx.x) / Tile::Chunks, chunk = static_cast<int>(threadIdx.x) % Tile::Chunks;
+  // `origin` is the operand's element (outer, inner) = (0, innerBegin); `stride` its row stride in memory; `tile` this operand's first
+  // in the ring.
+  DEVICE OperandCopier(const bf16* operand, int64_t stride, int outerBegin, int outerCount, int innerBegin, int innerEnd, uint32_t tile,
+                       uint32_t thread) {
+    int row = static_cast<int>(thread / Tile::Chunks), chunk = static_cast<int>(thread % Tile::Chunks);
     int outer = Tile::InnerContiguous ? row : chunk * 8, inner = Tile::InnerContiguous ? chunk * 8 : row;
     outerLeft = outerCount - outerBegin - outer;
     innerLeft = innerEnd - innerBegin - inner;
     source = Tile::InnerContiguous ? operand + (outerBegin + outer) * stride + innerBegin + inner
                                    : operand + (innerBegin + inner) * stride + outerBegin + outer;
     passStride = Tile::RowsPerPass * stride;
-    tileStride = Tile::InnerContiguous ? Inner : Inner * stride;
-    target = static_cast<uint32_t>(row * Tile::RowBytes + Tile::swizzle(row, chunk) * 16);
+    target = tile + static_cast<uint32_t>(row * Tile::RowBytes + Tile::swizzle(row, chunk) * 16);
     // Passes must not change the swizzle, or the target would not advance by whole rows.
     static_assert(Tile::RowsPerPass % 8 == 0 || Tile::Passes == 1, "a pass covers a multiple of 8 rows");
   }
 
-  // Starts the copy of the next tile to `stage`; values outside the operand become zeros.
-  DEVICE void copy(uint32_t stage) {
+  // Starts the copy of the next tile to the stage at `offset` of the ring; values outside the operand become zeros.
+  DEVICE void copy(uint32_t offset) {
     const bf16* from = source;
     int contiguousLeft = Tile::InnerContiguous ? innerLeft : outerLeft;
     int rowsLeft = Tile::InnerContiguous ? outerLeft : innerLeft;
     int bytes = contiguousLeft >= 8 ? 16 : contiguousLeft > 0 ? contiguousLeft * 2 : 0;
+    uint32_t to = target + offset;
     UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
       int rowBytes = pass * Tile::RowsPerPass < rowsLeft ? bytes : 0;
-      uint32_t to = stage + target + pass * Tile::RowsPerPass * Tile::RowBytes;
       if constexpr (Aligned) {
-        copy_async16(to, from, rowBytes);
+        copy_async16(to + pass * Tile::RowsPerPass * Tile::RowBytes, from, rowBytes);
+        // One address that walks, instead of one for each pass.
+        pin_register(from);
       } else {
-        store_shared16(to, gather(from, rowBytes));
+        store_shared16(to + pass * Tile::RowsPerPass * Tile::RowBytes, gather(from, rowBytes));
       }
       from += passStride;
     }
-    source += tileStride;
+    // All passes together go over the whole of a tile whose rows are of K.
+    source = Tile::InnerContiguous ? source + Inner : from;
     innerLeft -= Inner;
   }
 
@@ -87,27 +90,25 @@ struct OperandCopier {
 // by 16 of K) and of B (two fragments: 16 columns by 16 of K).
 template <typename Tile, bool IsA>
 struct FragmentReader {
-  uint32_t row;
-  uint32_t column;
+  uint32_t base;  // address in the ring's first tile
 
-  DEVICE explicit FragmentReader(int outerBegin) {
-    int lane = lane_id();
+  DEVICE FragmentReader(int outerBegin, uint32_t tile, int lane) {
     // Two orders of the four 8 x 8 matrices: by 8 stored rows first, or by the chunk first.
     constexpr bool RowsFirst = IsA == Tile::InnerContiguous;
     int lineRow = RowsFirst ? lane & 15 : (lane & 7) + ((lane >> 4) << 3);
     int lineChunk = RowsFirst ? lane >> 4 : (lane >> 3) & 1;
     int chunk = lineChunk + (Tile::InnerContiguous ? 0 : outerBegin / 8);
-    row = static_cast<uint32_t>((lineRow + (Tile::InnerContiguous ? outerBegin : 0)) * Tile::RowBytes);
-    column = static_cast<uint32_t>(Tile::swizzle(lineRow, chunk) * 16);
+    base = tile + static_cast<uint32_t>((lineRow + (Tile::InnerContiguous ? outerBegin : 0)) * Tile::RowBytes + Tile::swizzle(lineRow, chunk) * 16);
   }
 
-  // 16 values of Outer from 16 * block on, 16 of K from 16 * step on. Chunk numbers have these bits clear, so that adding
-  // two chunks a block (or step) is an exclusive or, which the swizzle lets through.
-  DEVICE void load(uint32_t (&fragment)[4], uint32_t stage, int block, int step) const {
+  // 16 values of Outer from 16 * block on, 16 of K from 16 * step on, of the stage that this reader's base was moved to. Chunk
+  // numbers have these bits clear, so that adding two chunks a block (or step) is an exclusive or, which the swizzle lets through;
+  // and so has the rest of the address, as stored rows and tiles are multiples of 64 or 128 bytes.
+  static DEVICE void load(uint32_t (&fragment)[4], uint32_t at, int block, int step) {
     if constexpr (Tile::InnerContiguous) {
-      load_matrix_x4(fragment, stage + row + block * 16 * Tile::RowBytes + (column ^ (step * 32)));
+      load_matrix_x4(fragment, (at ^ (step * 32)) + block * 16 * Tile::RowBytes);
     } else {
-      load_matrix_x4_transposed(fragment, stage + row + step * 16 * Tile::RowBytes + (column ^ (block * 32)));
+      load_matrix_x4_transposed(fragment, (at ^ (block * 32)) + step * 16 * Tile::RowBytes);
     }
   }
 };

@@ -1,61 +1,66 @@
 // Family embedding: rows of a table by number, and the addition of rows back to it.
 //
-// gather: output[r, :] = table[rows[r], :]. scatter: dTable[rows[r], :] += factor * dOutput[r, :] in the order of r. Repeated
-// rows make that order matter: the block of a row number's first occurrence adds all later ones too, and the blocks of those do
-// nothing. Every warp finds the occurrences by itself, 32 row numbers at a time.
+// gather: output[r, :] = table[rows[r], :]. scatter: dTable[rows[r], :] += factor * dOutput[r, :] in the order of r. The host has
+// sorted the row numbers into runs of equal ones (RowRuns.cs): a block has a run and adds all of it, so that no row of the table has
+// two blocks and nothing is atomic. Numbers, and the factor, are read by one lane for all of its warp.
 #include "matrix.cuh"
 
 namespace {
-constexpr int Threads = 256;
+constexpr int Threads = 256;  // or fewer, where rows are short
+
+// A number that a lane has read, on all lanes.
+DEVICE int number_of(int number, int lane) { return static_cast<int>(shuffle_from(static_cast<uint32_t>(number), lane)); }
 
 template <typename To, typename From>
 DEVICE void gather(const Matrix<To>& output, const Matrix<const From>& table, const int* rows) {
   bool load = table.has_vectors(), store = output.has_vectors();
-  each_pack(output.rows, output.columns, [&](int r, int c) {
-    store_pack(output, r, c, store, load_pack(table, rows[r], c, load));
-  });
-}
-
-// The first index in first .. count - 1 whose number is `row`, or count. The same on every lane of a warp.
-DEVICE int next_occurrence(const int* rows, int row, int first, int count) {
-  for (int base = first; base < count; base += WarpSize) {
-    int i = base + lane_id();
-    uint32_t found = lanes_where(i < count && rows[i] == row);
-    if (found != 0) return base + lowest_lane(found);
+  int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x * PackSize;
+  for (int r = static_cast<int>(blockIdx.y); r < output.rows; r += static_cast<int>(gridDim.y)) {
+    int row = number_of(lane_id() == 0 ? rows[r] : 0, 0);
+    for (int64_t c = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * PackSize; c < output.columns; c += step) {
+      int first = static_cast<int>(c);
+      store_pack(output, r, first, store, load_pack(table, row, first, load));
+    }
   }
-  return count;
 }
 
+// A run is the row of the table, and the place in `order` of its first occurrence; the next run's is its end.
+constexpr int RunWords = 2;
+
+// The grid's x runs over runs, its y over the columns of long rows. All lanes of a warp run the same turns, as they share numbers; those
+// past the last column load and store nothing.
 template <typename To, typename From>
-DEVICE void scatter_add(const Matrix<To>& dTable, const Matrix<const From>& dOutput, const int* rows, double factor,
+DEVICE void scatter_add(const Matrix<To>& dTable, const Matrix<const From>& dOutput, const int* runs, const int* order, double factor,
                         const double* deviceFactor) {
-  int r = static_cast<int>(blockIdx.x), row = rows[r];
-  if (next_occurrence(rows, row, 0, r) < r) return;
-  bool load = dOutput.has_vectors(), store = dTable.has_vectors();
-  float scale = static_cast<float>(deviceFactor != nullptr ? factor * *deviceFactor : factor);
-  int columns = dTable.columns;
-  // All lanes of a warp run the same turns, so that they search together; those past the last column load and store nothing.
-  for (int base = 0; base < columns; base += Threads * PackSize) {
-    int c = base + static_cast<int>(threadIdx.x) * PackSize;
-    Pack sum{};
-    if (c < columns) sum = load_pack(dTable, row, c, store);
-    for (int i = r; i < dOutput.rows; i = next_occurrence(rows, row, i + 1, dOutput.rows)) {
-      if (c >= columns) continue;
-      Pack term = load_pack(dOutput, i, c, load);
+  int word = lane_id() < 2 * RunWords ? runs[static_cast<int64_t>(blockIdx.x) * RunWords + lane_id()] : 0;
+  int row = number_of(word, 0), first = number_of(word, 1), end = number_of(word, RunWords + 1);
+  int c = (static_cast<int>(blockIdx.y * blockDim.x) + static_cast<int>(threadIdx.x)) * PackSize;
+  bool load = dOutput.has_vectors(), store = dTable.has_vectors(), has_columns = c < dTable.columns;
+  if (deviceFactor != nullptr && lane_id() == 0) factor *= *deviceFactor;
+  float scale = shuffle_from(static_cast<float>(factor), 0);
+  Pack sum{};
+  if (has_columns) sum = load_pack(dTable, row, c, store);
+  for (int i = first; i < end; i += WarpSize) {
+    int left = end - i, mine = lane_id() < left ? order[i + lane_id()] : 0;
+    for (int j = 0; j < left && j < WarpSize; ++j) {
+      int r = number_of(mine, j);
+      if (!has_columns) continue;
+      Pack term = load_pack(dOutput, r, c, load);
       UNROLL for (int k = 0; k < PackSize; ++k) sum.v[k] = fma_rn(scale, term.v[k], sum.v[k]);
     }
-    if (c < columns) store_pack(dTable, row, c, store, sum);
   }
+  if (has_columns) store_pack(dTable, row, c, store, sum);
 }
 }  // namespace
 
 #define EMBEDDING(name, To, From)                                                                                              \
-  KERNEL(Threads, 1, gather_rows_##name)(Matrix<To> output, Matrix<const From> table, const int* rows) {   \
-    gather(output, table, rows);                                                                                        \
+  KERNEL(Threads, 1, gather_rows_##name)(Matrix<To> output, Matrix<const From> table, const int* rows) {                       \
+    gather(output, table, rows);                                                                                               \
   }                                                                                                                            \
   KERNEL(Threads, 1, scatter_add_rows_##name)                                                                                  \
-  (Matrix<To> dTable, Matrix<const From> dOutput, const int* rows, double factor, const double* deviceFactor) { \
-    scatter_add(dTable, dOutput, rows, factor, deviceFactor);                                                           \
+  (Matrix<To> dTable, Matrix<const From> dOutput, const int* runs, const int* order, double factor,                            \
+   const double* deviceFactor) {                                                                                               \
+    scatter_add(dTable, dOutput, runs, order, factor, deviceFactor);                                                           \
   }
 EMBEDDING(bf16_to_bf16, bf16, bf16)
 EMBEDDING(bf16_to_f32, float, bf16)

@@ -58,9 +58,20 @@ public sealed partial class CudaDevice
     protected override void GatherRowsCore(Tensor output, Tensor table, Indices rows) =>
         Begin(nameof(GatherRows), embedding).Gather(output, table, Checked(nameof(GatherRows), rows, table.Rows));
 
-    protected override void ScatterAddRowsCore(Tensor dTable, Tensor dOutput, Indices rows, double factor, Tensor deviceFactor) =>
-        Begin(nameof(ScatterAddRows), embedding)
-            .ScatterAdd(dTable, dOutput, Checked(nameof(ScatterAddRows), rows, dTable.Rows), factor, deviceFactor);
+    protected override void ScatterAddRowsCore(Tensor dTable, Tensor dOutput, Indices rows, double factor, Tensor deviceFactor)
+    {
+        Checked(nameof(ScatterAddRows), rows, dTable.Rows);
+        var runs = RowRuns.Beside(rows);
+        if (!runs.Are(rows)) UploadRuns(runs, rows);
+        Begin(nameof(ScatterAddRows), embedding).ScatterAdd(dTable, dOutput, runs, factor, deviceFactor);
+    }
+
+    /// <summary>Numbers that rows were scattered by come with their runs: uploads are outside of what is captured, operations are not.</summary>
+    protected override void UploadCore(ReadOnlySpan<int> source, Indices target)
+    {
+        base.UploadCore(source, target);
+        if (target.Buffer.Companion is RowRuns runs) UploadRuns(runs, target);
+    }
 
     protected override void AttentionForwardCore(
         Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v, AttentionPlan plan, AttentionShape shape) =>
@@ -84,6 +95,12 @@ public sealed partial class CudaDevice
     protected override void MmdGaussianBackwardCore(
         Tensor dX, Tensor coefficients, Tensor x, MmdPlan plan, NoiseSource noise, double factor) =>
         Begin(nameof(MmdGaussianBackward), mmdGaussian).Backward(dX, coefficients, x, plan, noise, factor);
+
+    private void UploadRuns(RowRuns runs, Indices rows)
+    {
+        var (words, target) = runs.Sort(rows);
+        base.UploadCore(words.Span, target);
+    }
 
     /// <summary>The kernels of an operation, whose name errors will carry.</summary>
     private T Begin<T>(string operation, T kernels)

@@ -16,6 +16,8 @@ internal sealed class CudaPlanningDevice(CudaDevice modelled, CudaScratch scratc
         Tensor dX, Tensor dWeight, Tensor dOutput, Tensor x, Tensor weight, Tensor rstd, bool accumulate) =>
         Take(scratch.Norm.BackwardScratchBytes(dX, dOutput, x, weight, rstd));
 
+    protected override void ScatterAddRowsCore(Tensor dTable, Tensor dOutput, Indices rows, double factor, Tensor deviceFactor) => RowRuns.Beside(rows);
+
     protected override void AttentionBackwardCore(
         Tensor dQ, Tensor dK, Tensor dV, Tensor dOutput, Tensor output, Tensor lse, Tensor q, Tensor k, Tensor v,
         AttentionPlan plan, AttentionShape shape) =>

@@ -4,16 +4,14 @@ namespace RepNoise.Kernels.Cuda;
 internal sealed class Rotary(CudaContext context)
 {
     private const int Threads = 128;
-    private const int MostBlocks = 4096;
+    private const int BlockPacks = 32; // MostPacks of rotary.cu
 
     private readonly CudaKernel<Arguments> turn = new(context, "rotary", $"rotary_{context.Suffix}", Threads);
 
     public void Run(Tensor x, Tensor cos, Tensor sin, Indices positions, bool inverse)
     {
-        int half = cos.Columns, heads = x.Columns / (2 * half), packs = (half + Packs.Size - 1) / Packs.Size;
         if (x.Length == 0) return;
-        int blocks = (int)Packs.Blocks((long)heads * packs, Threads);
-        turn.Launch(new Grid(blocks, Math.Min(x.Rows, MostBlocks)), new Arguments(
+        turn.Launch(new Grid(x.Rows, (int)Packs.Blocks(cos.Columns, BlockPacks * Packs.Size)), new Arguments(
             MatrixArgument.Of(x), MatrixArgument.Of(cos), MatrixArgument.Of(sin), MatrixArgument.Address(positions), inverse ? 1 : 0));
     }
 

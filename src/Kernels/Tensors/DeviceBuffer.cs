@@ -52,8 +52,12 @@ public abstract class DeviceBuffer : IDisposable
     /// <summary>Size in bytes, without what the allocator adds.</summary>
     public long Bytes => Length * Device.FormatOf(Kind).Size();
 
+    /// <summary>What its device keeps for it, and releases with it; null where there is nothing.</summary>
+    internal IDisposable? Companion { get; set; }
+
     public void Dispose()
     {
+        Companion?.Dispose();
         Dispose(true);
         GC.SuppressFinalize(this);
     }

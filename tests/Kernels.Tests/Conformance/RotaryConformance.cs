@@ -9,6 +9,8 @@ public abstract class RotaryConformance : Conformance
     public static TheoryData<int, int, int> Shapes => new()
     {
         { 9, 3, 16 }, { 1, 1, 2 }, { 5, 1, 10 }, { 7, 2, 6 }, { 33, 4, 80 }, { 17, 2, 128 }, { 65, 1, 32 }, { 0, 2, 16 },
+        // More heads than a block of CUDA's kernel turns at once, and no multiple of those; heads whose angles take several blocks.
+        { 3, 19, 128 }, { 2, 37, 80 }, { 2, 45, 14 }, { 2, 3, 528 }, { 2, 1, 1034 },
     };
 
     [Theory]

@@ -148,6 +148,28 @@ public sealed class CudaGraphTests : IDisposable
         Assert.NotEqual(0, direct[5]);
     }
 
+    /// <summary>Rows that a captured stretch scatters: what it takes of their numbers was uploaded with these, before it.</summary>
+    [Fact]
+    public void Scattered_rows_are_captured()
+    {
+        const int Rows = 5;
+        var numbers = device.AllocateIndices(Rows, "test");
+        var ones = device.AllocateTensor(BufferKind.Compute, Rows, Columns, "test");
+        device.Fill(ones, 1);
+        for (int i = 0; i < 4; i++)
+        {
+            device.Upload([.. Enumerable.Range(0, Rows).Select(r => r <= i ? 0 : r)], numbers);
+            var table = device.AllocateTensor(BufferKind.State, Rows, Columns, "test");
+            using (device.Capture(Stretch)) device.ScatterAddRows(table, ones, numbers);
+            device.AddScaled(sum, table.RowRange(0, 1), Math.Pow(10, i));
+            table.Buffer.Dispose();
+        }
+
+        Assert.Equal(new CaptureCounts(3, 1, 0), device.Captures);
+        Assert.Equal(4321, Sum());
+        foreach (var buffer in (DeviceBuffer[])[numbers.Buffer, ones.Buffer]) buffer.Dispose();
+    }
+
     [Fact]
     public void With_an_observer_nothing_is_captured()
     {

@@ -14,7 +14,7 @@ internal static class CudaMutantCases
             ["matmul nt"] = ("cuda:sim", "matmul=small", "", r => r.Matmul(MatmulForm.NT, 72, 72, 200)),
             ["matmul tn"] = ("cuda:sim", "matmul=small", "", r => r.Matmul(MatmulForm.TN, 72, 72, 200)),
             ["matmul in parts"] = ("cuda:sim", "matmul=small", "matmul_combine", r => r.Matmul(MatmulForm.NT, 8, 72, 1032)),
-            ["matmul any"] = ("cuda:sim", "matmul=any", "", Both(r => r.Matmul(MatmulForm.NN, 65, 67, 200), r => r.Matmul(MatmulForm.NN, 64, 64, 72))),
+            ["matmul any"] = ("cuda:sim", "matmul=any", "", Both(r => r.Matmul(MatmulForm.NN, 65, 75, 200), r => r.Matmul(MatmulForm.NN, 64, 64, 72))),
             ["matmul fma"] = ("cuda:sim:float32", "matmul=fma_small", "", Both(r => r.Matmul(MatmulForm.NN, 65, 67, 36), r => r.Matmul(MatmulForm.NN, 64, 64, 36))),
             ["matmul tf32x3"] = ("cuda:sim:float32", "matmul=tf32x3", "", Both(r => r.Matmul(MatmulForm.NN, 128, 32, 80), r => r.Matmul(MatmulForm.NN, 33, 35, 80))),
             ["matmul warpgroup nn"] = ("cuda:sim", "matmul=warpgroup_square", "matmul_nn_warpgroup", r => r.Matmul(MatmulForm.NN, 136, 120, 328)),
@@ -67,6 +67,7 @@ internal static class CudaMutantCases
             operation();
             device.Context.Launched = null;
             var memory = buffers.Select((buffer, i) => (buffer.Pointer, before[i])).ToList();
+            memory.AddRange(buffers.Select(buffer => buffer.Companion).OfType<RowRuns>().Select(runs => (runs.Memory.Pointer, Contents(runs.Memory))));
             var (scratch, bytes) = device.Context.ScratchMemory;
             if (bytes > 0) memory.Add((scratch, new byte[bytes]));
             return new RecordedLaunches(memory, launches);
