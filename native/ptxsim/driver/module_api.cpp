@@ -1,5 +1,6 @@
 // Modules, functions, launches, occupancy (CUDA driver API, "Module Management", "Execution Control", "Occupancy").
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 
@@ -142,18 +143,60 @@ PTXSIM_API cuFuncGetAttribute(int* value, int attribute, void* function) {
 
 PTXSIM_API cuFuncSetCacheConfig(void*, int) { return Success; }
 
-PTXSIM_API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
-                          unsigned sharedBytes, void* stream, void** parameters, void** extra) {
-  PTXSIM_ENTER;
+namespace {
+
+int launchKernel(Driver& driver, void* function, LaunchShape shape, void* stream, void** parameters, void** extra) {
   if (!function) return driver.fail(InvalidHandle, "a launch without a function");
   auto& f = *static_cast<DriverFunction*>(function);
   std::vector<uint8_t> bytes;
   if (int refused = gatherParameters(driver, *f.kernel, parameters, extra, bytes)) return refused;
-  LaunchShape shape;
-  shape.grid[0] = gridX, shape.grid[1] = gridY, shape.grid[2] = gridZ;
-  shape.block[0] = blockX, shape.block[1] = blockY, shape.block[2] = blockZ;
-  shape.dynamicShared = sharedBytes;
   return driver.launch(f, shape, std::move(bytes), driver.streamOf(stream));
+}
+
+// CUlaunchAttribute and CUlaunchConfig.
+struct LaunchAttribute {
+  static constexpr int32_t Ignore = 0, ClusterDimension = 4, ClusterSchedulingPolicy = 5, Priority = 8;
+  int32_t id, unused;
+  uint32_t value[16];
+};
+static_assert(sizeof(LaunchAttribute) == 72);
+
+struct LaunchConfig {
+  uint32_t grid[3], block[3];
+  uint32_t sharedBytes;
+  void* stream;
+  const LaunchAttribute* attributes;
+  uint32_t count;
+};
+static_assert(offsetof(LaunchConfig, stream) == 32 && sizeof(LaunchConfig) == 56);
+
+}  // namespace
+
+PTXSIM_API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY, unsigned blockZ,
+                          unsigned sharedBytes, void* stream, void** parameters, void** extra) {
+  PTXSIM_ENTER;
+  return launchKernel(driver, function, {{gridX, gridY, gridZ}, {blockX, blockY, blockZ}, {}, sharedBytes}, stream, parameters, extra);
+}
+
+PTXSIM_API cuLaunchKernelEx(const LaunchConfig* config, void* function, void** parameters, void** extra) {
+  PTXSIM_ENTER;
+  if (!config) return driver.fail(InvalidValue, "a launch without a configuration");
+  LaunchShape shape;
+  std::copy(config->grid, config->grid + 3, shape.grid);
+  std::copy(config->block, config->block + 3, shape.block);
+  shape.dynamicShared = config->sharedBytes;
+  for (uint32_t i = 0; i < config->count; i++) {
+    const auto& attribute = config->attributes[i];
+    switch (attribute.id) {
+      case LaunchAttribute::Ignore: case LaunchAttribute::ClusterSchedulingPolicy: case LaunchAttribute::Priority: break;
+      case LaunchAttribute::ClusterDimension: std::copy(attribute.value, attribute.value + 3, shape.cluster); break;
+      default: return driver.fail(NotSupported, "launch attribute " + std::to_string(attribute.id) + " is not modelled: of those cluster sizes are");
+    }
+  }
+
+  if (shape.cluster[0] != 0 && driver.settings().computeCapability < 90)
+    return driver.fail(InvalidValue, "clusters of blocks need compute capability 9.0; PTXSIM_SM=90 gives it");
+  return launchKernel(driver, function, shape, config->stream, parameters, extra);
 }
 
 PTXSIM_API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void* function, int blockSize, size_t dynamicShared) {

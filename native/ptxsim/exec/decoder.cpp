@@ -32,6 +32,7 @@ uint8_t modeOf(const Shape& shape) {
   if (op == "match") return shape.has(".all");
   if (op == "redux" || op == "atom" || op == "red")
     return place({".add", ".min", ".max", ".and", ".or", ".xor", ".inc", ".dec", ".exch", ".cas"});
+  if (op == "barrier" && shape.has(".cluster")) return shape.has(".relaxed");
   if (op == "bar" || op == "barrier")
     return shape.has(".popc") ? 1 : shape.has(".and") ? 2 : shape.has(".or") ? 3 : shape.has(".arrive") ? 4 : 0;
   if (op == "cvt") return shape.has(".rni") || shape.has(".rzi") || shape.has(".rmi") || shape.has(".rpi");
@@ -81,8 +82,11 @@ void flags(Instruction& i, const Shape& shape) {
   i.transpose = shape.has(".trans");
   i.isVolatile = shape.has(".volatile") || shape.has(".relaxed") || shape.has(".acquire") || shape.has(".release");
   auto op = shape.form->opcode;
-  bool isFence = op == "membar" || (op == "fence" && !shape.has(".mbarrier_init"));
-  i.releases = (isFence || shape.has(".release") || shape.has(".acq_rel")) && !shape.has(".cta") && !shape.has(".mbarrier_init");
+  // Fences of mbarrier.init and between proxies order nothing else.
+  bool isNarrow = op == "fence" && (shape.has(".mbarrier_init") || shape.has(".proxy"));
+  bool isFence = op == "membar" || op == "fence", arrives = op == "barrier" && shape.has(".cluster") && shape.has(".arrive") && !shape.has(".relaxed");
+  i.releases = (isFence || arrives || shape.has(".release") || shape.has(".acq_rel")) && !shape.has(".cta") && !isNarrow;
+  i.isClusterWide = (op == "mbarrier" || op == "cp") && shape.has(".shared::cluster");
   i.toGeneric = shape.form->opcode == "cvta" && !shape.has(".to");
   i.wrap = shape.has(".wrap");
   i.mode = modeOf(shape);
@@ -108,6 +112,9 @@ void Decoder::run(const Function& entry) {
   std::copy(entry.requiredThreads, entry.requiredThreads + 3, kernel_.requiredThreads);
   kernel_.maxRegisters = entry.maxRegisters;
   kernel_.minBlocks = entry.minBlocks;
+  std::copy(entry.requiredCluster, entry.requiredCluster + 3, kernel_.requiredCluster);
+  kernel_.needsCluster = entry.needsCluster;
+  if (entry.maxCluster > 0) kernel_.maxCluster = entry.maxCluster;
   scopes_.emplace_back();
   declareParameters(entry);
   body(entry);
@@ -261,7 +268,12 @@ void Decoder::append(const Instruction& instruction) {
   }
 
   kernel_.hasDeviceFences |= instruction.releases;
-  kernel_.setsRegisters |= instruction.form->opcode == "setmaxnreg";
+  auto opcode = instruction.form->opcode, modifiers = instruction.form->modifiers;
+  // The destination of a bulk copy is spelled shared::cluster where it is the block's own, too.
+  kernel_.usesClusters |= opcode == "mapa" || (opcode == "mbarrier" && instruction.isClusterWide) || (opcode == "barrier" && modifiers.starts_with(".cluster")) ||
+                          modifiers.ends_with(".multicast::cluster");
+  kernel_.usesProxies |= kernel_.usesClusters || instruction.isClusterWide || opcode == "wgmma";
+  if (opcode == "setmaxnreg") kernel_.setRegisters = std::max(kernel_.setRegisters, static_cast<int>(instruction.immediate));
   kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;
 }

@@ -21,6 +21,7 @@ Handler controlHandler(const Shape& shape);   // 9.7.11, 9.7.12: bra, bar, memba
 Handler exchangeHandler(const Shape& shape);  // shfl, vote, match, redux, activemask
 Handler matrixHandler(const Shape& shape);    // 9.7.13
 Handler bulkHandler(const Shape& shape);      // 9.7.8.22.5: copies of boxes
+Handler clusterHandler(const Shape& shape);   // 9.7.12.3: barriers of a cluster; mapa
 Handler warpgroupHandler(const Shape& shape); // 9.7.14, setmaxnreg
 
 // Every form of the table has one: a test asks for all.

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "exec/scheduler.h"
+#include "exec/cluster_scheduler.h"
 
 namespace ptxsim {
 namespace {
@@ -23,6 +23,12 @@ constexpr uint64_t MaxShuffled = uint64_t{1} << 22;
 struct Stopped {};
 
 }  // namespace
+
+std::array<uint32_t, 3> clusterOf(const Kernel& kernel, const LaunchShape& shape) {
+  std::array<uint32_t, 3> size;
+  for (size_t i = 0; i < 3; i++) size[i] = std::max(1u, shape.cluster[0] != 0 ? shape.cluster[i] : static_cast<uint32_t>(kernel.requiredCluster[i]));
+  return size;
+}
 
 void check(const Kernel& kernel, const LaunchShape& shape) {
   uint64_t threads = uint64_t{shape.block[0]} * shape.block[1] * shape.block[2];
@@ -37,15 +43,29 @@ void check(const Kernel& kernel, const LaunchShape& shape) {
   if (kernel.requiredThreads[0] != 0)
     for (int i = 0; i < 3; i++)
       if (shape.block[i] != static_cast<uint32_t>(kernel.requiredThreads[i])) refuse("its .reqntid is another block size");
+  auto cluster = clusterOf(kernel, shape);
+  uint64_t size = uint64_t{cluster[0]} * cluster[1] * cluster[2];
+  bool isGiven = shape.cluster[0] != 0;
+  if (kernel.needsCluster && kernel.requiredCluster[0] == 0 && !isGiven) refuse("its .explicitcluster asks for a launch with a cluster size");
+  if (size > static_cast<uint64_t>(kernel.maxCluster))
+    refuse("clusters of " + std::to_string(size) + " blocks; " + std::to_string(kernel.maxCluster) + " are the most");
+  for (size_t i = 0; i < 3; i++) {
+    if (isGiven && kernel.requiredCluster[0] != 0 && shape.cluster[i] != static_cast<uint32_t>(kernel.requiredCluster[i]))
+      refuse("its .reqnctapercluster is another cluster size");
+    if (shape.grid[i] % cluster[i] != 0)
+      refuse("a grid of " + std::to_string(shape.grid[i]) + " blocks along axis " + std::to_string(i) + " in clusters of " + std::to_string(cluster[i]));
+  }
 }
 
 Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options) {
   check(kernel, shape);
   uint64_t blocks = uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2];
   uint32_t firstToken = memory.beginLaunch(blocks);
+  auto cluster = clusterOf(kernel, shape);
+  uint64_t clusters = blocks / (uint64_t{cluster[0]} * cluster[1] * cluster[2]);
   std::vector<uint32_t> order;
-  if (options.seed != 0 && blocks <= MaxShuffled) {
-    order.resize(blocks);
+  if (options.seed != 0 && clusters <= MaxShuffled) {
+    order.resize(clusters);
     std::iota(order.begin(), order.end(), 0u);
     std::mt19937_64 random(options.seed);
     std::shuffle(order.begin(), order.end(), random);
@@ -65,28 +85,28 @@ Counters launch(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& me
     if (!kernel.mayWaitForBlocks) return;
     {
       std::lock_guard lock(mutex);
-      if (next < blocks && helpers.size() < MaxResident) helpers.emplace_back(work);
+      if (next < clusters && helpers.size() < MaxResident) helpers.emplace_back(work);
     }
     std::this_thread::yield();
   };
   work = [&] {
     try {
-      Scheduler scheduler(kernel, shape, memory, options, firstToken, grid.get(), makeRoom);
-      for (uint64_t i; (i = next.fetch_add(1)) < blocks;) scheduler.run(order.empty() ? i : order[i]);
+      ClusterScheduler scheduler(kernel, shape, memory, options, firstToken, grid.get(), makeRoom);
+      for (uint64_t i; (i = next.fetch_add(1)) < clusters;) scheduler.run(order.empty() ? i : order[i]);
       std::lock_guard lock(mutex);
       total.merge(scheduler.counters());
     } catch (const Stopped&) {
     } catch (...) {
       std::lock_guard lock(mutex);
       if (!failure) failure = std::current_exception();
-      next = blocks;
+      next = clusters;
       isStopped = true;
     }
   };
   unsigned wanted = options.threads > 0 ? static_cast<unsigned>(options.threads) : std::max(1u, std::thread::hardware_concurrency());
   {
     std::lock_guard lock(mutex);
-    for (uint64_t i = 1; i < std::min<uint64_t>(wanted, blocks); i++) helpers.emplace_back(work);
+    for (uint64_t i = 1; i < std::min<uint64_t>(wanted, clusters); i++) helpers.emplace_back(work);
   }
   work();
   // Their number grows while some of them run, and no longer once the last is joined.

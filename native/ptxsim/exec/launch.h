@@ -1,6 +1,7 @@
 // Runs a kernel over its grid.
 #pragma once
 
+#include <array>
 #include <functional>
 
 #include "exec/counters.h"
@@ -16,7 +17,10 @@ struct ExecutorOptions {
   uint64_t maxSteps = uint64_t{1} << 36;  // warp instructions of a block before it counts as stuck
 };
 
-// Throws std::invalid_argument for a launch that a driver refuses: sizes, shared memory, .maxntid and .reqntid.
+// Blocks of a cluster along each axis.
+std::array<uint32_t, 3> clusterOf(const Kernel& kernel, const LaunchShape& shape);
+
+// Throws std::invalid_argument for a launch that a driver refuses: sizes, shared memory, .maxntid and .reqntid, clusters.
 void check(const Kernel& kernel, const LaunchShape& shape);
 
 // Throws KernelFault, whose text says everything, or std::invalid_argument for a launch that a driver refuses.

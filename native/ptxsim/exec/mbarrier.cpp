@@ -6,8 +6,6 @@
 namespace ptxsim {
 namespace {
 
-constexpr const char* CopyName = "cp.async.bulk.tensor";
-
 // visit(address in shared memory, offset within the box) for every 16 bytes.
 template <typename F>
 void eachPiece(const BulkCopy& copy, F visit) {
@@ -51,16 +49,58 @@ void completeIfDone(Mbarrier& barrier, int lane) {
   barrier.underWay.clear();
 }
 
+// The copy engine reads the box once, however many blocks it goes to.
+void readBox(Warp& w, const BulkCopy& copy) {
+  auto& block = *w.block;
+  const auto& map = copy.map;
+  if (map.mark != TensorMap::Mark)
+    throw Fault{FaultKind::IllegalInstruction, std::string(CopyName) + " with a tensor map that cuTensorMapEncodeTiled did not make", copy.lane};
+  if (copy.shared % 128 != 0)
+    throw Fault{FaultKind::Misaligned, std::string(CopyName) + " to shared address " + std::to_string(copy.shared) + ", which is no multiple of 128", copy.lane,
+                copy.shared};
+  for (uint32_t r = 0; r < map.boxRows; r++) {
+    auto [first, last] = columnsOf(copy, int64_t{copy.y} + r);
+    if (first == last) continue;
+    auto bytes = static_cast<uint32_t>(last - first) * map.elementBytes;
+    block.globalRead(addressOf(map, int64_t{copy.y} + r, first), bytes, CopyName, copy.lane, true);
+    block.counters.add(Count::GlobalLoadBytes, bytes);
+    block.counters.add(Count::GlobalLoadSectors, (bytes + 31) / 32);
+  }
+}
+
+// Who writes to the block's shared memory: its own warp, or a copy that another block sends, whose clock is above all of the block's.
+SharedMemory::Access accessTo(const ThreadBlock& block, const Warp& w, int lane) {
+  if (&block == w.block) return w.access(lane, CopyName);
+  if (block.warps.size() > SharedMemory::PeerWarp)
+    throw Fault{FaultKind::IllegalInstruction, std::string(CopyName) + " to another block of 32 warps is not modelled", lane};
+  uint32_t highest = 0;
+  for (const auto& warp : block.warps) highest = std::max(highest, warp.now());
+  return {SharedMemory::Elsewhere, lane, &w.past.of(block.rank), 0, CopyName, false, SharedMemory::stampOf(highest + 1, 0, SharedMemory::PeerWarp, false)};
+}
+
+void refuseOperandsInUse(const ThreadBlock& block, const BulkCopy& copy) {
+  for (const auto& other : block.warps)
+    for (const auto& product : other.products)
+      for (uint64_t at : product.places)
+        if (at >= copy.shared && at < copy.shared + copy.map.boxBytes())
+          throw Fault{FaultKind::Race, std::string(CopyName) + " to shared address " + std::to_string(at) + ", which a wgmma of warp " + std::to_string(other.index) +
+                                           " may still read: it needs wgmma.wait_group before the mbarrier", copy.lane, at};
+}
+
 }  // namespace
 
-Mbarrier& mbarrierAt(Warp& w, uint64_t address, int lane) {
-  auto found = w.block->mbarriers.find(address);
-  if (found == w.block->mbarriers.end())
-    throw Fault{FaultKind::IllegalAddress, "there is no mbarrier at shared address " + std::to_string(address) + ": mbarrier.init comes first", lane, address};
+Mbarrier& mbarrierAt(Warp& w, ThreadBlock& block, uint64_t address, int lane) {
+  auto found = block.mbarriers.find(address);
+  auto where = [&] {
+    return "shared address " + std::to_string(address) + (&block == w.block ? "" : " of block " + std::to_string(block.rank) + " of the cluster");
+  };
+  if (found == block.mbarriers.end())
+    throw Fault{FaultKind::IllegalAddress, "there is no mbarrier at " + where() + ": mbarrier.init comes first", lane, address};
   auto& barrier = found->second;
-  if (w.block->checks && barrier.maker != w.index && w.clock[static_cast<size_t>(barrier.maker)] < barrier.madeAt)
-    throw Fault{FaultKind::Race, "the mbarrier at shared address " + std::to_string(address) + " was initialised by warp " + std::to_string(barrier.maker) +
-                                     ", with no barrier between", lane, address};
+  bool isMaker = &block == w.block && barrier.maker == w.index;
+  if (block.checks && !isMaker && w.past.of(block.rank).clock[static_cast<size_t>(barrier.maker)] < barrier.madeAt)
+    throw Fault{FaultKind::Race, "the mbarrier at " + where() + " was initialised by warp " + std::to_string(barrier.maker) + ", with no barrier between", lane,
+                address};
   return barrier;
 }
 
@@ -68,7 +108,7 @@ uint64_t arriveAt(Warp& w, Mbarrier& barrier, uint32_t count, bool drops, int la
   if (count > barrier.pending)
     throw Fault{FaultKind::Barrier, "more arrivals at an mbarrier than the " + std::to_string(barrier.expected) + " it expects", lane};
   uint64_t state = barrier.phase;
-  join(barrier.clock, w.clock);
+  join(barrier.past, w.past);
   barrier.pending -= count;
   if (drops) barrier.expected -= count;
   completeIfDone(barrier, lane);
@@ -77,48 +117,35 @@ uint64_t arriveAt(Warp& w, Mbarrier& barrier, uint32_t count, bool drops, int la
 
 void expectBytes(Mbarrier& barrier, uint32_t bytes) { barrier.missingBytes += bytes; }
 
-void startCopy(Warp& w, Mbarrier& barrier, const TensorMap& map, int32_t x, int32_t y, uint64_t shared, int lane) {
-  auto& block = *w.block;
-  if (block.checks && !barrier.isKnownToCopies)
-    throw Fault{FaultKind::Race, "a bulk copy counts on an mbarrier that it need not know yet: mbarrier.init needs fence.mbarrier_init", lane};
-  if (map.mark != TensorMap::Mark)
-    throw Fault{FaultKind::IllegalInstruction, std::string(CopyName) + " with a tensor map that cuTensorMapEncodeTiled did not make", lane};
-  if (shared % 128 != 0)
-    throw Fault{FaultKind::Misaligned, std::string(CopyName) + " to shared address " + std::to_string(shared) + ", which is no multiple of 128", lane, shared};
-  auto access = w.access(lane, CopyName);
-  BulkCopy copy{map, x, y, shared, lane, access.stamp};
-  for (uint32_t r = 0; r < map.boxRows; r++) {
-    auto [first, last] = columnsOf(copy, int64_t{y} + r);
-    if (first == last) continue;
-    auto bytes = static_cast<uint32_t>(last - first) * map.elementBytes;
-    block.globalRead(addressOf(map, int64_t{y} + r, first), bytes, CopyName, lane, true);
-    block.counters.add(Count::GlobalLoadBytes, bytes);
-    block.counters.add(Count::GlobalLoadSectors, (bytes + 31) / 32);
-  }
+void startCopy(Warp& w, const std::vector<ThreadBlock*>& blocks, uint64_t address, const BulkCopy& copy) {
+  readBox(w, copy);
+  for (auto* block : blocks) {
+    auto& barrier = mbarrierAt(w, *block, address, copy.lane);
+    auto& known = w.past.of(block->rank);
+    // A fence between the proxies after mbarrier.init does what fence.mbarrier_init does.
+    if (block->checks && !barrier.isKnownToCopies && known.fenced[static_cast<size_t>(barrier.maker)] < barrier.madeAt)
+      throw Fault{FaultKind::Race, "a bulk copy counts on an mbarrier that it need not know yet: mbarrier.init needs fence.mbarrier_init", copy.lane};
+    if (block->checks) refuseOperandsInUse(*block, copy);
+    auto access = accessTo(*block, w, copy.lane);
+    eachPiece(copy, [&](uint64_t at, uint32_t) { block->shared->beginBulkCopy(at, access); });
+    w.block->counters.add(Count::AsyncCopyBytes, copy.map.boxBytes());
+    barrier.missingBytes -= copy.map.boxBytes();
+    barrier.underWay.push_back(copy);
+    barrier.underWay.back().stamp = access.stamp;
+    join(barrier.past, w.past);
+    if (block != w.block) {
+      auto& sent = barrier.past.clock[SharedMemory::PeerWarp];
+      sent = std::max(sent, SharedMemory::clockOfStamp(access.stamp));
+    }
 
-  if (block.checks) {
-    for (const auto& other : block.warps)
-      for (const auto& product : other.products)
-        for (uint64_t at : product.places)
-          if (at >= shared && at < shared + map.boxBytes())
-            throw Fault{FaultKind::Race, std::string(CopyName) + " to shared address " + std::to_string(at) + ", which a wgmma of warp " + std::to_string(other.index) +
-                                             " may still read: it needs wgmma.wait_group before the mbarrier", lane, at};
+    completeIfDone(barrier, copy.lane);
   }
-
-  eachPiece(copy, [&](uint64_t at, uint32_t) { block.shared->beginCopy(at, 16, access); });
-  block.counters.add(Count::AsyncCopyBytes, map.boxBytes());
-  barrier.missingBytes -= map.boxBytes();
-  barrier.underWay.push_back(copy);
-  join(barrier.clock, w.clock);
-  completeIfDone(barrier, lane);
 }
 
 void observe(Warp& w, Mbarrier& barrier) {
   for (const auto& copy : barrier.due) arrive(*w.block, copy);
   barrier.due.clear();
-  uint32_t own = w.clock[static_cast<size_t>(w.index)];
-  join(w.clock, barrier.clock);
-  w.clock[static_cast<size_t>(w.index)] = own;
+  w.learn(barrier.past);
 }
 
 void checkArrived(const ThreadBlock& block) {

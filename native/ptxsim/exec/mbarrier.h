@@ -8,8 +8,10 @@
 
 namespace ptxsim {
 
-// The object at an address. Throws Fault where there is none, or none yet as far as the warp can know.
-Mbarrier& mbarrierAt(Warp& warp, uint64_t address, int lane);
+inline constexpr const char* CopyName = "cp.async.bulk.tensor";
+
+// The object at an address of a block: the warp's own or one of its cluster. Throws Fault where there is none, or none yet as far as the warp can know.
+Mbarrier& mbarrierAt(Warp& warp, ThreadBlock& block, uint64_t address, int lane);
 
 // One thread arrives: what its warp did before, whoever waits may rely on. Gives the phase that it arrives in.
 uint64_t arriveAt(Warp& warp, Mbarrier& barrier, uint32_t count, bool drops, int lane);
@@ -17,8 +19,9 @@ uint64_t arriveAt(Warp& warp, Mbarrier& barrier, uint32_t count, bool drops, int
 // The phase waits for so many bytes more.
 void expectBytes(Mbarrier& barrier, uint32_t bytes);
 
-// A thread starts the copy of a box. Its bytes arrive once the phase is complete and the first warp finds it so; until then they are poison.
-void startCopy(Warp& warp, Mbarrier& barrier, const TensorMap& map, int32_t x, int32_t y, uint64_t shared, int lane);
+// A thread starts the copy of a box to one place in each of some blocks, which count it on their mbarriers at one address. Its bytes arrive once the
+// phase is complete and the first warp of the block finds it so; until then they are poison.
+void startCopy(Warp& warp, const std::vector<ThreadBlock*>& blocks, uint64_t barrier, const BulkCopy& copy);
 
 // The warp has found a phase complete: the bytes of it are there, and what came before the arrivals is known to the warp.
 void observe(Warp& warp, Mbarrier& barrier);

@@ -18,6 +18,11 @@ constexpr std::pair<std::string_view, Special> Specials[] = {
     {"%lanemask_eq", Special::LaneMaskEq}, {"%lanemask_le", Special::LaneMaskLe}, {"%lanemask_lt", Special::LaneMaskLt},
     {"%lanemask_ge", Special::LaneMaskGe}, {"%lanemask_gt", Special::LaneMaskGt},
     {"%dynamic_smem_size", Special::DynamicSharedSize}, {"%total_smem_size", Special::TotalSharedSize},
+    {"%clusterid.x", Special::ClusterIdX}, {"%clusterid.y", Special::ClusterIdY}, {"%clusterid.z", Special::ClusterIdZ},
+    {"%nclusterid.x", Special::NClusterIdX}, {"%nclusterid.y", Special::NClusterIdY}, {"%nclusterid.z", Special::NClusterIdZ},
+    {"%cluster_ctaid.x", Special::ClusterCtaidX}, {"%cluster_ctaid.y", Special::ClusterCtaidY}, {"%cluster_ctaid.z", Special::ClusterCtaidZ},
+    {"%cluster_nctaid.x", Special::ClusterNctaidX}, {"%cluster_nctaid.y", Special::ClusterNctaidY}, {"%cluster_nctaid.z", Special::ClusterNctaidZ},
+    {"%cluster_ctarank", Special::ClusterCtarank}, {"%cluster_nctarank", Special::ClusterNctarank},
     {"%clock", Special::Clock}, {"%clock64", Special::Clock64}, {"%globaltimer", Special::GlobalTimer},
 };
 
@@ -100,6 +105,10 @@ void Decoder::role(Instruction& instruction, const Operand& operand, std::string
     case '{': packedRole(instruction, operand, role, shape); return;
     case '@': addressRole(instruction, operand, shape); return;
     case 'M': mapRole(instruction, operand); return;
+    case '_':
+      if (operand.kind != Operand::Kind::Sink) fail("expected '_': an arrival in another block gives no state");
+      put(instruction, NoSlot, false);
+      return;
     case 'L': case 'B':
       if (operand.kind != Operand::Kind::Name) fail("expected a label");
       return;

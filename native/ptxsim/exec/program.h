@@ -55,6 +55,7 @@ struct alignas(64) Instruction {
   uint8_t mode = 0;              // of shfl, vote, prmt, bar.red, lop3 (its table), atom (its operation)
   bool ftz = false, saturate = false, propagateNan = false, relu = false, xorSign = false, transpose = false;
   bool isVolatile = false, toGeneric = false, wrap = false, isUniform = false;
+  bool isClusterWide = false;    // its addresses are of the window of shared::cluster
   bool releases = false;         // what the block wrote before, other blocks may rely on
   uint16_t written = 0;          // bit i: at[i] is a result
   uint16_t wide = 0;             // bit i: at[i] has 64 bits a lane
@@ -81,6 +82,8 @@ struct SlotValue {
 enum class Special : uint8_t {
   TidX, TidY, TidZ, NtidX, NtidY, NtidZ, CtaidX, CtaidY, CtaidZ, NctaidX, NctaidY, NctaidZ, LaneId, WarpId, NWarpId, SmId, NSmId, GridId,
   LaneMaskEq, LaneMaskLe, LaneMaskLt, LaneMaskGe, LaneMaskGt, DynamicSharedSize, TotalSharedSize, Clock, Clock64, GlobalTimer,
+  ClusterIdX, ClusterIdY, ClusterIdZ, NClusterIdX, NClusterIdY, NClusterIdZ, ClusterCtaidX, ClusterCtaidY, ClusterCtaidZ, ClusterNctaidX, ClusterNctaidY,
+  ClusterNctaidZ, ClusterCtarank, ClusterNctarank,
 };
 
 struct Parameter {
@@ -100,8 +103,10 @@ struct Kernel {
   uint32_t sharedBytes = 0;        // static; dynamic memory begins at its end, aligned to dynamicAlignment
   uint32_t dynamicAlignment = 16;
   bool usesDynamicShared = false;
-  bool setsRegisters = false;      // setmaxnreg says how many a thread has, not the launch
+  int setRegisters = 0;            // the most that a setmaxnreg asks for, which says then how many a thread has, not the launch; 0: there is none
   bool hasDeviceFences = false;    // its blocks may hand data to each other
+  bool usesProxies = false;        // shared memory by the async proxy, or beyond the block: fences and clusters are followed
+  bool usesClusters = false;       // also where a cluster is one block
   bool mayWaitForBlocks = false;   // it looks at what others do: by atomics or volatile loads
   uint32_t localBytes = 0;         // per thread
   uint32_t registerFileBytes = 0;  // per warp
@@ -115,6 +120,9 @@ struct Kernel {
   std::vector<std::string> files;
   int maxThreads[3] = {0, 0, 0}, requiredThreads[3] = {0, 0, 0};
   int maxRegisters = 0, minBlocks = 0;
+  int requiredCluster[3] = {0, 0, 0};  // .reqnctapercluster; zeros where absent
+  bool needsCluster = false;           // .explicitcluster: launched with one, or not at all
+  int maxCluster = 8;                  // .maxclusterrank: blocks; what every device of sm_90 takes
 
   // Worked out when first asked for.
   const Footprint& footprint() const;

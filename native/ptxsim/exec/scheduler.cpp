@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "exec/mbarrier.h"
-#include "syntax/spell.h"
 
 namespace ptxsim {
 namespace {
@@ -21,16 +20,6 @@ void fill(Warp& warp, Slot at, Class slotClass, uint64_t bits) {
   if (slotClass == Class::Predicate) warp.mask(at) = bits ? AllLanes : 0;
   else if (slotClass == Class::Double) std::fill_n(warp.slot<uint64_t>(at), Lanes, bits);
   else std::fill_n(warp.slot<uint32_t>(at), Lanes, static_cast<uint32_t>(bits));
-}
-
-std::string triple(const uint32_t (&index)[3]) {
-  return "(" + std::to_string(index[0]) + ", " + std::to_string(index[1]) + ", " + std::to_string(index[2]) + ")";
-}
-
-std::string lanesOf(uint32_t mask) {
-  std::string text;
-  for (uint32_t left = mask; left != 0; left &= left - 1) text += (text.empty() ? "" : ", ") + std::to_string(std::countr_zero(left));
-  return text;
 }
 
 }  // namespace
@@ -91,8 +80,10 @@ Scheduler::Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemor
   }
 }
 
-void Scheduler::begin(uint64_t blockNumber) {
+void Scheduler::begin(uint64_t blockNumber, Cluster* cluster, int rank) {
   block_.number = blockNumber;
+  block_.cluster = cluster;
+  block_.rank = rank;
   block_.visitor.block = block_.visitor.launch + Visitor::FirstBlock + static_cast<uint32_t>(blockNumber);
   block_.index[0] = static_cast<uint32_t>(blockNumber % shape_.grid[0]);
   block_.index[1] = static_cast<uint32_t>(blockNumber / shape_.grid[0] % shape_.grid[1]);
@@ -117,10 +108,18 @@ void Scheduler::begin(uint64_t blockNumber) {
     warp.products.clear();
     warp.productGroups = 0;
     warp.registersHeld = registersAtLaunch();
+    warp.clusterArrivals = 0;
+    warp.awaitsCluster = false;
     fillSpecials(warp);
   }
 
   orderAll();
+  for (auto& warp : block_.warps) {
+    warp.past.rank = rank;
+    warp.past.peers.assign(cluster ? cluster->blocks.size() : 0, {});
+    warp.past.fenced.fill(warp.now() - 1);
+  }
+
   if (options_.seed != 0) {
     random_.seed(options_.seed ^ (blockNumber * 0x9E3779B97F4A7C15));
     std::shuffle(order_.begin(), order_.end(), random_);
@@ -129,6 +128,7 @@ void Scheduler::begin(uint64_t blockNumber) {
 
 void Scheduler::fillSpecials(Warp& warp) {
   const auto& b = shape_.block;
+  auto c = clusterOf(kernel_, shape_);
   for (const auto& [slot, special] : kernel_.specials) {
     auto all = [&, at = slot](uint32_t value) { fill(warp, at, Class::Word, value); };
     auto each = [&, at = slot](auto value) {
@@ -160,33 +160,46 @@ void Scheduler::fillSpecials(Warp& warp) {
       case Special::LaneMaskGe: each([](uint32_t, uint32_t lane) { return ~((1u << lane) - 1); }); break;
       case Special::DynamicSharedSize: all(shape_.dynamicShared); break;
       case Special::TotalSharedSize: all(shared_.size()); break;
+      case Special::ClusterIdX: all(block_.index[0] / c[0]); break;
+      case Special::ClusterIdY: all(block_.index[1] / c[1]); break;
+      case Special::ClusterIdZ: all(block_.index[2] / c[2]); break;
+      case Special::NClusterIdX: all(shape_.grid[0] / c[0]); break;
+      case Special::NClusterIdY: all(shape_.grid[1] / c[1]); break;
+      case Special::NClusterIdZ: all(shape_.grid[2] / c[2]); break;
+      case Special::ClusterCtaidX: all(block_.index[0] % c[0]); break;
+      case Special::ClusterCtaidY: all(block_.index[1] % c[1]); break;
+      case Special::ClusterCtaidZ: all(block_.index[2] % c[2]); break;
+      case Special::ClusterNctaidX: all(c[0]); break;
+      case Special::ClusterNctaidY: all(c[1]); break;
+      case Special::ClusterNctaidZ: all(c[2]); break;
+      case Special::ClusterCtarank: all(static_cast<uint32_t>(block_.rank)); break;
+      case Special::ClusterNctarank: all(c[0] * c[1] * c[2]); break;
       case Special::Clock: all(0); break;       // time stands still within a block: a kernel that waits for it is reported as stuck
       case Special::Clock64: case Special::GlobalTimer: fill(warp, slot, Class::Double, 0); break;
     }
   }
 }
 
-void Scheduler::run(uint64_t blockNumber) {
-  begin(blockNumber);
-  for (;;) {
-    bool isAlive = false, hasRun = false;
-    for (int index : order_) {
-      auto& warp = block_.warps[static_cast<size_t>(index)];
-      if (warp.live == 0) continue;
-      isAlive = true;
-      if (warp.wait != Wait::None) continue;
-      hasRun = true;
-      try {
-        runWarp(warp);
-      } catch (const Fault& fault) {
-        report(warp, fault);
-      }
+Scheduler::Progress Scheduler::pass() {
+  bool isAlive = false, hasRun = false;
+  for (int index : order_) {
+    auto& warp = block_.warps[static_cast<size_t>(index)];
+    if (warp.live == 0) continue;
+    isAlive = true;
+    if (warp.wait != Wait::None) continue;
+    hasRun = true;
+    try {
+      runWarp(warp);
+    } catch (const Fault& fault) {
+      report(warp, fault);
     }
-
-    if (!isAlive) break;
-    if (!releaseBarriers() && !hasRun) reportStuck();
   }
 
+  if (!isAlive) return Progress::Ended;
+  return releaseBarriers() || hasRun ? Progress::Some : Progress::Stuck;
+}
+
+void Scheduler::finish() {
   try {
     checkArrived(block_);
   } catch (const Fault& fault) {
@@ -265,13 +278,28 @@ void Scheduler::runWarp(Warp& warp) {
 }
 
 void Scheduler::orderAll() {
+  if (kernel_.usesProxies) joinAll();
+  uint32_t sent = block_.warps[0].past.clock[SharedMemory::PeerWarp];
   uint32_t highest = 0;
-  for (const auto& warp : block_.warps) highest = std::max(highest, warp.clock[static_cast<size_t>(warp.index)]);
+  for (const auto& warp : block_.warps) highest = std::max(highest, warp.now());
   uint32_t now = shared_.order(highest);
   for (auto& warp : block_.warps) {
-    warp.clock.fill(now - 1);
-    warp.clock[static_cast<size_t>(warp.index)] = now;
+    warp.past.clock.fill(now - 1);
+    // Copies that other blocks have sent have a clock of their own, which the barrier does not move.
+    if (block_.cluster) warp.past.clock[SharedMemory::PeerWarp] = std::max(now - 1, sent);
+    warp.past.clock[static_cast<size_t>(warp.index)] = now;
     warp.step = 0;
+  }
+}
+
+// What one of the warps knows of fences between the proxies, of other blocks and of what they have sent, all do.
+void Scheduler::joinAll() {
+  Past all = block_.warps[0].past;
+  for (const auto& warp : block_.warps) join(all, warp.past);
+  for (auto& warp : block_.warps) {
+    warp.past.fenced = all.fenced;
+    warp.past.peers = all.peers;
+    if (block_.cluster) warp.past.clock[SharedMemory::PeerWarp] = all.clock[SharedMemory::PeerWarp];
   }
 }
 
@@ -328,7 +356,7 @@ void Scheduler::release(Barrier& barrier, int id, bool isWhole) {
   };
   for (const auto& warp : block_.warps) {
     if (!isWaiting(warp)) continue;
-    if (!isWhole) join(barrier.clock, warp.clock);
+    if (!isWhole) barrier.take(warp.past);
     votes += static_cast<uint32_t>(std::popcount(warp.vote & warp.live));
     voters += static_cast<uint32_t>(std::popcount(warp.live));
   }
@@ -343,9 +371,8 @@ void Scheduler::release(Barrier& barrier, int id, bool isWhole) {
     else if (instruction.mode == 2) warp.setMask(instruction.at[0], votes == voters ? AllLanes : 0);
     else if (instruction.mode == 3) warp.setMask(instruction.at[0], votes != 0 ? AllLanes : 0);
     if (!isWhole) {
-      warp.clock = barrier.clock;
-      warp.clock[static_cast<size_t>(warp.index)]++;
-      warp.step = 0;
+      warp.past = barrier.past;
+      warp.tick();
     }
 
     warp.parked = 0;
@@ -357,52 +384,6 @@ void Scheduler::release(Barrier& barrier, int id, bool isWhole) {
 
   if (isWhole) orderAll();
   barrier = Barrier();
-}
-
-void Scheduler::reportStuck() {
-  std::string text = "the block cannot go on:";
-  const Warp* culprit = nullptr;
-  auto kind = FaultKind::Deadlock;
-  for (const auto& warp : block_.warps) {
-    if (warp.live == 0) continue;
-    if (!culprit) culprit = &warp;
-    for (uint32_t left = warp.live; left != 0;) {
-      auto first = static_cast<size_t>(std::countr_zero(left));
-      uint32_t together = 0;
-      for (uint32_t rest = left; rest != 0; rest &= rest - 1) {
-        auto lane = static_cast<size_t>(std::countr_zero(rest));
-        if (warp.lanePc[lane] == warp.lanePc[first]) together |= 1u << lane;
-      }
-
-      if (together != warp.live) kind = FaultKind::Barrier, culprit = &warp;
-      const auto& instruction = kernel_.code[std::min<size_t>(warp.lanePc[first], kernel_.code.size() - 1)];
-      text += "\n    warp " + std::to_string(warp.index) + (together == warp.live ? "" : ", lanes " + lanesOf(together)) + " waits at line " +
-              std::to_string(instruction.line) + ": " + spell(*instruction.statement);
-      left &= ~together;
-    }
-  }
-
-  report(*culprit, {kind, text + (kind == FaultKind::Barrier ? "\n    lanes of one warp wait at different places: a barrier in divergent code" : "")});
-}
-
-void Scheduler::report(const Warp& warp, const Fault& fault) const {
-  int lane = fault.lane >= 0 ? fault.lane : std::countr_zero(warp.active ? warp.active : warp.live ? warp.live : 1u);
-  uint32_t pc = warp.wait == Wait::Barrier ? warp.lanePc[static_cast<size_t>(lane)] : warp.pc;
-  const auto& instruction = kernel_.code[std::min<size_t>(pc, kernel_.code.size() - 1)];
-  uint32_t thread = static_cast<uint32_t>(warp.index) * Lanes + static_cast<uint32_t>(lane);
-  uint32_t threadIndex[3] = {thread % shape_.block[0], thread / shape_.block[0] % shape_.block[1], thread / shape_.block[0] / shape_.block[1]};
-  std::string text = "kernel '" + kernel_.name + "': " + fault.message + "\n  at PTX line " + std::to_string(instruction.line) + ": " +
-                     spell(*instruction.statement);
-  if (instruction.sourceLine != 0) {
-    auto file = static_cast<size_t>(instruction.file);
-    text += "\n  from " + (file < kernel_.files.size() ? kernel_.files[file] : "file " + std::to_string(file)) + ":" + std::to_string(instruction.sourceLine);
-  }
-
-  char address[32];
-  std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(fault.address.value_or(0)));
-  text += "\n  thread " + triple(threadIndex) + " of block " + triple(block_.index) + ", warp " + std::to_string(warp.index) + ", lane " +
-          std::to_string(lane) + (fault.address ? ", address " + std::string(address) : "");
-  throw KernelFault(fault.kind, text);
 }
 
 }  // namespace ptxsim

@@ -4,6 +4,7 @@
 #include <functional>
 #include <random>
 
+#include "exec/cluster.h"
 #include "exec/launch.h"
 #include "exec/tally.h"
 
@@ -15,13 +16,21 @@ class Scheduler {
   Scheduler(const Kernel& kernel, const LaunchShape& shape, DeviceMemory& memory, const ExecutorOptions& options, uint32_t firstToken, GridOrder* grid,
             std::function<void()> onSlice);
 
-  // Throws KernelFault.
-  void run(uint64_t blockNumber);
+  // `rank`: of the block in `cluster`, null where blocks are alone. Others of it begin before any goes on.
+  void begin(uint64_t blockNumber, Cluster* cluster, int rank);
+  // Lets each warp run until it waits, or for a slice.
+  enum class Progress { Ended, Stuck, Some };
+  Progress pass();
+  // The block has ended, and those of its cluster. This and pass throw KernelFault.
+  void finish();
+  // Nothing goes on any more.
+  [[noreturn]] void reportStuck() const;
   // Of all blocks that have run to their end.
   Counters counters() const;
 
+  ThreadBlock& block() { return block_; }
+
  private:
-  void begin(uint64_t blockNumber);
   void fillSpecials(Warp& warp);
   uint32_t registersAtLaunch() const;
   void runWarp(Warp& warp);
@@ -32,7 +41,7 @@ class Scheduler {
   void release(Barrier& barrier, int id, bool isWhole);
   // All that the warps did is ordered before what they do now.
   void orderAll();
-  [[noreturn]] void reportStuck();
+  void joinAll();
   [[noreturn]] void report(const Warp& warp, const Fault& fault) const;
 
   const Kernel& kernel_;

@@ -15,6 +15,7 @@ SharedMemory::SharedMemory(uint32_t bytes, bool checks) : bytes_(bytes), checks_
 void SharedMemory::reset() {
   std::fill(bytes_.begin(), bytes_.end(), uint8_t{0xFF});
   std::fill(marks_.begin(), marks_.end(), uint8_t{0});
+  partialFences_.clear();
 }
 
 uint32_t SharedMemory::order(uint32_t highest) {
@@ -35,9 +36,9 @@ SharedMemory::Touch SharedMemory::maskOf(uint64_t word, uint64_t address, uint32
 }
 
 bool SharedMemory::isOrdered(Touch before, const Access& now) const {
-  if (before < floor_) return true;
+  if (before < floor_ && now.warp != Elsewhere) return true;
   int warp = warpOf(before);
-  uint32_t known = (*now.clock)[static_cast<size_t>(warp)];
+  uint32_t known = now.known->clock[static_cast<size_t>(warp)];
   if (warp != now.warp) return clockOf(before) <= known;
   return clockOf(before) < known || stepOf(before) < now.step || laneOf(before) == now.lane;
 }
@@ -130,12 +131,10 @@ void SharedMemory::refuseRead(size_t word, Touch mask, const Access& access) con
 }
 
 void SharedMemory::race(const char* kind, Touch before, size_t word, const Access& now) const {
-  char lane[24] = "several lanes";
-  if (laneOf(before) != SeveralLanes) std::snprintf(lane, sizeof lane, "lane %d", laneOf(before));
-  char text[200];
-  std::snprintf(text, sizeof text, "race in shared memory at address %zu: %s after %s by %s of warp %d, with no barrier between", 4 * word, now.what, kind,
-                lane, warpOf(before));
-  throw Fault{FaultKind::Race, text, now.lane, 4 * word};
+  std::string lane = laneOf(before) == SeveralLanes ? "several lanes" : "lane " + std::to_string(laneOf(before));
+  std::string who = hasPeers_ && warpOf(before) == PeerWarp ? "a copy of another block" : lane + " of warp " + std::to_string(warpOf(before));
+  throw Fault{FaultKind::Race, "race in shared memory at address " + std::to_string(4 * word) + ": " + now.what + (now.warp == Elsewhere ? " of another block" : "") +
+                                   " after " + kind + " by " + who + ", with no barrier between", now.lane, 4 * word};
 }
 
 void SharedMemory::beginCopy(uint64_t address, uint32_t bytes, const Access& access) {
@@ -143,7 +142,7 @@ void SharedMemory::beginCopy(uint64_t address, uint32_t bytes, const Access& acc
   // What was there is gone the moment the copy is issued, so a value that agrees is no excuse.
   if (checks_) {
     size_t word = address / 4;
-    if (bytes != 16 || !writeFour(word, access))
+    if (bytes != 16 || access.warp == Elsewhere || !writeFour(word, access))
       for (size_t i = word; i < word + bytes / 4; i++) writeWord(i, WholeWord, access, {});
     std::memset(&marks_[word], InFlight | 0xF, bytes / 4);
   }
@@ -162,29 +161,6 @@ void SharedMemory::endCopy(uint64_t address, uint32_t bytes, const Access& acces
   }
 
   std::memcpy(bytes_.data() + address, values, bytes);
-}
-
-void SharedMemory::endBulkCopy(uint64_t address, int lane, uint64_t stamp, const void* values) {
-  if (checks_) {
-    if (bulkWrite_.empty()) bulkWrite_.resize(firstWrite_.size());
-    Touch now = static_cast<Touch>(stamp) | Touch{lane} << LaneShift | WholeWord;
-    for (size_t word = address / 4; word < address / 4 + 4; word++) {
-      marks_[word] = 0xF;
-      firstWrite_[word] = bulkWrite_[word] = now;
-      secondWrite_[word] = 0;
-    }
-  }
-
-  std::memcpy(bytes_.data() + address, values, 16);
-}
-
-void SharedMemory::readBulk(uint64_t address, Access access) {
-  if (!checks_) return;
-  readRow(address, 4, 4, access);
-  for (size_t word = address / 4; word < address / 4 + 4; word++)
-    if (bulkWrite_.empty() || firstWrite_[word] != bulkWrite_[word])
-      throw Fault{FaultKind::Race, std::string(access.what) + " at shared address " + std::to_string(4 * word) +
-                                       ", which no bulk copy has written: other writes need fence.proxy.async, which is not modelled", access.lane, 4 * word};
 }
 
 }  // namespace ptxsim

@@ -7,19 +7,21 @@
 //
 // A barrier of the whole block raises the floor: what came before is ordered before everything that follows, which one comparison tells.
 // The shadow is one array a kind of mark, so that four words at a time can be compared.
+//
+// Bulk copies and wgmma access it by the async proxy, all else by the generic one (PTX ISA, section 8.2). What the generic proxy wrote, the async one may
+// read or overwrite only where a fence between the proxies lies on the way that orders the two: shared_proxies.cpp.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "exec/fault.h"
+#include "exec/past.h"
 
 namespace ptxsim {
-
-constexpr int MaxWarps = 32;
-using Clock = std::array<uint32_t, MaxWarps>;
 
 class SharedMemory {
  public:
@@ -35,11 +37,11 @@ class SharedMemory {
   // than all clocks before, and where every warp goes on: its own entry at it, the others' one below.
   uint32_t order(uint32_t highest);
 
-  // Who accesses: the warp, its lane, its clock, and how many of the warp's own barriers it has passed since its clock moved.
+  // Who accesses: the warp, its lane, what it knows of the block's warps, and how many of the warp's own barriers it has passed since its clock moved.
   struct Access {
     int warp;
     int lane;
-    const Clock* clock;
+    const Known* known;
     uint32_t step;
     const char* what;  // "ld.shared": for the message
     bool isAtomic = false;
@@ -48,6 +50,9 @@ class SharedMemory {
   static constexpr uint32_t MaxStep = (1 << 20) - 1;
   // Stands for several lanes of one instruction: only a barrier orders them.
   static constexpr int SeveralLanes = 63;
+  // As which warp of this block copies count that other blocks of the cluster send; none that is its own may have the number. They themselves access as
+  // Elsewhere: the floor tells them nothing.
+  static constexpr int PeerWarp = MaxWarps - 1, Elsewhere = MaxWarps;
 
   // Bounds, alignment (a power of two) and order are checked; the pointer is good for `bytes`. Throws Fault.
   uint8_t* read(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access);
@@ -72,14 +77,18 @@ class SharedMemory {
   void readTogether(uint64_t address, uint32_t lanes, uint32_t words, Access access);
 
   static uint64_t stampOf(uint32_t clock, uint32_t step, int warp, bool isAtomic) { return pack(clock, step, warp, 0, isAtomic, 0); }
+  static uint32_t clockOfStamp(uint64_t stamp) { return clockOf(static_cast<Touch>(stamp)); }
 
   // cp.async: from issue until its wait nothing may touch the bytes (4, 8 or 16, aligned). The waiting thread's write counts from the wait.
   void beginCopy(uint64_t address, uint32_t bytes, const Access& access);
   void endCopy(uint64_t address, uint32_t bytes, const Access& access, const void* values);
   // The same for 16 bytes of a bulk copy, whose write counts from its issue, by the stamp of then.
+  void beginBulkCopy(uint64_t address, const Access& access);
   void endBulkCopy(uint64_t address, int lane, uint64_t stamp, const void* values);
-  // wgmma reads 16 bytes, which a bulk copy must have written: other writes need a fence between proxies, which is not modelled.
+  // wgmma reads 16 bytes.
   void readBulk(uint64_t address, Access access);
+  // Only some lanes of the warp have fenced the proxies, at its clock: the others' accesses since their last barrier are not covered.
+  void fenceOfSome(int warp, uint32_t clock, uint32_t step, uint32_t lanes) { partialFences_[{warp, clock}] = {step, lanes}; }
 
  private:
   // One access, packed: clock of its warp 24 bits, step 20, warp 5, lane 6 (63: several), atomic 1, bytes of the word 4. 0 for none.
@@ -125,6 +134,9 @@ class SharedMemory {
   bool writeFour(size_t word, const Four& now);
   bool writeFour(size_t word, const Access& access);  // all by one lane
 
+  bool isFenced(Touch write, const Known& known) const;
+  void checkProxies(size_t word, const Access& access) const;
+
   [[noreturn]] void refuse(uint64_t address, uint32_t bytes, uint32_t alignment, const Access& access) const;
   [[noreturn]] void refuseRead(size_t word, Touch mask, const Access& access) const;
   [[noreturn]] void race(const char* kind, Touch before, size_t word, const Access& now) const;
@@ -134,7 +146,12 @@ class SharedMemory {
   std::vector<Touch> firstWrite_, secondWrite_, firstRead_, secondRead_;
   std::vector<Touch> bulkWrite_;  // the last by a bulk copy; empty before the first
   std::vector<uint8_t> marks_;
+  struct PartialFence {
+    uint32_t step, lanes;
+  };
+  std::map<std::pair<int, uint32_t>, PartialFence> partialFences_;  // by warp and clock
   Touch floor_ = 0;  // whatever is below is ordered before everything
+  bool hasPeers_ = false;  // another block has sent a copy
   bool checks_;
 };
 

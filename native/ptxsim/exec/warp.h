@@ -22,6 +22,7 @@ constexpr int Lanes = 32;
 constexpr uint32_t AllLanes = ~uint32_t{0};
 
 struct ThreadBlock;
+struct Cluster;
 
 // What one cp.async of a warp began and no wait has completed.
 struct PendingCopies {
@@ -60,13 +61,15 @@ struct Warp {
   uint32_t barrierThreads = 0;          // that the barrier it waits at is to count; 0 for the whole block
   uint32_t vote = 0;      // predicates brought to bar.red
   uint32_t step = 0;      // warp barriers passed since the clock moved
-  Clock clock{};
+  Past past;
   std::array<uint32_t, Lanes> carry{};     // of add.cc
   std::array<uint32_t, Lanes> group{};     // cp.async groups committed by each lane
   std::vector<PendingCopies> copies;
   std::vector<PendingProduct> products;
   uint64_t productGroups = 0;              // wgmma groups committed
   uint32_t registersHeld = 0;              // by each thread, as setmaxnreg counts them
+  uint64_t clusterArrivals = 0;            // barrier.cluster.arrive so far, of which it has waited for all but the last
+  bool awaitsCluster = false;              // and for that one it has not
 
   template <typename T>
   T* slot(Slot at) const { return reinterpret_cast<T*>(registers + at); }
@@ -81,7 +84,20 @@ struct Warp {
     if (at != NoSlot) mask(at) = (mask(at) & ~active) | (value & active);
   }
   SharedMemory::Access access(int lane, const char* what, bool isAtomic = false) const {
-    return {index, lane, &clock, step, what, isAtomic, SharedMemory::stampOf(clock[static_cast<size_t>(index)], step, index, isAtomic)};
+    return {index, lane, &past, step, what, isAtomic, SharedMemory::stampOf(now(), step, index, isAtomic)};
+  }
+  // Its own clock.
+  uint32_t now() const { return past.clock[static_cast<size_t>(index)]; }
+  // What it does from here on, nobody knows who has heard of it so far.
+  void tick() {
+    past.clock[static_cast<size_t>(index)]++;
+    step = 0;
+  }
+  // It may rely on what others know.
+  void learn(const Past& from) {
+    uint32_t own = now();
+    join(past, from);
+    past.clock[static_cast<size_t>(index)] = own;
   }
   // Lanes stay at the instruction at hand until others arrive; the rest of the running lanes go on.
   void park(uint32_t lanes, int barrierId) {
@@ -99,12 +115,13 @@ struct Warp {
   // All lanes of the warp have met: what one did before, the others may rely on.
   void meet() {
     if (step < SharedMemory::MaxStep) step++;
-    else clock[static_cast<size_t>(index)]++, step = 0;
+    else tick();
   }
 };
 
 struct LaunchShape {
   uint32_t grid[3] = {1, 1, 1}, block[3] = {1, 1, 1};
+  uint32_t cluster[3] = {0, 0, 0};  // blocks of a cluster; zeros: as the kernel says, one where it says nothing
   uint32_t dynamicShared = 0;
   const uint8_t* parameters = nullptr;
   uint64_t id = 0;  // counts launches: %gridid
@@ -114,7 +131,12 @@ struct LaunchShape {
 struct Barrier {
   uint32_t arrived = 0;   // warps
   uint32_t threads = 0;   // that they said the barrier is to count
-  Clock clock{};          // joined of those that have arrived
+  Past past;              // joined of those that have arrived
+
+  void take(const Past& from) {
+    if (past.peers.size() != from.peers.size()) past.reset(from.rank, from.peers.size());
+    join(past, from);
+  }
 };
 
 // A box on its way to shared memory.
@@ -123,7 +145,7 @@ struct BulkCopy {
   int32_t x, y;
   uint64_t shared;
   int lane;
-  uint64_t stamp;  // of the warp that started it
+  uint64_t stamp;  // of the warp that started it, or of those of other blocks
 };
 
 // An mbarrier object, kept beside the eight bytes of shared memory that name it.
@@ -132,15 +154,11 @@ struct Mbarrier {
   uint64_t phase = 0;     // completed phases
   int maker = 0;          // the warp that initialised it, and that warp's clock then
   uint32_t madeAt = 0;
-  bool isKnownToCopies = false;
+  bool isKnownToCopies = false;          // by fence.mbarrier_init
   int64_t missingBytes = 0;              // that the phase expects and no copy brings yet
   std::vector<BulkCopy> underWay, due;   // of the phase at hand; of completed ones that no warp has waited for
-  Clock clock{};          // joined of those that have arrived in this phase and those before
+  Past past;              // joined of those that have arrived in this phase and those before
 };
-
-inline void join(Clock& into, const Clock& from) {
-  for (size_t i = 0; i < into.size(); i++) into[i] = into[i] > from[i] ? into[i] : from[i];
-}
 
 struct ThreadBlock {
   const Kernel* kernel = nullptr;
@@ -161,6 +179,8 @@ struct ThreadBlock {
   bool checks = true;
   GridOrder* grid = nullptr;        // null where the kernel has no fence that orders blocks
   uint64_t seen = 0;                // when the block last looked at what others do
+  Cluster* cluster = nullptr;       // null where the block is alone
+  int rank = 0;                     // in its cluster
   std::array<Allocation*, 4> cached{};  // of the last global accesses: kernels read a few buffers in turn
   size_t nextCached = 0;
 

@@ -17,6 +17,7 @@ namespace ptxsim {
 //   p    a predicate that is written                q    a predicate that is read, negated by !
 //   p|p  d:T|p  two results, of which the second may be absent
 //   u:T  a register that is read and written, in (x)*N alone: they are kept apart from the operands
+//   _    nothing: the result that the form does not have, written so
 //   M    a tensor map and coordinates, [a, {x, y}]
 //   @    an address      L  a label      B  branch targets      C  results, function and arguments of a call
 //   (x)  as many as .v2 or .v4 says, in braces, or one without       (x)*4  exactly so many in braces, or one without braces if 1

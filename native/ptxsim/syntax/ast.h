@@ -88,6 +88,9 @@ struct Function {
   int requiredThreads[3] = {0, 0, 0}; // .reqntid
   int maxRegisters = 0;               // .maxnreg
   int minBlocks = 0;                  // .minnctapersm
+  int requiredCluster[3] = {0, 0, 0}; // .reqnctapercluster
+  bool needsCluster = false;          // .explicitcluster
+  int maxCluster = 0;                 // .maxclusterrank
   Block body;
   int line = 0;
 };

@@ -159,6 +159,9 @@ void Parser::performance(Function& function) {
     else if (accept(".reqntid")) threads(function.requiredThreads);
     else if (accept(".maxnreg")) function.maxRegisters = smallInteger("a number of registers", 1024);
     else if (accept(".minnctapersm")) function.minBlocks = smallInteger("a number of blocks", 64);
+    else if (accept(".reqnctapercluster")) threads(function.requiredCluster);
+    else if (accept(".explicitcluster")) function.needsCluster = true;
+    else if (accept(".maxclusterrank")) function.maxCluster = smallInteger("a number of blocks", 16);
     else if (accept(".noreturn")) continue;
     else if (accept(".pragma")) { take(); expect(';', "after a pragma"); }
     else return;

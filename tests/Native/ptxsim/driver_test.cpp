@@ -1,4 +1,6 @@
 // The driver API's entry points, called as a program calls them.
+#include <cstdlib>
+
 #include "driver_api.h"
 
 using check::DriverApi;
@@ -76,6 +78,44 @@ CASE(an_entry_point_is_found_by_its_name_without_a_version) {
 
   check::equal(api.call("cuGetProcAddress_v2", "cuNothing", &found, 12080, uint64_t{0}, &status), 500, "an unknown name");
   check::equal(status, 1, "its status"); // CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND
+}
+
+// CUlaunchConfig with one attribute, CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION; with PTXSIM_SM=90 as the CTest driver_sm90 sets it.
+CASE(launches_in_clusters) {
+  struct Attribute {
+    int32_t id, unused;
+    uint32_t value[16];
+  } attribute{4, 0, {2, 1, 1}};
+  struct {
+    uint32_t grid[3], block[3], sharedBytes;
+    void* stream;
+    const Attribute* attributes;
+    uint32_t count;
+  } config{{4, 1, 1}, {1, 1, 1}, 0, nullptr, &attribute, 1};
+  DriverApi api;
+  void* kernel = api.function(api.load(
+      ".version 8.0\n.target sm_90\n.address_size 64\n.visible .entry k(.param .u64 out)\n{\n.reg .b32 %r<4>; .reg .b64 %rd<4>;\nld.param.u64 %rd1, [out];\n"
+      "mov.u32 %r1, %ctaid.x;\nmul.wide.u32 %rd2, %r1, 4;\nadd.u64 %rd1, %rd1, %rd2;\nmov.u32 %r2, %cluster_ctarank;\nst.global.u32 [%rd1], %r2;\nret;\n}\n"));
+  void* out = api.memory(16);
+  void* parameters[] = {&out};
+  auto launch = [&] { return api.call("cuLaunchKernelEx", static_cast<const void*>(&config), kernel, static_cast<void**>(parameters), static_cast<void**>(nullptr)); };
+  const char* capability = std::getenv("PTXSIM_SM");
+  if (!capability || std::string(capability) != "90") {
+    check::equal(launch(), 1, "a launch in clusters");
+    check::contains(api.messageOf(1), "clusters of blocks need compute capability 9.0");
+    return;
+  }
+
+  api.good(launch(), "a launch in clusters");
+  uint32_t ranks[4] = {};
+  api.good(api.call("cuMemcpyDtoH_v2", static_cast<void*>(ranks), out, sizeof ranks), "copy");
+  for (uint32_t i = 0; i < 4; i++) check::equal(ranks[i], i % 2, "rank of block " + std::to_string(i));
+  attribute.value[0] = 3;
+  check::equal(launch(), 1, "a grid of 4 in clusters of 3");
+  check::contains(api.messageOf(1), "in clusters of 3");
+  attribute.id = 2;
+  check::equal(launch(), 801, "a cooperative launch");
+  check::contains(api.messageOf(801), "launch attribute 2 is not modelled");
 }
 
 int main(int argc, char** argv) { return check::run(argc, argv); }

@@ -52,6 +52,7 @@ class Machine {
     shape.grid[0] = grid;
     shape.grid[1] = gridY;
     shape.block[0] = block;
+    for (int axis = 0; axis < 3; axis++) shape.cluster[axis] = cluster[axis];
     shape.dynamicShared = shared;
     shape.parameters = bytes.data();
     shape.id = ++launches_;
@@ -61,6 +62,7 @@ class Machine {
   const ptxsim::Kernel& kernel(const std::string& name) const { return *image_->kernels.at(name); }
 
   ptxsim::ExecutorOptions options;
+  uint32_t cluster[3] = {0, 0, 0};  // of the launches from here on; zeros: as the kernel says
 
  private:
   ptxsim::DeviceMemory memory_;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "check.h"
+#include "exec/fault.h"
 #include "exec/tensor_map.h"
 #include "machine.h"
 
@@ -114,5 +116,22 @@ struct WarpgroupKernel {
     return c;
   }
 };
+
+// The kernel must be reported, in these words.
+inline void faultOf(const WarpgroupKernel& kernel, ptxsim::FaultKind kind, const std::string& part) {
+  Machine machine(kernel.text());
+  machine.options.maxSteps = uint64_t{1} << 28;
+  std::vector<float> a, b;
+  try {
+    kernel.run(machine, a, b);
+  } catch (const ptxsim::KernelFault& fault) {
+    contains(fault.what(), part);
+    check::equal(static_cast<int>(fault.kind()), static_cast<int>(kind), std::string("kind of: ") + fault.what());
+    contains(fault.what(), "PTX line");
+    return;
+  }
+
+  throw std::runtime_error("no fault was reported");
+}
 
 }  // namespace check

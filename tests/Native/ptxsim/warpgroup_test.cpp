@@ -1,31 +1,9 @@
 // What a kernel with bulk copies and warpgroup products can get wrong, planted: each must be reported.
 #include "warpgroup_kernel.h"
 
-#include "check.h"
-#include "exec/fault.h"
-
+using check::faultOf;
 using check::WarpgroupKernel;
 using ptxsim::FaultKind;
-
-namespace {
-
-void faultOf(const WarpgroupKernel& kernel, FaultKind kind, const std::string& part) {
-  check::Machine machine(kernel.text());
-  machine.options.maxSteps = uint64_t{1} << 28;
-  std::vector<float> a, b;
-  try {
-    kernel.run(machine, a, b);
-  } catch (const ptxsim::KernelFault& fault) {
-    check::contains(fault.what(), part);
-    check::equal(static_cast<int>(fault.kind()), static_cast<int>(kind), std::string("kind of: ") + fault.what());
-    check::contains(fault.what(), "PTX line");
-    return;
-  }
-
-  throw std::runtime_error("no fault was reported");
-}
-
-}  // namespace
 
 CASE(the_kernel_itself_has_no_fault) {
   WarpgroupKernel kernel;
@@ -97,12 +75,6 @@ CASE(operands_are_left_alone_by_other_warps_too) {
   // Thread 0 waits for its own product and not for those of the other three warps.
   kernel.waitGroup += "@%p1 cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd3, {0, 0}], [%r3];\n";
   faultOf(kernel, FaultKind::Race, "cp.async.bulk.tensor");
-}
-
-CASE(ordinary_stores_are_not_seen_by_products) {
-  WarpgroupKernel kernel;
-  kernel.wait += "@%p1 st.shared.u32 [%r1], %r0;\nbar.sync 0;\n";
-  faultOf(kernel, FaultKind::Race, "no bulk copy has written");
 }
 
 CASE(a_block_waits_for_its_copies) {

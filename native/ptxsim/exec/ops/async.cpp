@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "exec/cluster.h"
 #include "exec/mbarrier.h"
 #include "exec/ops/address.h"
 #include "exec/ops/lanes.h"
@@ -96,7 +97,12 @@ void completeGroups(Warp& w, uint32_t pending, bool uncommitted) {
 void waitGroup(Warp& w, const Instruction& i) { completeGroups(w, static_cast<uint32_t>(i.immediate), false); }
 void waitAll(Warp& w, const Instruction&) { completeGroups(w, 0, true); }
 
-Mbarrier& barrierAt(Warp& w, const Instruction& i, int operand, int lane) { return mbarrierAt(w, placeOf(w, i, operand, 0, lane).address, lane); }
+Mbarrier& barrierAt(Warp& w, const Instruction& i, int operand, int lane) {
+  uint64_t address = placeOf(w, i, operand, 0, lane).address;
+  if (!i.isClusterWide) return mbarrierAt(w, *w.block, address, lane);
+  auto place = peerAt(w, address, lane, "mbarrier.arrive");
+  return mbarrierAt(w, *place.block, place.address, lane);
+}
 
 void init(Warp& w, const Instruction& i) {
   forLanes(w, [&](int lane) {
@@ -109,7 +115,8 @@ void init(Warp& w, const Instruction& i) {
     auto& barrier = w.block->mbarriers[place.address] = Mbarrier();
     barrier.expected = barrier.pending = count;
     barrier.maker = w.index;
-    barrier.madeAt = w.clock[static_cast<size_t>(w.index)];
+    barrier.madeAt = w.now();
+    barrier.past.reset(w.past.rank, w.past.peers.size());
   });
 }
 
@@ -122,16 +129,16 @@ void invalidate(Warp& w, const Instruction& i) {
 
 // What the warp did before is what whoever waits may rely on; what it does after is not.
 void arrive(Warp& w, const Instruction& i) {
+  if (i.releases) w.block->publish();
   forLanes(w, [&](int lane) {
     auto& barrier = barrierAt(w, i, 1, lane);
     uint32_t given = i.at[2] == NoSlot ? 1 : w.slot<uint32_t>(i.at[2])[lane];
     bool expects = i.mode == 2;
     if (expects) expectBytes(barrier, given);
     uint64_t state = arriveAt(w, barrier, expects ? 1 : given, i.mode == 1, lane);
-    w.slot<uint64_t>(i.at[0])[lane] = state;
+    if (i.at[0] != NoSlot) w.slot<uint64_t>(i.at[0])[lane] = state;
   });
-  w.clock[static_cast<size_t>(w.index)]++;
-  w.step = 0;
+  w.tick();
 }
 
 // True where the phase that the state (or the parity) names is complete. Whoever finds it so sees what came before the arrivals.
@@ -143,6 +150,7 @@ void test(Warp& w, const Instruction& i) {
     bool isDone = Parity ? (barrier.phase & 1) != (w.slot<uint32_t>(i.at[2])[lane] & 1) : barrier.phase > w.slot<uint64_t>(i.at[2])[lane];
     if (isDone) {
       observe(w, barrier);
+      if (w.block->cluster) w.block->look();
       result |= 1u << lane;
     }
   });
@@ -156,10 +164,9 @@ void copyArrive(Warp& w, const Instruction& i) {
   forLanes(w, [&](int lane) {
     auto& barrier = barrierAt(w, i, 0, lane);
     if (i.mode == 1) arriveAt(w, barrier, 1, false, lane);  // .noinc: counted by init
-    else join(barrier.clock, w.clock);                      // adds one to the pending count and takes it away
+    else join(barrier.past, w.past);                        // adds one to the pending count and takes it away
   });
-  w.clock[static_cast<size_t>(w.index)]++;
-  w.step = 0;
+  w.tick();
 }
 
 }  // namespace

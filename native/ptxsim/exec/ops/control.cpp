@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "exec/cluster.h"
 #include "exec/ops/address.h"
 #include "exec/ops/lanes.h"
 
@@ -47,6 +48,7 @@ void leave(Warp& w, const Instruction&) {
     throw Fault{FaultKind::Race, "a warp ends while a wgmma.mma_async of it may still run: it needs wgmma.wait_group", std::countr_zero(w.active)};
   w.live &= ~w.active;
   w.running &= ~w.active;
+  if (w.block->cluster && w.live == 0) leaveCluster(w);
 }
 
 uint32_t uniform(const Warp& w, Slot at, const char* what) {
@@ -72,9 +74,8 @@ void barrier(Warp& w, const Instruction& i) {
       throw Fault{FaultKind::Barrier, "warps arrive at barrier " + std::to_string(id) + " with different thread counts"};
     arrived.threads = threads;
     arrived.arrived++;
-    join(arrived.clock, w.clock);
-    w.clock[static_cast<size_t>(w.index)]++;
-    w.step = 0;
+    arrived.take(w.past);
+    w.tick();
     return;
   }
 
@@ -88,6 +89,17 @@ void fence(Warp& w, const Instruction& i) {
   if (!i.releases) return;
   w.block->publish();
   w.block->look();
+}
+
+// Between the generic proxy and the async one. What the active lanes know of, or have done, is covered; global memory's order is that of other fences.
+void fenceProxies(Warp& w, const Instruction& i) {
+  if (i.space == Space::Global) return;
+  for (size_t block = 0; block < std::max<size_t>(w.past.peers.size(), 1); block++) {
+    auto& known = w.past.peers.empty() ? w.past : w.past.of(static_cast<int>(block));
+    join(known.fenced, known.clock);
+  }
+  if (w.active != w.live) w.block->shared->fenceOfSome(w.index, w.now(), w.step, w.active);
+  w.tick();
 }
 
 void trap(Warp& w, const Instruction&) { throw Fault{FaultKind::IllegalInstruction, "trap", std::countr_zero(w.active)}; }
@@ -175,6 +187,7 @@ Handler controlHandler(const Shape& s) {
   if (op == "brx") return &brx;
   if (op == "ret" || op == "exit") return &leave;
   if ((op == "bar" && !s.has(".warp")) || op == "barrier") return &barrier;
+  if (op == "fence" && s.has(".proxy")) return &fenceProxies;
   if (op == "membar" || op == "fence") return &fence;
   if (op == "trap" || op == "brkpt") return &trap;
   if (op == "call") return &call;
