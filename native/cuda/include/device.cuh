@@ -192,6 +192,8 @@ DEVICE float reciprocal_approx(float x) {
 
 // An empty instruction that reads and writes a register.
 DEVICE void pin_register(uint32_t& value) { asm volatile("" : "+r"(value)); }
+DEVICE void pin_register(int32_t& value) { asm volatile("" : "+r"(value)); }
+DEVICE void pin_register(int64_t& value) { asm volatile("" : "+l"(value)); }
 
 template <typename T>
 DEVICE void pin_register(T*& pointer) {
