@@ -119,6 +119,8 @@ void Decoder::run(const Function& entry) {
   declareParameters(entry);
   body(entry);
   for (auto& [place, slot] : dynamicBases_) kernel_.constants.push_back({slot, place.first, kernel_.dynamicOffset() + place.second});
+  // So that the next warp's file is aligned as the first one's.
+  kernel_.registerFileBytes = static_cast<uint32_t>(alignUp(kernel_.registerFileBytes, 64));
   checkProductRegisters(kernel_);
 }
 
@@ -273,7 +275,7 @@ void Decoder::append(const Instruction& instruction) {
   kernel_.usesClusters |= opcode == "mapa" || (opcode == "mbarrier" && instruction.isClusterWide) || (opcode == "barrier" && modifiers.starts_with(".cluster")) ||
                           modifiers.ends_with(".multicast::cluster");
   kernel_.usesProxies |= kernel_.usesClusters || instruction.isClusterWide || opcode == "wgmma";
-  kernel_.setsRegisters |= instruction.form->opcode == "setmaxnreg";
+  if (opcode == "setmaxnreg") kernel_.setRegisters = std::max(kernel_.setRegisters, static_cast<int>(instruction.immediate));
   kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;
 }
