@@ -14,35 +14,50 @@ struct HeadTile {
   // Starts the copy; `rowOf` gives the global row of a tile's row, or -1 for a row of zeros.
   template <typename RowOf>
   static DEVICE void copy(uint32_t tile, const bf16* head, int64_t stride, int headSize, bool aligned, RowOf rowOf) {
-    NO_UNROLL for (int i = static_cast<int>(threadIdx.x); i < Rows * Chunks; i += Threads) {
-      int row = i / Chunks, chunk = i % Chunks, from = rowOf(row), left = headSize - chunk * 8;
-      int bytes = from < 0 || left <= 0 ? 0 : left >= 8 ? 16 : left * 2;
-      const bf16* source = head + (bytes > 0 ? from * stride + chunk * 8 : 0);
-      uint32_t to = tile + row * RowBytes + chunk * 16;
-      if (aligned) {
-        copy_async16(to, source, bytes);
-      } else {
-        for (int e = 0; e < 8; ++e) store_shared(to + e * 2, e * 2 < bytes ? source[e] : bf16{0});
+    if constexpr (Threads % Chunks == 0) {
+      int chunk = static_cast<int>(threadIdx.x) % Chunks, bytes = chunk_bytes(headSize, chunk);
+      NO_UNROLL for (int row = static_cast<int>(threadIdx.x) / Chunks; row < Rows; row += Threads / Chunks)
+        copy_chunk(tile, head, stride, aligned, row, chunk, rowOf(row), bytes);
+    } else {
+      NO_UNROLL for (uint32_t i = thread_again(); i < Rows * Chunks; i += Threads) {
+        int row = static_cast<int>(i / Chunks), chunk = static_cast<int>(i % Chunks);
+        copy_chunk(tile, head, stride, aligned, row, chunk, rowOf(row), chunk_bytes(headSize, chunk));
       }
     }
   }
 
-  // Fragment of A: 16 rows from `row` on, 16 columns from 16 * step on.
-  static DEVICE void load_a(uint32_t (&a)[4], uint32_t tile, int row, int step) {
-    int lane = lane_id();
-    load_matrix_x4(a, tile + (row + (lane & 15)) * RowBytes + (step * 16 + (lane >> 4) * 8) * 2);
+  static DEVICE int chunk_bytes(int headSize, int chunk) {
+    int left = headSize - chunk * 8;
+    return left <= 0 ? 0 : left >= 8 ? 16 : left * 2;
   }
 
-  // Two fragments of B for a product with the transposed tile: columns are 16 of its rows, K its columns.
-  static DEVICE void load_b_rows(uint32_t (&b)[4], uint32_t tile, int row, int step) {
-    int lane = lane_id();
-    load_matrix_x4(b, tile + (row + (lane & 7) + ((lane >> 4) << 3)) * RowBytes + (step * 16 + ((lane >> 3) & 1) * 8) * 2);
+  // The first `bytes` of a chunk from row `from`; zeros where that is -1.
+  static DEVICE void copy_chunk(uint32_t tile, const bf16* head, int64_t stride, bool aligned, int row, int chunk, int from, int bytes) {
+    bytes = from < 0 ? 0 : bytes;
+    const bf16* source = head + (bytes > 0 ? from * stride + chunk * 8 : 0);
+    uint32_t to = tile + row * RowBytes + chunk * 16;
+    if (aligned) {
+      copy_async16(to, source, bytes);
+    } else {
+      for (int e = 0; e < 8; ++e) store_shared(to + e * 2, e * 2 < bytes ? source[e] : bf16{0});
+    }
   }
 
-  // Two fragments of B for a product with the tile itself: columns are 16 of its columns, K 16 of its rows.
-  static DEVICE void load_b_columns(uint32_t (&b)[4], uint32_t tile, int row, int block) {
-    int lane = lane_id();
-    load_matrix_x4_transposed(b, tile + (row + (lane & 15)) * RowBytes + (block * 16 + (lane >> 4) * 8) * 2);
+  // Where a lane's part of the fragments begins: of 16 rows by 16 columns, or, for B from rows, of the same in another order of its quarters.
+  static DEVICE uint32_t lane_rows(uint32_t tile) { return tile + (lane_id() & 15) * RowBytes + (lane_id() >> 4) * 16; }
+  static DEVICE uint32_t lane_quarters(uint32_t tile) {
+    return tile + ((lane_id() & 7) + ((lane_id() >> 4) << 3)) * RowBytes + ((lane_id() >> 3) & 1) * 16;
+  }
+
+  // Fragment of A: 16 rows from `row` on, 16 columns from 16 * step on; `at` is lane_rows.
+  static DEVICE void load_a(uint32_t (&a)[4], uint32_t at, int row, int step) { load_matrix_x4(a, at + row * RowBytes + step * 32); }
+
+  // Two fragments of B for a product with the transposed tile: columns are 16 of its rows, K its columns; `at` is lane_quarters.
+  static DEVICE void load_b_rows(uint32_t (&b)[4], uint32_t at, int row, int step) { load_matrix_x4(b, at + row * RowBytes + step * 32); }
+
+  // Two fragments of B for a product with the tile itself: columns are 16 of its columns, K 16 of its rows; `at` is lane_rows.
+  static DEVICE void load_b_columns(uint32_t (&b)[4], uint32_t at, int row, int block) {
+    load_matrix_x4_transposed(b, at + row * RowBytes + block * 32);
   }
 };
 
@@ -50,12 +65,16 @@ struct HeadTile {
 // for BlocksM runs of 16 rows of A at once, so that B is read once.
 template <typename TileA, typename TileB, int HS, int BlocksM, int Blocks>
 DEVICE void multiply_rows(float (&c)[BlocksM][Blocks][4], uint32_t tileA, int rowA, uint32_t tileB) {
+  uint32_t atA = TileA::lane_rows(tileA + rowA * TileA::RowBytes), atB = TileB::lane_quarters(tileB);
+  // One address each, and the compiler must not keep those of all fragments from tile to tile.
+  pin_register(atA);
+  pin_register(atB);
   UNROLL for (int step = 0; step < HS / 16; ++step) {
     uint32_t a[BlocksM][4];
-    UNROLL for (int i = 0; i < BlocksM; ++i) TileA::load_a(a[i], tileA, rowA + i * 16, step);
+    UNROLL for (int i = 0; i < BlocksM; ++i) TileA::load_a(a[i], atA, i * 16, step);
     UNROLL for (int j = 0; j < Blocks / 2; ++j) {
       uint32_t b[4];
-      TileB::load_b_rows(b, tileB, j * 16, step);
+      TileB::load_b_rows(b, atB, j * 16, step);
       UNROLL for (int i = 0; i < BlocksM; ++i) {
         mma_bf16(c[i][2 * j], a[i], b[0], b[1]);
         mma_bf16(c[i][2 * j + 1], a[i], b[2], b[3]);
@@ -67,6 +86,8 @@ DEVICE void multiply_rows(float (&c)[BlocksM][Blocks][4], uint32_t tileA, int ro
 // C (16, HS) += P (16, 8 * Blocks) T, where P stands in the layout of mma's D and T are the rows of a tile; BlocksM at once.
 template <typename Tile, int HS, int BlocksM, int Blocks>
 DEVICE void multiply_weights(float (&c)[BlocksM][HS / 8][4], const float (&p)[BlocksM][Blocks][4], uint32_t tile) {
+  uint32_t at = Tile::lane_rows(tile);
+  pin_register(at);
   UNROLL for (int j = 0; j < Blocks / 2; ++j) {
     uint32_t a[BlocksM][4];
     UNROLL for (int i = 0; i < BlocksM; ++i) {
@@ -76,7 +97,7 @@ DEVICE void multiply_weights(float (&c)[BlocksM][HS / 8][4], const float (&p)[Bl
     }
     UNROLL for (int block = 0; block < HS / 16; ++block) {
       uint32_t b[4];
-      Tile::load_b_columns(b, tile, j * 16, block);
+      Tile::load_b_columns(b, at, j * 16, block);
       UNROLL for (int i = 0; i < BlocksM; ++i) {
         mma_bf16(c[i][2 * block], a[i], b[0], b[1]);
         mma_bf16(c[i][2 * block + 1], a[i], b[2], b[3]);
@@ -96,7 +117,7 @@ DEVICE void clear(float (&values)[Blocks][4]) {
 template <typename Tile, int HS>
 DEVICE void store_rows(bf16* head, int64_t stride, int headSize, bool aligned, const float (&values)[HS / 8][4], float scale0, float scale1,
                        uint32_t tile, int rows) {
-  int lane = lane_id();
+  int lane = static_cast<int>(thread_again() % WarpSize);
   uint32_t to = tile + (lane >> 2) * Tile::RowBytes + (lane & 3) * 4;
   warp_sync();
   UNROLL for (int j = 0; j < HS / 8; ++j) {

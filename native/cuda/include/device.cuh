@@ -5,7 +5,7 @@
 // Every wrapper is one documented instruction of the PTX ISA (7.x, sm_80) under a name that says what it does.
 //
 // Rounding: the build forbids contraction of `+` and `*` to fma. Where a sum must have one value even when these files are
-// compiled without that flag, use fma_rn, mul_rn and add_rn, which no compiler touches.
+// compiled without that flag, use fma_rn, mul_rn, add_rn and sub_rn, which no compiler touches.
 #pragma once
 
 #if defined(__clang__) && !defined(__NVCC__)
@@ -138,6 +138,12 @@ DEVICE float add_rn(float a, float b) {
   return c;
 }
 
+DEVICE float sub_rn(float a, float b) {
+  float c;
+  asm("sub.rn.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
+  return c;
+}
+
 DEVICE float div_rn(float a, float b) {
   float c;
   asm("div.rn.f32 %0, %1, %2;" : "=f"(c) : "f"(a), "f"(b));
@@ -186,6 +192,8 @@ DEVICE float reciprocal_approx(float x) {
 
 // An empty instruction that reads and writes a register.
 DEVICE void pin_register(uint32_t& value) { asm volatile("" : "+r"(value)); }
+DEVICE void pin_register(int32_t& value) { asm volatile("" : "+r"(value)); }
+DEVICE void pin_register(int64_t& value) { asm volatile("" : "+l"(value)); }
 
 template <typename T>
 DEVICE void pin_register(T*& pointer) {

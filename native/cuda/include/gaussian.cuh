@@ -34,11 +34,32 @@ struct CounterNoise {
   int layer;
 };
 
-// The draw of channels 4 * quadruple to 4 * quadruple + 3 of a pair's position.
-DEVICE void gaussians(const CounterNoise& noise, int pair, int position, int quadruple, float (&v)[4]) {
-  PhiloxBlock bits = philox(noise.key0, noise.key1,
-                            {static_cast<uint32_t>(quadruple) | (static_cast<uint32_t>(noise.layer) << 20),
-                             static_cast<uint32_t>(position), static_cast<uint32_t>(pair), noise.step});
+// The counter of a draw is (channels and layer, position, pair, step), and Philox is made so that each word meets the others late: of its first
+// two rounds, all products depend either on pair and position or on the channels. Here is what they leave, to be made once for many draws.
+struct VectorNoise {
+  uint32_t x, z, w;
+};
+
+struct ChannelNoise {
+  uint32_t x, y, z;
+};
+
+DEVICE VectorNoise vector_noise(const CounterNoise& noise, int pair, int position) {
+  uint64_t b = philox_product_z(static_cast<uint32_t>(pair));
+  uint64_t a = philox_product_x(high_word(b) ^ static_cast<uint32_t>(position) ^ noise.key0);
+  return {low_word(b) ^ (noise.key0 + PhiloxKeyStep0), high_word(a) ^ (noise.key1 + PhiloxKeyStep1), low_word(a)};
+}
+
+// Of channels 4 * quadruple to 4 * quadruple + 3.
+DEVICE ChannelNoise channel_noise(const CounterNoise& noise, int quadruple) {
+  uint64_t a = philox_product_x(static_cast<uint32_t>(quadruple) | (static_cast<uint32_t>(noise.layer) << 20));
+  uint64_t b = philox_product_z(high_word(a) ^ noise.step ^ noise.key1);
+  return {high_word(b), low_word(b), low_word(a)};
+}
+
+// The draw of four channels of a pair's position.
+DEVICE void gaussians(const CounterNoise& noise, const VectorNoise& vector, const ChannelNoise& channels, float (&v)[4]) {
+  PhiloxBlock bits = philox<2>(noise.key0, noise.key1, {channels.x ^ vector.x, channels.y, channels.z ^ vector.z, vector.w});
   gaussian_pair(bits.x, bits.y, v[0], v[1]);
   gaussian_pair(bits.z, bits.w, v[2], v[3]);
 }

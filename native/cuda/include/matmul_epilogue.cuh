@@ -69,13 +69,19 @@ struct SumsWriter {
 
   const MatmulOutput<Element>& out;
   uint32_t scratch;  // this warp's ScratchBytes of shared memory
+  int lane;
   bool aligned;
 
+  // Lane and scratch are as if new for each tile: no address made of them waits in registers from one to the next, and none for the main loop.
   DEVICE SumsWriter(const MatmulOutput<Element>& to, uint32_t warpScratch)
-      : out(to), scratch(warpScratch), aligned(is_aligned(to.c, 16) && to.stride % Width == 0) {}
+      : out(to), scratch(warpScratch), lane(static_cast<int>(thread_again() % WarpSize)), aligned(is_aligned(to.c, 16) && to.stride % Width == 0) {
+    pin_register(scratch);
+  }
 
   // Sums in the layout of mma's D, Columns / 8 blocks of 16 x 8, for the rows of C from `row` and the columns from `column`.
   DEVICE void store(const float (*sums)[4], int row, int column) const {
+    // Nor those of one run of columns for the next.
+    pin_register(column);
     warp_sync();
     stage(sums);
     warp_sync();
@@ -88,7 +94,6 @@ struct SumsWriter {
 
  private:
   DEVICE void stage(const float (*sums)[4]) const {
-    int lane = lane_id();
     uint32_t to = scratch + (lane >> 2) * RowBytes + (lane & 3) * 8;
     UNROLL for (int j = 0; j < Columns / 8; ++j) {
       store_shared8(to + j * 32, sums[j][0], sums[j][1]);
@@ -97,7 +102,7 @@ struct SumsWriter {
   }
 
   DEVICE void store_whole(int row0, int column0) const {
-    int row = lane_id() / LanesPerRow, column = lane_id() % LanesPerRow * Width;
+    int row = lane / LanesPerRow, column = lane % LanesPerRow * Width;
     Out* to = static_cast<Out*>(out.c) + (row0 + row) * out.stride + column0 + column;
     float bias[Width] = {};
     if (out.bias) {
@@ -106,7 +111,12 @@ struct SumsWriter {
     // All reads of C are under way before the first is needed.
     Words4 old[Passes] = {};
     if (out.accumulate) {
-      UNROLL for (int pass = 0; pass < Passes; ++pass) old[pass] = load16(to + pass * RowsPerPass * out.stride);
+      Out* from = to;
+      UNROLL for (int pass = 0; pass < Passes; ++pass) {
+        old[pass] = load16(from);
+        from += RowsPerPass * out.stride;
+        pin_register(from);
+      }
     }
     UNROLL for (int pass = 0; pass < Passes; ++pass) {
       float values[Width], before[Width];
@@ -116,13 +126,15 @@ struct SumsWriter {
         UNROLL for (int e = 0; e < 4; ++e) values[part * 4 + e] = bits_float(words.word[e]);
       }
       UNROLL for (int e = 0; e < Width; ++e) values[e] = before[e] + (values[e] + bias[e]);
-      store16(to + pass * RowsPerPass * out.stride, pack(values));
+      store16(to, pack(values));
+      to += RowsPerPass * out.stride;
+      pin_register(to);
     }
   }
 
   DEVICE void store_edge(int row0, int column0) const {
     NO_UNROLL for (int row = 0; row < 16 && row0 + row < out.M; ++row) {
-      NO_UNROLL for (int column = lane_id(); column < Columns && column0 + column < out.N; column += WarpSize)
+      NO_UNROLL for (int column = lane; column < Columns && column0 + column < out.N; column += WarpSize)
         store_element<Out>(out, row0 + row, column0 + column, load_shared(scratch + row * RowBytes + column * 4));
     }
   }

@@ -10,6 +10,23 @@ DEVICE T warp_sum(T value) {
   return value;
 }
 
+// Lane l gets the sum of all lanes' values[l], of 32: with each step there are half as many values, each the sum of twice as many lanes.
+template <int Count>
+DEVICE float warp_sums(const float (&values)[Count]) {
+  if constexpr (Count == 1) {
+    return values[0];
+  } else {
+    constexpr int Half = Count / 2;
+    bool upper = (lane_id() & Half) != 0;
+    float left[Half];
+    UNROLL for (int i = 0; i < Half; ++i) {
+      float kept = upper ? values[i + Half] : values[i], given = upper ? values[i] : values[i + Half];
+      left[i] = kept + shuffle_xor(given, Half);
+    }
+    return warp_sums(left);
+  }
+}
+
 DEVICE float warp_max(float value) {
   UNROLL for (int mask = WarpSize / 2; mask > 0; mask /= 2) value = maximum(value, shuffle_xor(value, mask));
   return value;

@@ -126,15 +126,21 @@ struct AttentionForward {
 
   // Minus infinity where a query does not see the key. `largest` starts finite, so that no difference is of infinities.
   DEVICE void mask(float (&p)[KeyTile / 8][4], int i, int firstOfTile) const {
-    UNROLL for (int j = 0; j < KeyTile / 8; ++j) {
-      UNROLL for (int e = 0; e < 4; ++e) {
-        int key = firstOfTile + j * 8 + (lane_id() & 3) * 2 + (e & 1);
-        if (key < firstKey[i][e >> 1] || key > lastKey[i][e >> 1]) p[j][e] = bits_float(0xff800000u);
+    int laneKey = firstOfTile + (lane_id() & 3) * 2;
+    UNROLL for (int h = 0; h < 2; ++h) {
+      // Keys are counted from the lane's first on: constants.
+      int first = firstKey[i][h] - laneKey, last = lastKey[i][h] - laneKey;
+      UNROLL for (int j = 0; j < KeyTile / 8; ++j) {
+        UNROLL for (int e = 0; e < 2; ++e) {
+          if (j * 8 + e < first || j * 8 + e > last) p[j][2 * h + e] = bits_float(0xff800000u);
+        }
       }
     }
   }
 
   DEVICE void finish(const AttentionArguments& x, int head, int row0, int rows, uint32_t queries) {
+    // The rows' numbers anew, rather than from before the loop.
+    int thread = static_cast<int>(thread_again()), firstRow = thread / WarpSize * 16 * BlocksM, lane = thread % WarpSize;
     UNROLL for (int i = 0; i < BlocksM; ++i) {
       float inverse[2];
       UNROLL for (int h = 0; h < 2; ++h) {
@@ -142,12 +148,12 @@ struct AttentionForward {
         sum += shuffle_xor(sum, 1);
         sum += shuffle_xor(sum, 2);
         inverse[h] = 1.f / sum;
-        int row = warp_row(i) + (lane_id() >> 2) + h * 8;
-        if (row < rows && (lane_id() & 3) == 0) x.lse[(row0 + row) * x.strideLse + head] = (largest[i][h] + log2_approx(sum)) * Ln2;
+        int row = firstRow + i * 16 + (lane >> 2) + h * 8;
+        if (row < rows && (lane & 3) == 0) x.lse[(row0 + row) * x.strideLse + head] = (largest[i][h] + log2_approx(sum)) * Ln2;
       }
-      bf16* to = x.output + (row0 + warp_row(i)) * x.strideO + head * x.headSize;
-      store_rows<Queries, HS>(to, x.strideO, x.headSize, x.aligned, sums[i], inverse[0], inverse[1],
-                              queries + warp_row(i) * Queries::RowBytes, rows - warp_row(i));
+      int row = firstRow + i * 16;
+      store_rows<Queries, HS>(x.output + (row0 + row) * x.strideO + head * x.headSize, x.strideO, x.headSize, x.aligned, sums[i], inverse[0],
+                              inverse[1], queries + row * Queries::RowBytes, rows - row);
     }
   }
 };

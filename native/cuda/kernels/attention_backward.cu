@@ -106,12 +106,17 @@ struct BackwardQueries {
     clear(dP[0]);
     multiply_rows<Rows, Rows, HS>(p, queries, warp_id() * 16, keys);
     multiply_rows<Rows, Rows, HS>(dP, gradients, warp_id() * 16, keys + Rows::Bytes);
-    UNROLL for (int j = 0; j < Tile / 8; ++j) {
-      UNROLL for (int e = 0; e < 4; ++e) {
-        int key = firstOfTile + j * 8 + (lane_id() & 3) * 2 + (e & 1), h = e >> 1;
-        float weight = exp2_approx(fma_rn(p[0][j][e], scaleLog2, -lse[h]));
-        bool visible = key >= firstKey[h] && key <= lastKey[h];
-        p[0][j][e] = visible ? weight * (dP[0][j][e] - delta[h]) : 0.f;
+    int laneKey = firstOfTile + (lane_id() & 3) * 2;
+    UNROLL for (int h = 0; h < 2; ++h) {
+      // Keys are counted from the lane's first on: constants.
+      int first = firstKey[h] - laneKey, last = lastKey[h] - laneKey;
+      UNROLL for (int j = 0; j < Tile / 8; ++j) {
+        UNROLL for (int c = 0; c < 2; ++c) {
+          int e = 2 * h + c;
+          float weight = exp2_approx(fma_rn(p[0][j][e], scaleLog2, -lse[h]));
+          bool visible = j * 8 + c >= first && j * 8 + c <= last;
+          p[0][j][e] = visible ? weight * (dP[0][j][e] - delta[h]) : 0.f;
+        }
       }
     }
     multiply_weights<Rows, HS>(sums, p, keys);
@@ -140,26 +145,25 @@ struct BackwardKeys {
     clear(dK[0]);
     clear(dV[0]);
 
-    Place current(x, keyRow0, keyHead), next = current;
-    if (!next.done) {
-      copy_queries(x, next, buffers);
-      next.advance();
-    }
+    Place place(x, keyRow0, keyHead);
+    if (!place.done) copy_queries(x, place, buffers);
     copy_async_commit();
-    for (int buffer = 0; !current.done; buffer ^= 1) {
-      if (!next.done) {
-        copy_queries(x, next, buffers + (buffer ^ 1) * BufferBytes);
-        next.advance();
-      }
+    for (int buffer = 0; !place.done; buffer ^= 1) {
+      // All that the current tile needs of its place; the next one's is found meanwhile.
+      int row = warp_id() * 16 + (lane_id() >> 2), key[2] = {place.key_of(row), place.key_of(row + 8)};
+      place.advance();
+      if (!place.done) copy_queries(x, place, buffers + (buffer ^ 1) * BufferBytes);
       copy_async_commit();
       copy_async_wait<1>();
       block_sync();
-      add_tile(current, keys, buffers + buffer * BufferBytes, x.scale * Log2E);
+      add_tile(key, keys, buffers + buffer * BufferBytes, x.scale * Log2E);
       block_sync();
-      current.advance();
     }
     copy_async_wait<0>();
     block_sync();
+    // 64-bit products of these need not have waited since the copies of keys and values.
+    pin_register(keyRow0);
+    pin_register(column);
     int row = warp_id() * 16, rows = x.keyRows - keyRow0 - row;
     store_rows<Rows, HS>(x.dK + (keyRow0 + row) * x.strideDK + column, x.strideDK, x.headSize, x.aligned, dK[0], x.scale, x.scale,
                          keys + row * Rows::RowBytes, rows);
@@ -173,7 +177,7 @@ struct BackwardKeys {
     auto rowOf = [&](int r) { return r < rows ? row0 + r : -1; };
     Queries::copy(buffer, x.q + head * x.headSize, x.strideQ, x.headSize, x.aligned, rowOf);
     Queries::copy(buffer + Queries::Bytes, x.dOutput + head * x.headSize, x.strideDO, x.headSize, x.aligned, rowOf);
-    int r = static_cast<int>(threadIdx.x);
+    int r = static_cast<int>(thread_again());
     if (r < QueryTile) {
       int real = r < rows ? r : 0;
       VisibleKeys keys(tile.segment, x.positions[row0 + real], x.window);
@@ -186,22 +190,24 @@ struct BackwardKeys {
   }
 
   // Scores stand transposed here: a row is a key, a column a query.
-  DEVICE void add_tile(const Place& tile, uint32_t keys, uint32_t buffer, float scaleLog2) {
+  DEVICE void add_tile(const int (&key)[2], uint32_t keys, uint32_t buffer, float scaleLog2) {
     float p[1][QueryTile / 8][4], dS[1][QueryTile / 8][4];
     clear(p[0]);
     clear(dS[0]);
     multiply_rows<Rows, Queries, HS>(p, keys, warp_id() * 16, buffer);
     multiply_rows<Rows, Queries, HS>(dS, keys + Rows::Bytes, warp_id() * 16, buffer + Queries::Bytes);
-    int key[2] = {tile.key_of(warp_id() * 16 + (lane_id() >> 2)), tile.key_of(warp_id() * 16 + (lane_id() >> 2) + 8)};
+    uint32_t values = buffer + 2 * Queries::Bytes + (lane_id() & 3) * 8;
+    pin_register(values);
     UNROLL for (int j = 0; j < QueryTile / 8; ++j) {
       UNROLL for (int c = 0; c < 2; ++c) {
-        uint32_t from = buffer + 2 * Queries::Bytes + (j * 8 + (lane_id() & 3) * 2 + c) * 4;
+        uint32_t from = values + (j * 8 + c) * 4;
         float lse = load_shared(from), delta = load_shared(from + QueryTile * 4);
         int first = static_cast<int>(float_bits(load_shared(from + QueryTile * 8))), last = static_cast<int>(float_bits(load_shared(from + QueryTile * 12)));
         UNROLL for (int h = 0; h < 2; ++h) {
           int e = h * 2 + c;
           bool visible = key[h] >= first && key[h] <= last;
-          float weight = visible ? exp2_approx(fma_rn(p[0][j][e], scaleLog2, -lse)) : 0.f;
+          float weight = exp2_approx(fma_rn(p[0][j][e], scaleLog2, -lse));
+          weight = visible ? weight : 0.f;
           p[0][j][e] = weight;
           dS[0][j][e] = weight * (dS[0][j][e] - delta);
         }

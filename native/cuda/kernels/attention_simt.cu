@@ -225,12 +225,16 @@ DEVICE void backward_keys(const SimtArguments<T>& x) {
     int64_t row = row0 + (lane < rows ? lane : 0);
     VisibleKeys keys(place.segment, x.positions[row], x.window);
     float lse = x.lse[row * x.strideLse + head], delta = x.delta[row * x.heads + head];
+    // Or the addresses and numbers of all rows would be kept from tile to tile.
+    int first = firstRow, at = firstRow * Columns + lane;
+    pin_register(first);
+    pin_register(at);
     UNROLL for (int r = 0; r < Owned; ++r) {
-      int key = place.key_of(firstRow + r);
+      int key = place.key_of(first + r);
       bool visible = lane < rows && key >= keys.first && key <= keys.last;
       float weight = visible ? exp_accurate(scores[r] * x.scale - lse) : 0.f;
-      memory.weights[0][(firstRow + r) * Columns + lane] = weight;
-      memory.weights[1][(firstRow + r) * Columns + lane] = weight * (dP[r] - delta);
+      memory.weights[0][at + r * Columns] = weight;
+      memory.weights[1][at + r * Columns] = weight * (dP[r] - delta);
     }
     warp_sync();
     add_weighted<HS>(dV, memory.weights[0] + firstRow * Columns, memory.columns[1]);

@@ -26,23 +26,18 @@ struct MatmulArguments {
 };
 
 // One operand's tile, `Outer` by `Inner` of K, in chunks of four floats as they lie in memory.
-template <bool InnerContiguous_, int Outer, int Inner, int Threads>
+template <bool InnerContiguous_, int Outer, int Inner_, int Threads>
 struct FloatTile {
   static constexpr bool InnerContiguous = InnerContiguous_;
+  static constexpr int Inner = Inner_;
   static constexpr int RowChunks = (InnerContiguous ? Inner : Outer) / 4;
+  static constexpr int RowsPerPass = Threads / RowChunks;
   static constexpr int Passes = Outer * Inner / 4 / Threads;
-  static_assert(Outer * Inner % (4 * Threads) == 0, "every thread moves the same number of chunks");
+  static_assert(Outer * Inner % (4 * Threads) == 0 && Threads % RowChunks == 0, "every thread moves the same number of chunks, all of one column");
 
-  static DEVICE int row(int pass) { return (static_cast<int>(threadIdx.x) + pass * Threads) / RowChunks; }
-  static DEVICE int column(int pass) { return (static_cast<int>(threadIdx.x) + pass * Threads) % RowChunks * 4; }
-
-  // Where a chunk of the tile at (outerBegin, k) begins, and how many of its four values exist.
-  static DEVICE const float* chunk(const float* operand, int64_t stride, int outerBegin, int outerEnd, int k, int kEnd, int pass, int& count) {
-    int r = row(pass) + (InnerContiguous ? outerBegin : k), c = column(pass) + (InnerContiguous ? k : outerBegin);
-    int left = (InnerContiguous ? kEnd : outerEnd) - c;
-    count = r >= (InnerContiguous ? outerEnd : kEnd) || left <= 0 ? 0 : left < 4 ? left : 4;
-    return operand + r * stride + c;
-  }
+  // Of a thread's chunk in the first pass.
+  static DEVICE int row() { return static_cast<int>(threadIdx.x) / RowChunks; }
+  static DEVICE int column() { return static_cast<int>(threadIdx.x) % RowChunks * 4; }
 };
 
 DEVICE Words4 load_floats(const float* from, int count, bool aligned) {
@@ -51,6 +46,46 @@ DEVICE Words4 load_floats(const float* from, int count, bool aligned) {
   UNROLL for (int i = 0; i < 4; ++i) words.word[i] = i < count ? float_bits(from[i]) : 0u;
   return words;
 }
+
+// One thread's chunks of successive tiles along K.
+template <typename Tile>
+struct FloatSource {
+  const float* from;  // the first chunk of the next tile
+  int64_t passBytes;  // from a chunk to that of the next pass
+  int rowsLeft;       // rows that exist from this thread's first on; 0 or less: none
+  int columnsLeft;    // the same of columns
+  bool aligned;       // every row starts at a multiple of 16 bytes
+
+  DEVICE FloatSource(const float* operand, int64_t stride, int outerBegin, int outerEnd, int k, int kEnd)
+      : passBytes(Tile::RowsPerPass * stride * 4), aligned(is_aligned(operand, 16) && stride % 4 == 0) {
+    int row = Tile::row() + (Tile::InnerContiguous ? outerBegin : k), column = Tile::column() + (Tile::InnerContiguous ? k : outerBegin);
+    from = operand + row * stride + column;
+    rowsLeft = (Tile::InnerContiguous ? outerEnd : kEnd) - row;
+    columnsLeft = (Tile::InnerContiguous ? kEnd : outerEnd) - column;
+  }
+
+  // Where the chunk of a pass begins, and how many of its four values exist.
+  DEVICE const float* chunk(int pass, int& count) const {
+    int inRow = columnsLeft < 0 ? 0 : columnsLeft < 4 ? columnsLeft : 4;
+    count = pass * Tile::RowsPerPass < rowsLeft ? inRow : 0;
+    return further(pass * passBytes);
+  }
+
+  DEVICE void advance() {
+    if constexpr (Tile::InnerContiguous) {
+      from += Tile::Inner;
+    } else {
+      // A tile's rows are those of all passes; their stride is made anew each time rather than kept.
+      int64_t bytes = passBytes;
+      pin_register(bytes);
+      from = further(Tile::Passes * bytes);
+    }
+    (Tile::InnerContiguous ? columnsLeft : rowsLeft) -= Tile::Inner;
+  }
+
+ private:
+  DEVICE const float* further(int64_t bytes) const { return reinterpret_cast<const float*>(reinterpret_cast<const char*>(from) + bytes); }
+};
 
 // ---- fma --------------------------------------------------------------------------------------------------------------
 
@@ -72,22 +107,27 @@ struct FmaMatmul {
     TilePlace place(static_cast<int>(blockIdx.x), (x.M + Block - 1) / Block, (x.N + Block - 1) / Block);
     int m0 = place.m * Block, n0 = place.n * Block;
     uint32_t shared = shared_address(dynamicShared);
-    bool alignedA = is_aligned(x.a, 16) && x.strideA % 4 == 0, alignedB = is_aligned(x.b, 16) && x.strideB % 4 == 0;
-    int thread = static_cast<int>(threadIdx.x), row = thread / 16 * 4, column = thread % 16 * 4;
-    int end = x.k_end(), buffer = 0;
-    load<TileA>(nextA, x.a, x.strideA, m0, x.M, x.k_begin(), end, alignedA);
-    load<TileB>(nextB, x.b, x.strideB, n0, x.N, x.k_begin(), end, alignedB);
-    NO_UNROLL for (int k = x.k_begin(); k < end; k += BlockK, buffer ^= 1) {
-      uint32_t tileA = shared + buffer * 2 * TileBytes, tileB = tileA + TileBytes;
-      store<TileA>(tileA, nextA);
-      store<TileB>(tileB, nextB);
+    FloatSource<TileA> sourceA(x.a, x.strideA, m0, x.M, x.k_begin(), x.k_end());
+    FloatSource<TileB> sourceB(x.b, x.strideB, n0, x.N, x.k_begin(), x.k_end());
+    int left = (x.k_end() - x.k_begin() + BlockK - 1) / BlockK;
+    // Where this thread writes its chunks and reads its fours of rows and columns: in one pair of tiles, and `turn` further in the other.
+    uint32_t toA = shared + offset<TileA>(), toB = shared + TileBytes + offset<TileB>(), turn = 2 * TileBytes;
+    uint32_t fromA = shared + threadIdx.x / 16 * 16, fromB = shared + TileBytes + threadIdx.x % 16 * 16;
+    load(nextA, sourceA);
+    load(nextB, sourceB);
+    NO_UNROLL for (; left > 0; --left) {
+      store<TileA>(toA, nextA);
+      store<TileB>(toB, nextB);
       block_sync();
-      if (k + BlockK < end) {
-        load<TileA>(nextA, x.a, x.strideA, m0, x.M, k + BlockK, end, alignedA);
-        load<TileB>(nextB, x.b, x.strideB, n0, x.N, k + BlockK, end, alignedB);
+      if (left > 1) {
+        load(nextA, sourceA);
+        load(nextB, sourceB);
       }
-      UNROLL for (int step = 0; step < BlockK; ++step) multiply(tileA + step * RowBytes + row * 4, tileB + step * RowBytes + column * 4);
+      UNROLL for (int step = 0; step < BlockK; ++step) multiply(fromA + step * RowBytes, fromB + step * RowBytes);
+      toA += turn, toB += turn, fromA += turn, fromB += turn;
+      turn = 0 - turn;
     }
+    int thread = static_cast<int>(thread_again()), row = thread / 16 * 4, column = thread % 16 * 4;
     rows.take_fours(sums, m0 + row, n0, thread % 16, x.M, x.N);
     if (!Rows::NeedsC && x.c == nullptr) return;
     write(x.output(), m0 + row, n0 + column);
@@ -95,37 +135,44 @@ struct FmaMatmul {
 
  private:
   template <typename Tile>
-  static DEVICE void load(Words4 (&chunks)[Tile::Passes], const float* operand, int64_t stride, int outer, int outerEnd, int k, int kEnd,
-                          bool aligned) {
+  static DEVICE void load(Words4 (&chunks)[Tile::Passes], FloatSource<Tile>& source) {
     UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
       int count;
-      const float* from = Tile::chunk(operand, stride, outer, outerEnd, k, kEnd, pass, count);
-      chunks[pass] = load_floats(from, count, aligned);
+      const float* from = source.chunk(pass, count);
+      chunks[pass] = load_floats(from, count, source.aligned);
     }
+    source.advance();
+  }
+
+  // Of this thread's first chunk in a tile; those of other passes are at constant distances.
+  template <typename Tile>
+  static DEVICE uint32_t offset() {
+    return Tile::InnerContiguous ? Tile::column() * RowBytes + Tile::row() * 4 : Tile::row() * RowBytes + Tile::column() * 4;
   }
 
   template <typename Tile>
-  static DEVICE void store(uint32_t tile, const Words4 (&chunks)[Tile::Passes]) {
+  static DEVICE void store(uint32_t to, const Words4 (&chunks)[Tile::Passes]) {
     UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
       if constexpr (Tile::InnerContiguous) {
-        UNROLL for (int i = 0; i < 4; ++i) store_shared(tile + (Tile::column(pass) + i) * RowBytes + Tile::row(pass) * 4, chunks[pass].word[i]);
+        UNROLL for (int i = 0; i < 4; ++i) store_shared(to + pass * Tile::RowsPerPass * 4 + i * RowBytes, chunks[pass].word[i]);
       } else {
-        store_shared16(tile + Tile::row(pass) * RowBytes + Tile::column(pass) * 4, chunks[pass]);
+        store_shared16(to + pass * Tile::RowsPerPass * RowBytes, chunks[pass]);
       }
     }
   }
 
   DEVICE void multiply(uint32_t rowOfA, uint32_t rowOfB) {
-    float a[Micro], b[Micro];
+    float b[Micro];
     UNROLL for (int part = 0; part < Micro / 4; ++part) {
-      Words4 wordsA = load_shared16(rowOfA + part * 256), wordsB = load_shared16(rowOfB + part * 256);
-      UNROLL for (int i = 0; i < 4; ++i) {
-        a[part * 4 + i] = bits_float(wordsA.word[i]);
-        b[part * 4 + i] = bits_float(wordsB.word[i]);
-      }
+      Words4 words = load_shared16(rowOfB + part * 256);
+      UNROLL for (int j = 0; j < 4; ++j) b[part * 4 + j] = bits_float(words.word[j]);
     }
-    UNROLL for (int i = 0; i < Micro; ++i) {
-      UNROLL for (int j = 0; j < Micro; ++j) sums[i][j] = fma_rn(a[i], b[j], sums[i][j]);
+    // Four values of A at a time: there is no register for all eight.
+    UNROLL for (int part = 0; part < Micro / 4; ++part) {
+      Words4 words = load_shared16(rowOfA + part * 256);
+      UNROLL for (int i = 0; i < 4; ++i) {
+        UNROLL for (int j = 0; j < Micro; ++j) sums[part * 4 + i][j] = fma_rn(bits_float(words.word[i]), b[j], sums[part * 4 + i][j]);
+      }
     }
   }
 
@@ -178,12 +225,14 @@ struct Tf32Matmul {
     int m0 = place.m * Block, n0 = place.n * Block, begin = x.k_begin(), end = x.k_end();
     int warpRow = warp_id() % 2 * WarpM, warpColumn = warp_id() / 2 * WarpN;
     uint32_t shared = shared_address(dynamicShared);
-    UNROLL for (int stage = 0; stage < Stages - 1; ++stage) copy(x, m0, n0, begin + stage * BlockK, end, shared + stage * StageBytes);
+    FloatSource<TileA> sourceA(x.a, x.strideA, m0, x.M, begin, end);
+    FloatSource<TileB> sourceB(x.b, x.strideB, n0, x.N, begin, end);
+    UNROLL for (int stage = 0; stage < Stages - 1; ++stage) copy(x, sourceA, sourceB, begin + stage * BlockK < end, shared + stage * StageBytes);
     int stage = 0;
     NO_UNROLL for (int k = begin; k < end; k += BlockK) {
       copy_async_wait<Stages - 2>();
       block_sync();
-      copy(x, m0, n0, k + (Stages - 1) * BlockK, end, shared + (stage + Stages - 1) % Stages * StageBytes);
+      copy(x, sourceA, sourceB, k + (Stages - 1) * BlockK < end, shared + (stage + Stages - 1) % Stages * StageBytes);
       // Where rows start anywhere, lanes at an edge take other ways through the copy; the products need all of them.
       warp_sync();
       uint32_t tileA = shared + stage * StageBytes, tileB = tileA + TileBytes<TileA>;
@@ -197,27 +246,27 @@ struct Tf32Matmul {
 
  private:
   // Starts a stage's copies as one group; past the end of K the group is empty.
-  static DEVICE void copy(const MatmulArguments& x, int m0, int n0, int k, int end, uint32_t stage) {
-    if (k < end) {
-      copy_tile<TileA>(x.a, x.strideA, m0, x.M, k, end, stage);
-      copy_tile<TileB>(x.b, x.strideB, n0, x.N, k, end, stage + TileBytes<TileA>);
+  static DEVICE void copy(const MatmulArguments& x, FloatSource<TileA>& sourceA, FloatSource<TileB>& sourceB, bool exists, uint32_t stage) {
+    if (exists) {
+      copy_tile(x.a, sourceA, stage);
+      copy_tile(x.b, sourceB, stage + TileBytes<TileA>);
     }
     copy_async_commit();
   }
 
   template <typename Tile>
-  static DEVICE void copy_tile(const float* operand, int64_t stride, int outer, int outerEnd, int k, int kEnd, uint32_t tile) {
-    bool aligned = is_aligned(operand, 16) && stride % 4 == 0;
+  static DEVICE void copy_tile(const float* operand, FloatSource<Tile>& source, uint32_t tile) {
+    uint32_t to = tile + Tile::row() * RowBytes<Tile> + Tile::column() * 4;
     UNROLL for (int pass = 0; pass < Tile::Passes; ++pass) {
       int count;
-      const float* from = Tile::chunk(operand, stride, outer, outerEnd, k, kEnd, pass, count);
-      uint32_t to = tile + Tile::row(pass) * RowBytes<Tile> + Tile::column(pass) * 4;
-      if (aligned) {
-        copy_async16(to, count > 0 ? from : operand, count * 4);
+      const float* from = source.chunk(pass, count);
+      if (source.aligned) {
+        copy_async16(to + pass * Tile::RowsPerPass * RowBytes<Tile>, count > 0 ? from : operand, count * 4);
       } else {
-        store_shared16(to, load_floats(from, count, false));
+        store_shared16(to + pass * Tile::RowsPerPass * RowBytes<Tile>, load_floats(from, count, false));
       }
     }
+    source.advance();
   }
 
   template <typename Tile>

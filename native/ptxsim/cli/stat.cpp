@@ -13,10 +13,10 @@ namespace {
 
 constexpr int MaxThreadRegisters = 255, MultiprocessorRegisters = 65536, DefaultBlock = 256;
 
-// Registers that a thread may have: .maxnreg, or what .maxntid and .minnctapersm leave; 255 without either, and where setmaxnreg moves
-// them from warp to warp.
+// Registers that a thread may have: .maxnreg, or what .maxntid and .minnctapersm leave; 255 without either; where setmaxnreg moves them
+// from warp to warp, the most that it gives one.
 int registerBound(const Kernel& kernel, int blockThreads) {
-  if (kernel.setsRegisters) return MaxThreadRegisters;
+  if (kernel.setRegisters > 0) return std::min(kernel.setRegisters, MaxThreadRegisters);
   if (kernel.maxRegisters > 0) return std::min(kernel.maxRegisters, MaxThreadRegisters);
   if (kernel.maxThreads[0] == 0 && kernel.requiredThreads[0] == 0) return MaxThreadRegisters;
   // Handed out in units of 8 a thread.

@@ -273,7 +273,7 @@ void Decoder::append(const Instruction& instruction) {
   kernel_.usesClusters |= opcode == "mapa" || (opcode == "mbarrier" && instruction.isClusterWide) || (opcode == "barrier" && modifiers.starts_with(".cluster")) ||
                           modifiers.ends_with(".multicast::cluster");
   kernel_.usesProxies |= kernel_.usesClusters || instruction.isClusterWide || opcode == "wgmma";
-  kernel_.setsRegisters |= instruction.form->opcode == "setmaxnreg";
+  if (opcode == "setmaxnreg") kernel_.setRegisters = std::max(kernel_.setRegisters, static_cast<int>(instruction.immediate));
   kernel_.mayWaitForBlocks |= instruction.form->opcode == "atom" || (instruction.form->opcode == "ld" && instruction.isVolatile);
   kernel_.code.back().statement = current_;
 }

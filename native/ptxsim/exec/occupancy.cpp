@@ -10,7 +10,7 @@ Occupancy occupancy(const Kernel& kernel, int blockSize, uint32_t dynamicShared,
   int warps = std::max(1, (blockSize + 31) / 32);
   int registers = std::max(kernel.footprint().liveRegisters, 16);
   // Where setmaxnreg moves them about, a launch needs no more than a block can have.
-  if (kernel.setsRegisters) registers = std::min(registers, Registers / (warps * 32) / 8 * 8);
+  if (kernel.setRegisters > 0) registers = std::min(registers, Registers / (warps * 32) / 8 * 8);
   // Registers are handed out to warps in units of 256.
   int perWarp = (registers * 32 + 255) / 256 * 256;
   int shared = static_cast<int>(kernel.usesDynamicShared ? kernel.dynamicOffset() + dynamicShared : kernel.sharedBytes + dynamicShared) + ReservedShared;

@@ -103,7 +103,7 @@ struct Kernel {
   uint32_t sharedBytes = 0;        // static; dynamic memory begins at its end, aligned to dynamicAlignment
   uint32_t dynamicAlignment = 16;
   bool usesDynamicShared = false;
-  bool setsRegisters = false;      // setmaxnreg says how many a thread has, not the launch
+  int setRegisters = 0;            // the most that a setmaxnreg asks for, which says then how many a thread has, not the launch; 0: there is none
   bool hasDeviceFences = false;    // its blocks may hand data to each other
   bool usesProxies = false;        // shared memory by the async proxy, or beyond the block: fences and clusters are followed
   bool usesClusters = false;       // also where a cluster is one block

@@ -1,55 +1,81 @@
 namespace RepNoise.Kernels.Cuda;
 
 /// <summary>
-/// Family mmd_gaussian. The runs of equal positions are cut into parts whose number follows from the number of entries alone; the
-/// plan's scratch holds every part's 64 sums of every pair of tiles, then the distances.
+/// Family mmd_gaussian. Grids follow from the shapes alone, and with them the order of the sums. The plan's scratch holds the sums of every block of
+/// both kernels of distances, then their totals.
 /// </summary>
 internal sealed class MmdGaussian(CudaContext context)
 {
     private const string Family = "mmd_gaussian";
     private const int Threads = 128;
-    private const int FinishThreads = 256;
+    private const int FinishThreads = 512;
     private const int Tile = 8;
-    private const int Sums = Tile * Tile;
-    private const int MostParts = 128;
-    private const int EntriesPerPart = 8;
+    private const int WithinSums = 128;
+    private const int AcrossSums = 256;
+    private const int DistanceQuads = 32;
 
-    private readonly CudaKernel<DistancesArguments> distances = new(context, Family, $"mmd_gaussian_distances_{context.Suffix}", Threads);
+    // Four blocks for each multiprocessor of an H100: all of them run at once.
+    private const int MostBlocks = 528;
+
+    // More would read little of x for what each block reads besides.
+    private const int MostSlices = 8;
+
+    private readonly CudaKernel<DistancesArguments> within = new(context, Family, $"mmd_gaussian_distances_within_{context.Suffix}", Threads);
+    private readonly CudaKernel<DistancesArguments> across = new(context, Family, $"mmd_gaussian_distances_across_{context.Suffix}", Threads);
     private readonly CudaKernel<FinishArguments> finish = new(context, Family, "mmd_gaussian_finish", FinishThreads);
     private readonly CudaKernel<BackwardArguments> backward = new(context, Family, $"mmd_gaussian_backward_{context.Suffix}", Threads);
 
-    public static long ScratchLength(int maxPairs, int maxRows) =>
-        (long)TilePairs(Tiles(maxPairs)) * Parts(maxRows) * Sums + 4L * maxPairs * maxPairs;
+    public static long ScratchLength(int maxPairs, int maxRows)
+    {
+        long tiles = Tiles(maxPairs), ofEach = MostSlices * Math.Max(1, Packs.Blocks(maxRows, Tile));
+        return (Most(tiles) * WithinSums) + (Most(TilePairs(tiles)) * AcrossSums) + (tiles * tiles * WithinSums);
+
+        // Fewer pairs or rows never take more.
+        long Most(long groups) => Math.Min(Math.Max(MostBlocks, groups), groups * ofEach);
+    }
 
     public void Forward(Tensor mmd, Tensor coefficients, Tensor x, MmdPlan plan, NoiseSource noise)
     {
-        int tiles = Tiles(plan.PairCount), parts = Parts(plan.RowCount);
-        nint partials = MatrixArgument.Address(Tensor.Of(plan.Scratch, 1, 1));
-        nint squares = partials + checked((nint)((long)TilePairs(tiles) * parts * Sums * sizeof(double)));
-        distances.Launch(new Grid(parts, TilePairs(tiles)), new DistancesArguments(partials, MatrixArgument.Of(x), Entries.Of(plan, noise), tiles));
+        int tiles = Tiles(plan.PairCount), tilePairs = (int)TilePairs(tiles);
+        var (tileGrid, pairGrid) = (Over(x, plan, tiles, DistanceQuads), Over(x, plan, tilePairs, DistanceQuads));
+        int tileBlocks = tileGrid.X * tileGrid.Y, pairBlocks = pairGrid.X * pairGrid.Y;
+        nint partials = MatrixArgument.Address(Tensor.Of(plan.Scratch, 1, 1)), acrossPartials = partials + Bytes(tiles, tileBlocks, WithinSums);
+        within.Launch(tileGrid, new DistancesArguments(partials, MatrixArgument.Of(x), Entries.Of(plan, noise)));
+        across.Launch(pairGrid, new DistancesArguments(acrossPartials, MatrixArgument.Of(x), Entries.Of(plan, noise)));
         finish.Launch(new Grid(1), new FinishArguments(
-            MatrixArgument.Address(mmd), MatrixArgument.Of(coefficients), squares, partials, plan.PairCount, tiles, parts));
+            MatrixArgument.Address(mmd), MatrixArgument.Of(coefficients), acrossPartials + Bytes(tilePairs, pairBlocks, AcrossSums), partials,
+            plan.PairCount, tileBlocks, pairBlocks));
     }
 
     public void Backward(Tensor dX, Tensor coefficients, Tensor x, MmdPlan plan, NoiseSource noise, double factor)
     {
         if (x.Length == 0) return;
-        int quads = (x.Columns + 3) / 4;
-        backward.Launch(new Grid(x.Rows, (int)Packs.Blocks(quads, Threads)), new BackwardArguments(
+        backward.Launch(Over(x, plan, Tiles(plan.PairCount), Threads), new BackwardArguments(
             MatrixArgument.Of(dX), MatrixArgument.Of(coefficients), MatrixArgument.Of(x), Entries.Of(plan, noise), (float)factor));
     }
 
-    /// <summary>Tiles of x; there are as many of noise.</summary>
+    /// <summary>
+    /// Parts of the entries along x, of whole runs, slices of the channels along y, and along z as many as there are of `groups`. Parts come first: what a block
+    /// reads once, it then uses longest.
+    /// </summary>
+    private static Grid Over(Tensor x, MmdPlan plan, int groups, int step)
+    {
+        long most = Math.Max(1, MostBlocks / Math.Max(1, groups)), steps = Packs.Blocks(x.Columns, 4 * step);
+        long parts = Math.Clamp(Packs.Blocks(x.Rows, Math.Max(Tile, plan.PairCount)), 1, most);
+        return new Grid((int)parts, (int)Math.Clamp(most / parts, 1, Math.Clamp(steps, 1, MostSlices)), groups);
+    }
+
+    private static nint Bytes(long groups, long blocks, long sums) => checked((nint)(groups * blocks * sums * sizeof(double)));
+
     private static int Tiles(int pairs) => (pairs + Tile - 1) / Tile;
 
-    private static int TilePairs(int tiles) => tiles * (2 * tiles + 1);
+    /// <summary>Two different ones.</summary>
+    private static long TilePairs(long tiles) => tiles * (tiles - 1) / 2;
 
-    private static int Parts(int rows) => (int)Math.Clamp(Packs.Blocks(rows, EntriesPerPart), 1, MostParts);
-
-    private readonly record struct DistancesArguments(nint Partials, MatrixArgument X, Entries Entries, int Tiles);
+    private readonly record struct DistancesArguments(nint Partials, MatrixArgument X, Entries Entries);
 
     private readonly record struct FinishArguments(
-        nint Mmd, MatrixArgument Coefficients, nint Distances, nint Partials, int Pairs, int Tiles, int Parts);
+        nint Mmd, MatrixArgument Coefficients, nint Totals, nint Partials, int Pairs, int WithinBlocks, int AcrossBlocks);
 
     private readonly record struct BackwardArguments(
         MatrixArgument DX, MatrixArgument Coefficients, MatrixArgument X, Entries Entries, float Factor);

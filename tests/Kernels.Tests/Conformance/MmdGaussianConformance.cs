@@ -16,7 +16,7 @@ public abstract class MmdGaussianConformance : Conformance
     /// <summary>Pairs, positions, channels.</summary>
     public static TheoryData<int, int, int> Shapes => new()
     {
-        { 4, 9, 32 }, { 1, 4, 1 }, { 5, 7, 123 }, { 3, 16, 65 }, { 2, 1, 6 }, { 8, 5, 17 },
+        { 4, 9, 32 }, { 1, 4, 1 }, { 5, 7, 123 }, { 3, 16, 65 }, { 2, 1, 6 }, { 8, 5, 17 }, { 7, 3, 264 }, { 9, 6, 36 }, { 17, 5, 131 }, { 40, 3, 24 }, { 70, 2, 9 },
     };
 
     [Theory]

@@ -30,7 +30,7 @@ internal static class CudaMutantCases
             ["logits"] = ("cuda:sim", "matmul=small", "matmul_logits", r => r.CrossEntropy(72, 200, 72)),
             ["logits fma"] = ("cuda:sim:float32", "matmul=fma_small", "matmul_logits", Both(r => r.CrossEntropy(65, 36, 67), r => r.CrossEntropy(64, 36, 64))),
             ["embedding"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Embedding(40, 16), r => r.Embedding(40, 13))),
-            ["mmd"] = ("cuda:sim", "matmul=naive", "", r => r.Mmd(36, 2, 12)),
+            ["mmd"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Mmd(72, 1, 12), Both(r => r.Mmd(3, 9, 136), r => r.Mmd(9, 2, 16, isBuffered: true)))),
             ["sums"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Sums(5001), r => r.Sums(5000))),
             ["swiglu, rotary, adamw"] = ("cuda:sim", "matmul=naive", "", Both(r => r.Elementwise(24, 48), r => r.Elementwise(3, 30))),
         };
@@ -152,20 +152,21 @@ internal static class CudaMutantCases
             };
         }
 
-        public void Mmd(int pairs, int positions, int columns)
+        public void Mmd(int pairs, int positions, int columns, bool isBuffered = false)
         {
-            int rows = pairs * positions;
+            int[] entries = [.. Enumerable.Range(0, pairs * positions).Where(_ => random.Next(2) == 0)]; // runs of all lengths
+            int rows = entries.Length;
             var plan = Own(new MmdPlan(device, pairs, rows));
-            int[] entries = [.. Enumerable.Range(0, rows)];
             plan.Load([.. entries.Select(e => e % pairs)], [.. entries.Select(e => e / pairs)], [.. Enumerable.Range(3, pairs)]);
             foreach (var indices in (Indices[])[plan.DevicePairs, plan.DevicePositions, plan.DevicePairIds]) buffers.Add((AcceleratorBuffer)indices.Buffer);
             buffers.Add((AcceleratorBuffer)plan.Scratch);
             Tensor x = New(BufferKind.Compute, rows, columns), dX = New(BufferKind.Compute, rows, columns);
             Tensor mmd = New(BufferKind.Scalar, 1, 1), coefficients = New(BufferKind.Scalar, pairs, 2 * pairs);
+            var noise = isBuffered ? NoiseSource.FromBuffer(New(BufferKind.State, rows, columns)) : NoiseSource.Counter(11, 2, 1);
             operation += () =>
             {
-                device.MmdGaussianForward(mmd, coefficients, x, plan, NoiseSource.Counter(11, 2, 1));
-                device.MmdGaussianBackward(dX, coefficients, x, plan, NoiseSource.Counter(11, 2, 1), 0.5);
+                device.MmdGaussianForward(mmd, coefficients, x, plan, noise);
+                device.MmdGaussianBackward(dX, coefficients, x, plan, noise, 0.5);
             };
         }
 

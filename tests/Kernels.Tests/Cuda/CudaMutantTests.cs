@@ -86,7 +86,7 @@ public sealed partial class CudaMutantTests
     }
 
     [GeneratedRegex("""
-        (?:"|\\t)((?:mbarrier|fence|wgmma|setmaxnreg|mma|ldmatrix|cp|cvt|cvta|ld|st|shfl|vote|brev|clz|bar|fma|mul|add|div|sqrt|rsqrt|rcp|ex2|lg2)\.[a-z0-9_.:]+)
+        (?:"|\\t)((?:mbarrier|fence|wgmma|setmaxnreg|mma|ldmatrix|cp|cvt|cvta|ld|st|shfl|vote|brev|clz|bar|fma|mul|add|sub|div|sqrt|rsqrt|rcp|ex2|lg2)\.[a-z0-9_.:]+)
         """)]
     private static partial Regex Opcode();
 

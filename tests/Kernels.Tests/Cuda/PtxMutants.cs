@@ -65,6 +65,7 @@ internal static partial class PtxMutants
         ("fma.rn.f64", "adds nothing", line => ThreeSources().Replace(line.Replace("fma", "mul", StringComparison.Ordinal), "$1, $2, $3;")),
         ("mul.rn.f32", "adds instead", line => line.Replace("mul", "add", StringComparison.Ordinal)),
         ("add.rn.f32", "multiplies instead", line => line.Replace("add", "mul", StringComparison.Ordinal)),
+        ("sub.rn.f32", "adds instead", line => line.Replace("sub", "add", StringComparison.Ordinal)),
         ("div.rn.f32", "divides the other way round", line => TwoSources().Replace(line, "$1, $3, $2;")),
         ("sqrt.rn.f32", "takes no root", line => line.Replace("sqrt.rn.f32", "mov.b32", StringComparison.Ordinal)),
         ("sqrt.rn.f64", "takes no root", line => line.Replace("sqrt.rn.f64", "mov.b64", StringComparison.Ordinal)),

@@ -83,6 +83,17 @@ expect 1 "line 4: there is no instruction 'frobnicate'" stat "$folder/bad.ptx"
 expect 0 ".maxntid            128 threads" stat "$folder/scale.ptx" --kernel scale
 expect 0 "occupancy on sm_90" stat "$folder/scale.ptx" --kernel scale
 expect 1 "OVER THE BOUND: 3 registers live at once, 2 for each thread" stat "$folder/scale.ptx"
+# Where setmaxnreg says how many registers a thread has, the bound is its largest number.
+{
+    printf '.version 8.0\n.target sm_90a\n.address_size 64\n.entry crowded(.param .u64 p) {\n.reg .b32 %%r<31>;\n.reg .b64 %%rd<2>;\n'
+    printf 'setmaxnreg.dec.sync.aligned.u32 24;\nld.param.u64 %%rd1, [p];\n'
+    for i in $(seq 1 30); do printf 'ld.global.u32 %%r%d, [%%rd1];\n' "$i"; done
+    for i in $(seq 1 30); do printf 'st.global.u32 [%%rd1], %%r%d;\n' "$i"; done
+    printf 'ret;\n}\n'
+} >"$folder/crowded.ptx"
+expect 1 "OVER THE BOUND: 32 registers live at once, 24 for each thread" stat "$folder/crowded.ptx"
+sed -i s/dec.sync.aligned.u32\ 24/inc.sync.aligned.u32\ 232/ "$folder/crowded.ptx"
+expect 0 "live registers      32 of 232" stat "$folder/crowded.ptx"
 expect 2 "has no kernel 'none'" stat "$folder/scale.ptx" --kernel none
 expect 2 "a command is missing"
 for words in --help help "run --help" "stat $folder/scale.ptx -h"; do
