@@ -165,26 +165,15 @@ std::function<void()> backward_call(const Module& module, const Problem& p, Buff
 
 // Largest error over the largest value.
 double error_share(const DeviceArray<Bf16>& got, const DeviceArray<double>& want) {
-  std::vector<Bf16> g(got.count);
-  std::vector<double> w(want.count);
-  CHECK(cudaMemcpy(g.data(), got.data, g.size() * 2, cudaMemcpyDeviceToHost));
-  CHECK(cudaMemcpy(w.data(), want.data, w.size() * 8, cudaMemcpyDeviceToHost));
+  std::vector<Bf16> g = to_host(got);
+  std::vector<double> w = to_host(want);
   double worst = 0, largest = 1e-30;
   for (size_t i = 0; i < g.size(); ++i) {
-    uint32_t bits = static_cast<uint32_t>(g[i]) << 16;
-    float f;
-    std::memcpy(&f, &bits, 4);
     largest = std::max(largest, std::fabs(w[i]));
-    double error = std::fabs(f - w[i]);
+    double error = std::fabs(host_float(g[i]) - w[i]);
     if (!(error <= worst)) worst = error < 1e9 ? error : 1e9;
   }
   return worst / largest;
-}
-
-std::vector<Bf16> copy_back(const DeviceArray<Bf16>& from) {
-  std::vector<Bf16> values(from.count);
-  CHECK(cudaMemcpy(values.data(), from.data, values.size() * 2, cudaMemcpyDeviceToHost));
-  return values;
 }
 
 bool check_attention(const Module& forward, const Module& backward, const Problem& p, int rows) {
@@ -202,7 +191,7 @@ bool check_attention(const Module& forward, const Module& backward, const Proble
     CHECK(cudaDeviceSynchronize());
     const DeviceArray<Bf16>* outputs[] = {&x.o, &x.dQ, &x.dK, &x.dV};
     for (int i = 0; i < 4; ++i) {
-      std::vector<Bf16> values = copy_back(*outputs[i]);
+      std::vector<Bf16> values = to_host(*outputs[i]);
       if (repeat == 0) first[i] = values;
       repeats &= first[i] == values;
     }

@@ -67,6 +67,20 @@ struct DeviceArray {
   DeviceArray(const DeviceArray&) = delete;
 };
 
+template <typename T>
+std::vector<T> to_host(const DeviceArray<T>& from) {
+  std::vector<T> values(from.count);
+  CHECK(cudaMemcpy(values.data(), from.data, values.size() * sizeof(T), cudaMemcpyDeviceToHost));
+  return values;
+}
+
+inline float host_float(Bf16 value) {
+  uint32_t bits = static_cast<uint32_t>(value) << 16;
+  float f;
+  std::memcpy(&f, &bits, 4);
+  return f;
+}
+
 static __device__ float to_float(float value) { return value; }
 static __device__ float to_float(Bf16 value) { return __uint_as_float(static_cast<uint32_t>(value) << 16); }
 static __device__ void from_float(float& to, float value) { to = value; }

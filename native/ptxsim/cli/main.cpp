@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* Usage =
     "usage: ptxsim run FILE.ptx KERNEL [--grid X[,Y[,Z]]] [--block X[,Y[,Z]]] [--shared BYTES] [--arg ARGUMENT]... [--show N:TYPE:COUNT]...\n"
-    "                  [--seed N] [--threads N] [--repeat N] [--no-checks]\n"
+    "                  [--cluster X[,Y[,Z]]] [--seed N] [--threads N] [--repeat N] [--no-checks]\n"
     "       ptxsim stat FILE.ptx [--kernel NAME] [--block THREADS] [--shared BYTES]\n"
     "\n"
     "ARGUMENT, one for each parameter in order:\n"
@@ -23,6 +23,7 @@ constexpr const char* Usage =
     "  random:TYPE:COUNT        floats in [-1, 1), or any integers; the seed decides\n"
     "  file:PATH                a file's bytes\n"
     "TYPE: u8 u16 u32 u64 s8 s16 s32 s64 f16 bf16 f32 f64. --show prints elements of a buffer argument (from 0) after the launch.\n"
+    "--cluster: blocks of a cluster along each axis; without it what the kernel's .reqnctapercluster says.\n"
     "--seed 0 runs blocks and warps in order; any other seed shuffles them (default 1).\n"
     "--repeat N launches N times over the same buffers: results and counters are of the last, seconds the median.\n"
     "\n"

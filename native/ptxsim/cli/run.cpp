@@ -11,7 +11,7 @@
 namespace ptxsim::cli {
 namespace {
 
-const std::vector<std::string> Options = {"--grid", "--block", "--shared", "--arg", "--show", "--seed", "--threads", "--repeat",
+const std::vector<std::string> Options = {"--grid", "--block", "--cluster", "--shared", "--arg", "--show", "--seed", "--threads", "--repeat",
                                           "--no-checks"};
 
 void print(const Counters& counters, double seconds) {
@@ -43,6 +43,7 @@ int run(Words words) {
     std::string option = words.take("an option");
     if (option == "--grid") triple(words.valueOf(option), option, shape.grid);
     else if (option == "--block") triple(words.valueOf(option), option, shape.block);
+    else if (option == "--cluster") triple(words.valueOf(option), option, shape.cluster);
     else if (option == "--shared") shape.dynamicShared = static_cast<uint32_t>(wholeNumber(words.valueOf(option), option, 227 * 1024));
     else if (option == "--arg") texts.push_back(words.valueOf(option));
     else if (option == "--show") shows.push_back(words.valueOf(option));

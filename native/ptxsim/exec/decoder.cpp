@@ -119,6 +119,8 @@ void Decoder::run(const Function& entry) {
   declareParameters(entry);
   body(entry);
   for (auto& [place, slot] : dynamicBases_) kernel_.constants.push_back({slot, place.first, kernel_.dynamicOffset() + place.second});
+  // So that the next warp's file is aligned as the first one's.
+  kernel_.registerFileBytes = static_cast<uint32_t>(alignUp(kernel_.registerFileBytes, 64));
   checkProductRegisters(kernel_);
 }
 

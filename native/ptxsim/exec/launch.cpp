@@ -50,7 +50,7 @@ void check(const Kernel& kernel, const LaunchShape& shape) {
   if (size > static_cast<uint64_t>(kernel.maxCluster))
     refuse("clusters of " + std::to_string(size) + " blocks; " + std::to_string(kernel.maxCluster) + " are the most");
   for (size_t i = 0; i < 3; i++) {
-    if (isGiven && kernel.requiredCluster[0] != 0 && shape.cluster[i] != static_cast<uint32_t>(kernel.requiredCluster[i]))
+    if (isGiven && kernel.requiredCluster[0] != 0 && cluster[i] != static_cast<uint32_t>(kernel.requiredCluster[i]))
       refuse("its .reqnctapercluster is another cluster size");
     if (shape.grid[i] % cluster[i] != 0)
       refuse("a grid of " + std::to_string(shape.grid[i]) + " blocks along axis " + std::to_string(i) + " in clusters of " + std::to_string(cluster[i]));

@@ -85,7 +85,7 @@ internal sealed record BenchmarkRow
             Op = kernel.Benchmark.Name,
             Shape = kernel.Benchmark.Dimensions.Select((d, i) => (d.Name, Length: kernel.Shape[i])).ToDictionary(d => d.Name, d => d.Length),
             Variant = kernel.Variant,
-            Dtype = JsonNamingPolicy.SnakeCaseLower.ConvertName(kernel.Device.FormatOf(BufferKind.Compute).ToString()),
+            Dtype = kernel.Device.FormatOf(BufferKind.Compute).ToString().ToLowerInvariant(), // as PyTorch names it
             Device = kernel.Device.Name,
             DeviceDescription = kernel.Device.Description,
             Threads = threads,

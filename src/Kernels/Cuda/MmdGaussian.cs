@@ -14,7 +14,7 @@ internal sealed class MmdGaussian(CudaContext context)
     private const int AcrossSums = 256;
     private const int DistanceQuads = 32;
 
-    // Four blocks for each multiprocessor of an H100: all of them run at once.
+    // Four blocks for each multiprocessor of an H100, which holds two to four at once, by how many registers the assembler takes: no turn is left half empty.
     private const int MostBlocks = 528;
 
     // More would read little of x for what each block reads besides.

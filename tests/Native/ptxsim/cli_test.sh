@@ -58,6 +58,22 @@ add.u32 %r4, %r4, %r1;
 ret;
 }
 PTX
+cat >"$folder/place.ptx" <<'PTX'
+.version 8.0
+.target sm_90
+.address_size 64
+.visible .entry place(.param .u64 out)
+{
+.reg .b32 %r<4>; .reg .b64 %rd<4>;
+ld.param.u64 %rd1, [out];
+mov.u32 %r1, %ctaid.x;
+mov.u32 %r2, %cluster_ctarank;
+mul.wide.u32 %rd2, %r1, 4;
+add.u64 %rd3, %rd1, %rd2;
+st.global.u32 [%rd3], %r2;
+ret;
+}
+PTX
 printf '.version 8.0\n.target sm_80\n.address_size 64\n.entry k() { frobnicate.u32 %%r1; }\n' >"$folder/bad.ptx"
 scale="run $folder/scale.ptx scale"
 
@@ -66,6 +82,8 @@ scale="run $folder/scale.ptx scale"
     expect 0 "argument 0: 0 1.5 3 4.5" $scale --grid 2 --block 64 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100 --show 0:f32:4
     expect 0 "global_store_bytes                  400" $scale --grid 2 --block 64 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
     expect 0 "global_store_bytes                  400" $scale --grid 2 --block 64 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100 --repeat 3
+    expect 0 "argument 0: 0 1 0 1" run "$folder/place.ptx" place --grid 4 --cluster 2 --block 1 --arg out:16 --show 0:u32:4
+    expect 2 "a grid of 3 blocks along axis 0 in clusters of 2" run "$folder/place.ptx" place --grid 3 --cluster 2 --block 1 --arg out:16
     expect 1 "from scale.cu:5" $scale --grid 2 --block 64 --arg out:396 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
     expect 1 "past the end of the 396 bytes" $scale --grid 2 --block 64 --arg out:396 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
     expect 2 "above its .maxntid of 128" $scale --block 256 --arg out:400 --arg ramp:f32:100 --arg f32:1.5 --arg u32:100
