@@ -1,6 +1,7 @@
 """One run of the GPU kit: its files, the time that is left, the commands that it calls and the rows that it gathers."""
 import importlib.util
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -11,6 +12,20 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
+
+
+class OutOfTime(Exception):
+    """Nothing was started, as no time was left for it; it is among the failures."""
+
+
+def json_lines(text):
+    """The JSON objects among lines of a program's output; one that was cut off is an object that says so."""
+    for line in text.splitlines():
+        if line.startswith("{"):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                yield {"unreadable": line}
 
 
 class Session:
@@ -46,16 +61,18 @@ class Session:
             print(f"[{part}] left out: no {', '.join(missing)}", flush=True)
         return bool(missing)
 
-    def call(self, name, command, limit, environment=None):
-        """Runs a command with its output in NAME.log; (exit status, output). 124: out of time, with all that it had started."""
-        limit = min(limit, self.end - time.monotonic())
+    def call(self, name, command, limit, until=math.inf):
+        """Runs a command, for so many seconds at most and not beyond a moment, with its output in NAME.log; (exit status, output). 124: out of time,
+        with all that it had started."""
+        limit = min(limit, min(self.end, until) - time.monotonic())
         if limit < 3:
-            return 124, "no time left"
+            self.failed.append(f"{name} (no time left)")
+            raise OutOfTime(name)
         start = time.monotonic()
         print(f"[{name}] {' '.join(map(str, command))[:160]}", flush=True)
         with open(self.out / f"{name}.log", "w+", encoding="utf-8", errors="replace") as log:
             try:
-                process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env={**self.environment, **(environment or {})}, stdout=log,
+                process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env=self.environment, stdout=log,
                                            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
                 try:
                     status = process.wait(limit)
