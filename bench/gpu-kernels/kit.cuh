@@ -81,10 +81,10 @@ inline float host_float(Bf16 value) {
   return f;
 }
 
-static __device__ float to_float(float value) { return value; }
-static __device__ float to_float(Bf16 value) { return __uint_as_float(static_cast<uint32_t>(value) << 16); }
-static __device__ void from_float(float& to, float value) { to = value; }
-static __device__ void from_float(Bf16& to, float value) {
+inline __device__ float to_float(float value) { return value; }
+inline __device__ float to_float(Bf16 value) { return __uint_as_float(static_cast<uint32_t>(value) << 16); }
+inline __device__ void from_float(float& to, float value) { to = value; }
+inline __device__ void from_float(Bf16& to, float value) {
   uint32_t bits = __float_as_uint(value);
   to = static_cast<Bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
