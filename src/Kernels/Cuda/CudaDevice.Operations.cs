@@ -96,7 +96,9 @@ public sealed partial class CudaDevice
         Begin(nameof(LinearCrossEntropy), linearCrossEntropy).Run(
             losses, x, weight, Checked(nameof(LinearCrossEntropy), targets, weight.Rows), repeats, gradientFactor, dX, dWeight, workspace);
 
-    protected internal override long MmdScratchLength(int maxPairs, int maxRows) => MmdGaussian.ScratchLength(maxPairs, maxRows);
+    protected internal override long MmdScratchLength(int maxPairs, int maxRows) => maxPairs <= MmdGaussian.MostPairs
+        ? MmdGaussian.ScratchLength(maxPairs, maxRows)
+        : throw new DeviceException(Name, $"{maxPairs} pairs in one batch, where the noise term takes {MmdGaussian.MostPairs} at most", "Use smaller batches, and gradient accumulation");
 
     protected override void MmdGaussianForwardCore(Tensor mmd, Tensor coefficients, Tensor x, MmdPlan plan, NoiseSource noise) =>
         Begin(nameof(MmdGaussianForward), mmdGaussian).Forward(mmd, coefficients, x, plan, noise);

@@ -102,8 +102,7 @@ internal sealed class Matmul
 
     /// <summary>True where <see cref="LogitsTile"/> has a tile for these operands whatever their number of rows.</summary>
     public bool SumsLogits(Tensor a, Tensor b) =>
-        forced != Naive && Array.TrueForAll(tiles, tile => tile.StripColumns > 0)
-        && (context.Compute != NumberFormat.BFloat16 || (MatrixArgument.HasAlignedRows(a) && MatrixArgument.HasAlignedRows(b)));
+        forced != Naive && Array.TrueForAll(tiles, tile => tile.StripColumns > 0) && SuitCopies(a, b);
 
     /// <summary>Queues logits = a b^T in a tile of <see cref="LogitsTile"/>, and the sums of its rows.</summary>
     /// <param name="tile">The tile.</param>
@@ -144,12 +143,16 @@ internal sealed class Matmul
     /// <summary>The tiles that take these operands: all but one of bfloat16 copy rows 16 bytes at a time.</summary>
     private ReadOnlySpan<MatmulTile> Usable(Tensor a, Tensor b)
     {
-        if (context.Compute != NumberFormat.BFloat16 || (MatrixArgument.HasAlignedRows(a) && MatrixArgument.HasAlignedRows(b)) || tiles[0] == MatmulTile.BFloat16Any) return tiles;
+        if (SuitCopies(a, b) || tiles[0] == MatmulTile.BFloat16Any) return tiles;
         if (forced is null) return new ReadOnlySpan<MatmulTile>(in MatmulTile.BFloat16Any);
         throw new DeviceException(
             context.DeviceName, $"{context.Operation}: variant {forced} takes rows that start at multiples of 16 bytes, found {a} and {b} with strides {a.RowStride} and {b.RowStride}",
             $"Use --kernel {Family}=any or none");
     }
+
+    /// <summary>True where every tile takes these operands: in bfloat16 their rows are copied 16 bytes at a time.</summary>
+    private bool SuitCopies(Tensor a, Tensor b) =>
+        context.Compute != NumberFormat.BFloat16 || (MatrixArgument.HasAlignedRows(a) && MatrixArgument.HasAlignedRows(b));
 
     private CudaKernel<MatmulOperands> Kernel(MatmulTile tile, MatmulForm form)
     {

@@ -6,6 +6,9 @@ namespace RepNoise.Kernels.Cuda;
 /// </summary>
 internal sealed class MmdGaussian(CudaContext context)
 {
+    /// <summary>Most pairs of a batch: those whose pairs of tiles a grid's third dimension, of 65535, can count.</summary>
+    public const int MostPairs = 362 * Tile;
+
     private const string Family = "mmd_gaussian";
     private const int Threads = 128;
     private const int FinishThreads = 512;

@@ -7,6 +7,14 @@ public sealed class CudaRowsTests
 {
     private readonly Random random = new(7);
 
+    [Fact]
+    public void More_pairs_than_a_grid_counts_are_refused_before_memory_is_taken()
+    {
+        using var device = CudaTestDevices.BFloat16();
+        var refusal = Assert.Throws<DeviceException>(() => new MmdPlan(device, 2897, 3000));
+        Assert.Contains("2897 pairs in one batch, where the noise term takes 2896 at most", refusal.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>However many heads a block turns at once, each value is the formula's, every operation rounded.</summary>
     [Theory]
     [InlineData(1, 1, 128)]

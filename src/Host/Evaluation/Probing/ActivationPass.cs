@@ -51,7 +51,7 @@ public sealed class ActivationPass : IPassObserver, IDisposable
         this.weights = weights;
         device = weights.Device;
         maxRows = Math.Max(maxTokens, PassRows);
-        int c = weights.Config.HiddenSize, v = weights.Config.VocabSize;
+        int c = weights.Config.HiddenSize, v = weights.Config.VocabSize, chunk = device.LogitsChunkRows(v);
         model = new Transformer(weights, maxRows, maxTokens, ParameterUse.Inference);
         plan = new AttentionPlan(device, PassTexts, maxRows);
         (idCapacity, lensRowCapacity, targetCapacity, maskedCapacity) = (Numbers(), Numbers(), Numbers(), Numbers());
@@ -62,9 +62,8 @@ public sealed class ActivationPass : IPassObserver, IDisposable
         rstd = Allocate(BufferKind.State, maxRows, 1);
         ones = Allocate(BufferKind.Compute, 1, c);
         losses = Allocate(BufferKind.State, 1, maxRows);
-        logits = device.AllocateLogits(v);
-        buffers.Add(logits.Buffer);
-        hostLogits = new float[logits.Rows * v];
+        logits = Allocate(BufferKind.Compute, chunk, v);
+        hostLogits = new float[chunk * v];
         device.Fill(ones, 1);
         int layers = weights.Config.NumHiddenLayers;
         Means = [.. Enumerable.Range(0, layers + 1).Select(_ => new List<float[]>())];
