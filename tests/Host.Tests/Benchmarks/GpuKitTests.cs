@@ -65,6 +65,17 @@ public sealed class GpuKitTests
         Assert.Equal(2, Row("tool", "racecheck").GetProperty("finished").GetInt32());
     }
 
+    [Fact]
+    public void What_no_time_is_left_for_is_named_and_is_no_result()
+    {
+        using var folder = new TempFolder();
+        var (status, output) = RunKit(["--kit", MakeKit(folder), "--out", folder["results"], "--work", folder["work"], "--seconds", "2", "--parts", "values"]);
+        Assert.True(status == 1, output);
+        string table = File.ReadAllText(folder["results/results.md"]);
+        Assert.Contains("(no time left)", table, StringComparison.Ordinal);
+        Assert.DoesNotContain("## verify", table, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("there is no part 'sanitiser'; those are machine, suite", "--parts", "machine,sanitiser")]
     [InlineData("there is no model '7b'; those are a, b, 1b", "--models", "7b")]
