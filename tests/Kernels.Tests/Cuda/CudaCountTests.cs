@@ -25,7 +25,7 @@ public sealed class CudaCountTests
     private const int KeyColumns = 1024; // 8 heads of keys alone
     private const int ManyRows = 4096, ManyColumns = 1024, ManyNumbers = 1000;
     private const int MmdPairs = 8, MmdPositions = 256, MmdColumns = 4096;
-    private const int Tokens = 1024, Heads = 2, HeadSize = 128;
+    private const int Tokens = 1024, Heads = 2, HeadSize = 128, AttentionTile = 64;
 
     private static readonly int[] Vocabularies = [32000, 128256];
 
@@ -92,6 +92,16 @@ public sealed class CudaCountTests
         yield return ("attention_forward_rows64_head128_bf16", Products, 2 * product);
         yield return ("attention_backward_queries_head128_bf16", Products, 3 * product);
         yield return ("attention_backward_keys_head128_bf16", Products, 4 * product);
+        // Rows of one operand of all heads. A tile of queries reads each key up to its last query's own; a tile of keys each query from its first on.
+        double rows = (double)Heads * Tokens, row = HeadSize * sizeof(ushort), seen = rows * (1 + (Tokens / (double)AttentionTile)) / 2;
+        yield return ("attention_forward_rows64_head128_bf16", Loads, (rows + (2 * seen)) * row);
+        yield return ("attention_forward_rows64_head128_bf16", Stores, rows * (row + sizeof(float)));
+        yield return ("attention_backward_delta_bf16", Loads, 2 * rows * row);
+        yield return ("attention_backward_delta_bf16", Stores, rows * sizeof(float));
+        yield return ("attention_backward_queries_head128_bf16", Loads, ((2 * rows) + (2 * seen)) * row);
+        yield return ("attention_backward_queries_head128_bf16", Stores, rows * row);
+        yield return ("attention_backward_keys_head128_bf16", Loads, ((2 * rows) + (2 * seen)) * row);
+        yield return ("attention_backward_keys_head128_bf16", Stores, 2 * rows * row);
         for (int i = 0; i < Vocabularies.Length; i++)
         {
             string kernel = i == 0 ? "linear_cross_entropy_softmax_bf16" : $"linear_cross_entropy_softmax_bf16#{i + 1}";
