@@ -58,14 +58,14 @@ struct alignas(8) Words2 {
 // ---- Where am I -------------------------------------------------------------------------------------------------------
 
 DEVICE int lane_id() { return static_cast<int>(threadIdx.x) & (WarpSize - 1); }
+DEVICE int warp_id() { return static_cast<int>(threadIdx.x) / WarpSize; }
+
 // The thread's number, read anew: what is made of it need not stay in registers for those who asked before or will ask again.
 DEVICE uint32_t thread_again() {
   uint32_t thread;
   asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
   return thread;
 }
-
-DEVICE int warp_id() { return static_cast<int>(threadIdx.x) / WarpSize; }
 
 // ---- Bits and numbers -------------------------------------------------------------------------------------------------
 
@@ -230,6 +230,8 @@ DEVICE uint32_t shuffle_from(uint32_t value, int lane) {
   asm volatile("shfl.sync.idx.b32 %0, %1, %2, 31, 0xffffffff;" : "=r"(other) : "r"(value), "r"(lane));
   return other;
 }
+
+DEVICE int shuffle_from(int value, int lane) { return static_cast<int>(shuffle_from(static_cast<uint32_t>(value), lane)); }
 
 DEVICE uint32_t shuffle_xor(uint32_t value, int mask) {
   uint32_t other;

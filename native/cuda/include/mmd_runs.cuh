@@ -30,8 +30,6 @@ DEVICE Quad noise_quad(const Entries& e, const Quads<const float>& buffer, int r
   return quad;
 }
 
-DEVICE int int_from(int value, int lane) { return static_cast<int>(shuffle_from(static_cast<uint32_t>(value), lane)); }
-
 // Warps look for runs by themselves, each lane at one entry. Lane 0's is one that the next entries are compared with, so that searches that take more than
 // one look overlap by it. No run is longer than there are pairs: lanes past these need not look.
 constexpr int Ahead = WarpSize - 1;
@@ -43,7 +41,7 @@ DEVICE int run_start(const Entries& e, int r) {
   for (; r < e.rows; r += Ahead) {
     int at = r - 1 + lane;
     int position = at < e.rows && lane <= e.pairCount ? e.positions[at] : -1;
-    int before = int_from(position, lane - 1);
+    int before = shuffle_from(position, lane - 1);
     uint32_t starts = lanes_where(position != before) >> 1;
     if (starts != 0) return r + lowest_lane(starts);
   }
@@ -94,7 +92,7 @@ DEVICE int find_run(const Entries& e, int begin, TileLane (&tiles)[Tiles], int& 
   for (int base = begin; base < e.rows; base += Ahead) {
     int r = base + lane;
     int at = r < e.rows && r - begin < e.pairCount ? e.positions[r] : -1;
-    position = int_from(at, 0);
+    position = shuffle_from(at, 0);
     bool inside = at == position;
     int pair = inside ? e.pairs[r] : -1;
     UNROLL for (TileLane& tile : tiles) {

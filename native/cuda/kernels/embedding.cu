@@ -8,15 +8,12 @@
 namespace {
 constexpr int Threads = 256;  // or fewer, where rows are short
 
-// A number that a lane has read, on all lanes.
-DEVICE int number_of(int number, int lane) { return static_cast<int>(shuffle_from(static_cast<uint32_t>(number), lane)); }
-
 template <typename To, typename From>
 DEVICE void gather(const Matrix<To>& output, const Matrix<const From>& table, const int* rows) {
   bool load = table.has_vectors(), store = output.has_vectors();
   int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x * PackSize;
   for (int r = static_cast<int>(blockIdx.y); r < output.rows; r += static_cast<int>(gridDim.y)) {
-    int row = number_of(lane_id() == 0 ? rows[r] : 0, 0);
+    int row = shuffle_from(lane_id() == 0 ? rows[r] : 0, 0);
     for (int64_t c = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * PackSize; c < output.columns; c += step) {
       int first = static_cast<int>(c);
       store_pack(output, r, first, store, load_pack(table, row, first, load));
@@ -33,7 +30,7 @@ template <typename To, typename From>
 DEVICE void scatter_add(const Matrix<To>& dTable, const Matrix<const From>& dOutput, const int* runs, const int* order, double factor,
                         const double* deviceFactor) {
   int word = lane_id() < 2 * RunWords ? runs[static_cast<int64_t>(blockIdx.x) * RunWords + lane_id()] : 0;
-  int row = number_of(word, 0), first = number_of(word, 1), end = number_of(word, RunWords + 1);
+  int row = shuffle_from(word, 0), first = shuffle_from(word, 1), end = shuffle_from(word, RunWords + 1);
   int c = (static_cast<int>(blockIdx.y * blockDim.x) + static_cast<int>(threadIdx.x)) * PackSize;
   bool load = dOutput.has_vectors(), store = dTable.has_vectors(), has_columns = c < dTable.columns;
   if (deviceFactor != nullptr && lane_id() == 0) factor *= *deviceFactor;
@@ -43,7 +40,7 @@ DEVICE void scatter_add(const Matrix<To>& dTable, const Matrix<const From>& dOut
   for (int i = first; i < end; i += WarpSize) {
     int left = end - i, mine = lane_id() < left ? order[i + lane_id()] : 0;
     for (int j = 0; j < left && j < WarpSize; ++j) {
-      int r = number_of(mine, j);
+      int r = shuffle_from(mine, j);
       if (!has_columns) continue;
       Pack term = load_pack(dOutput, r, c, load);
       UNROLL for (int k = 0; k < PackSize; ++k) sum.v[k] = fma_rn(scale, term.v[k], sum.v[k]);

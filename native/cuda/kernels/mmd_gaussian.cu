@@ -99,8 +99,8 @@ DEVICE void distances(double* partials, const Matrix<const T>& matrix, const Ent
     VectorNoise noise[Sums::Tiles][Made];
     UNROLL for (int t = 0; t < Sums::Tiles; ++t) {
       UNROLL for (int i = 0; i < Made; ++i) {
-        entry[t][i] = int_from(tiles[t].entry, warp * Made + i);
-        noise[t][i] = vector_noise(e.counter, int_from(tiles[t].id, warp * Made + i), position);
+        entry[t][i] = shuffle_from(tiles[t].entry, warp * Made + i);
+        noise[t][i] = vector_noise(e.counter, shuffle_from(tiles[t].id, warp * Made + i), position);
       }
     }
     Sums sums = {};
